@@ -1,0 +1,29 @@
+//! Why a request to a store failed, and what that says of the store's state.
+
+use gridkv_storage::write::Rejection;
+
+/// A write that is not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The store refused it. Nothing was changed.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Too much is in flight. Nothing happened; try again after a second.
+    #[error("too many writes are in flight; try again")]
+    Overloaded,
+    /// The node takes no writes yet, or no more. Nothing happened.
+    #[error("the node takes no writes now: {0}")]
+    NotReady(String),
+    /// The store could not commit and takes no more writes. Whether this one will be there after a
+    /// restart is not known.
+    #[error("the store failed to commit and takes no more writes")]
+    Poisoned,
+    /// The store's actor ended while the write was under way. Whether it was made is not known.
+    #[error("the store stopped while the write was under way")]
+    Stopped,
+}
+
+/// A read that can not be answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store can not be read: {0}")]
+pub struct ReadError(pub String);

@@ -1,0 +1,142 @@
+//! What the node shows of itself: plain data for the HTTP layer, made when it is asked for.
+
+use std::collections::BTreeMap;
+
+use gridkv_protocol::{Origin, StoreName, UnixMs};
+
+/// Whether the node takes clients, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// Whether all checks pass.
+    pub ready: bool,
+    /// The checks, in a fixed order.
+    pub checks: Vec<Check>,
+}
+
+/// One condition of readiness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its name, such as `store:main`.
+    pub name: String,
+    /// Whether it holds.
+    pub ok: bool,
+    /// Why it does not hold and what to do, or what is worth knowing although it does.
+    pub detail: String,
+}
+
+/// The mesh as this node sees it.
+#[derive(Clone, Debug)]
+pub struct ClusterView {
+    /// The cluster's name.
+    pub cluster: String,
+    /// This node.
+    pub me: SelfView,
+    /// Every other member, and seeds that never answered are not among them.
+    pub peers: Vec<PeerView>,
+}
+
+/// This node in the mesh.
+#[derive(Clone, Debug)]
+pub struct SelfView {
+    /// Its name.
+    pub name: String,
+    /// Its identity and epoch.
+    pub origin: Origin,
+    /// Where peers dial it.
+    pub addr: String,
+    /// Whether it has joined a cluster.
+    pub joined: bool,
+}
+
+/// Another member of the mesh.
+#[derive(Clone, Debug)]
+pub struct PeerView {
+    /// Its name.
+    pub name: String,
+    /// Its identity and newest epoch.
+    pub origin: Origin,
+    /// Where it is dialled.
+    pub addr: String,
+    /// Whether it is heard from.
+    pub state: PeerState,
+    /// When it was last heard from; `None` when never in this run.
+    pub last_contact: Option<UnixMs>,
+    /// Its clock minus this node's, in milliseconds, as of its last report.
+    pub clock_skew_ms: Option<i64>,
+    /// What it has of each store that both hold.
+    pub stores: BTreeMap<StoreName, PeerStoreView>,
+    /// What travelled over the link to it.
+    pub link: LinkCounts,
+}
+
+/// How long ago a peer was heard from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerState {
+    /// Lately.
+    Up,
+    /// Not for `suspect_after`.
+    Suspect,
+    /// Not for `down_after`, or never.
+    Down,
+}
+
+impl PeerState {
+    /// The word that users know it by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// What a peer has of one store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerStoreView {
+    /// Own ops that the peer does not cover.
+    pub pending: u64,
+    /// Age in milliseconds of the oldest own op that the peer does not cover, else 0.
+    pub lag_ms: u64,
+    /// Whether this node covers everything that the peer reported.
+    pub frontier_covered: bool,
+    /// Live keys that the peer reported.
+    pub key_count: u64,
+    /// Ops sent to the peer.
+    pub sent_operations: u64,
+}
+
+/// Counts of a link, since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkCounts {
+    /// Batches that the peer took.
+    pub batches_ok: u64,
+    /// Batches that left a gap, were refused, or were not answered before the link broke.
+    pub batches_error: u64,
+    /// Bytes of frames sent.
+    pub sent_bytes: u64,
+}
+
+/// Catch-up sessions of a store, since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CatchUpCounts {
+    /// Sessions that came to their end.
+    pub completed: u64,
+    /// Sessions that were given up.
+    pub aborted: u64,
+    /// Whether one runs now.
+    pub running: bool,
+    /// Pages served to peers.
+    pub pages_served: u64,
+}
+
+/// An actor's mailbox, as its handle counts it: the mailbox itself tells no length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActorView {
+    /// What it does: `storage`, `publisher`, `catch_up`, `cluster`.
+    pub actor: &'static str,
+    /// Its store, or `_node` for the node's own.
+    pub store: String,
+    /// Messages in flight to it.
+    pub messages: u64,
+}

@@ -1,0 +1,184 @@
+//! Frames between nodes: a fixed header that is checked before anything is allocated, then a payload
+//! under a checksum.
+//!
+//! ```text
+//! 0      4         5      6          8          12           20
+//! | GKVP | version | kind | 0 | 0    | length   | checksum   | payload ...
+//! |      | u8      | u8   | reserved | u32 (BE) | u64 (BE)   |
+//! ```
+//! The checksum is XXH3-64 over the first twelve bytes and the payload.
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// What every frame starts with.
+pub const MAGIC: [u8; 4] = *b"GKVP";
+
+/// The version of the protocol that this code speaks.
+pub const PROTOCOL_VERSION: u8 = 1;
+
+/// Bytes of a frame's header.
+pub const HEADER_BYTES: usize = 20;
+
+const CHECKED_BYTES: usize = 12;
+
+/// A header that was read and found well-formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    kind: u8,
+    length: u32,
+    checksum: u64,
+}
+
+/// Why bytes are no frame. The connection is of no further use; nothing else was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The first four bytes are not ours: another protocol knocks at this port.
+    #[error("not a frame of this protocol")]
+    BadMagic,
+    /// A protocol version that this node does not speak.
+    #[error("protocol version {0} is not spoken here (this node speaks {PROTOCOL_VERSION})")]
+    UnknownVersion(u8),
+    /// Reserved bytes are set.
+    #[error("reserved bytes are set")]
+    ReservedBytes,
+    /// The payload would be longer than allowed; nothing was allocated for it.
+    #[error("a payload of {length} bytes, {limit} are allowed")]
+    TooLong {
+        /// Bytes claimed.
+        length: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The bytes are not those that were sent.
+    #[error("the checksum does not match")]
+    BadChecksum,
+}
+
+impl FrameHeader {
+    /// Reads a header; `limit` is the longest payload allowed, in bytes.
+    ///
+    /// # Errors
+    /// [`FrameError`] for anything that is not a header of this protocol within `limit`.
+    pub fn parse(bytes: &[u8; HEADER_BYTES], limit: usize) -> Result<Self, FrameError> {
+        let [m0, m1, m2, m3, version, kind, r0, r1, l0, l1, l2, l3, checksum @ ..] = *bytes;
+        if [m0, m1, m2, m3] != MAGIC {
+            return Err(FrameError::BadMagic);
+        }
+        if version != PROTOCOL_VERSION {
+            return Err(FrameError::UnknownVersion(version));
+        }
+        if (r0, r1) != (0, 0) {
+            return Err(FrameError::ReservedBytes);
+        }
+        let length = u32::from_be_bytes([l0, l1, l2, l3]);
+        let header = Self { kind, length, checksum: u64::from_be_bytes(checksum) };
+        if header.length() > limit {
+            return Err(FrameError::TooLong { length: header.length(), limit });
+        }
+        Ok(header)
+    }
+
+    /// Bytes of payload that follow the header.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        usize::try_from(self.length).unwrap_or(usize::MAX)
+    }
+
+    /// What the payload is; [`crate::message::Message`] knows the kinds.
+    #[must_use]
+    pub fn kind(&self) -> u8 {
+        self.kind
+    }
+
+    /// Checks that `payload` is what was sent.
+    ///
+    /// # Errors
+    /// [`FrameError::BadChecksum`] when it is not.
+    pub fn verify(&self, payload: &[u8]) -> Result<(), FrameError> {
+        let matches = payload.len() == self.length()
+            && checksum(&head(self.kind, self.length), payload) == self.checksum;
+        if matches { Ok(()) } else { Err(FrameError::BadChecksum) }
+    }
+}
+
+/// A whole frame around `payload`.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when the payload has more bytes than `limit`.
+pub fn wrap(kind: u8, payload: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
+    let too_long = FrameError::TooLong { length: payload.len(), limit };
+    if payload.len() > limit {
+        return Err(too_long);
+    }
+    let length = u32::try_from(payload.len()).map_err(|_| too_long)?;
+    let head = head(kind, length);
+    let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
+    frame.extend_from_slice(&head);
+    frame.extend_from_slice(&checksum(&head, payload).to_be_bytes());
+    frame.extend_from_slice(payload);
+    Ok(frame)
+}
+
+fn head(kind: u8, length: u32) -> [u8; CHECKED_BYTES] {
+    let [m0, m1, m2, m3] = MAGIC;
+    let [l0, l1, l2, l3] = length.to_be_bytes();
+    [m0, m1, m2, m3, PROTOCOL_VERSION, kind, 0, 0, l0, l1, l2, l3]
+}
+
+fn checksum(head: &[u8; CHECKED_BYTES], payload: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(head);
+    hash.update(payload);
+    hash.digest()
+}
+
+// CAVEATS: the checksum finds accidents, not attackers; authenticity is the transport's task.
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(frame: &[u8], limit: usize) -> Result<FrameHeader, FrameError> {
+        FrameHeader::parse(frame[..HEADER_BYTES].try_into().unwrap(), limit)
+    }
+
+    #[test]
+    fn a_frame_round_trips() {
+        let frame = wrap(5, b"payload", 100).unwrap();
+        let header = parse(&frame, 100).unwrap();
+        assert_eq!((header.kind(), header.length()), (5, 7));
+        header.verify(&frame[HEADER_BYTES..]).unwrap();
+    }
+
+    #[test]
+    fn every_single_bit_is_guarded() {
+        let frame = wrap(5, b"payload", 100).unwrap();
+        for bit in 0..frame.len() * 8 {
+            let mut bad = frame.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let accepted =
+                parse(&bad, 100).is_ok_and(|header| header.verify(&bad[HEADER_BYTES..]).is_ok());
+            assert!(!accepted, "bit {bit} flipped and not noticed");
+        }
+    }
+
+    #[test]
+    fn lengths_are_refused_before_anything_is_allocated() {
+        let mut frame = wrap(5, b"", 100).unwrap();
+        frame[8..12].fill(0xff);
+        let refused = FrameError::TooLong { length: 0xffff_ffff, limit: 100 };
+        assert_eq!(parse(&frame, 100), Err(refused));
+        assert_eq!(wrap(5, b"abc", 2), Err(FrameError::TooLong { length: 3, limit: 2 }));
+    }
+
+    #[test]
+    fn strangers_are_told_apart() {
+        let mut frame = wrap(5, b"", 100).unwrap();
+        frame[4] = 9;
+        assert_eq!(parse(&frame, 100), Err(FrameError::UnknownVersion(9)));
+        assert_eq!(parse(b"GET / HTTP/1.1\r\nHost", 100), Err(FrameError::BadMagic));
+        frame[4] = PROTOCOL_VERSION;
+        frame[6] = 1;
+        assert_eq!(parse(&frame, 100), Err(FrameError::ReservedBytes));
+    }
+}

@@ -1,0 +1,47 @@
+//! Every limit of the node that is not a setting: a name, a unit and a reason, in one place.
+//! Settings have their defaults and ranges in the configuration; these are the hard ceilings.
+
+/// Bytes of a key, at most. Keys sit in memory on every node, and a path longer than this is a mistake.
+pub const MAX_KEY_BYTES: usize = 4_096;
+
+/// Bytes of a value, at most, whatever the configuration says: a record must fit one frame.
+pub const MAX_VALUE_BYTES: usize = 16 * 1_024 * 1_024;
+
+/// Bytes of a content type, at most: longer than any registered media type with its parameters.
+pub const MAX_CONTENT_TYPE_BYTES: usize = 255;
+
+/// Bytes of a store's name, at most: it becomes a directory and a metrics label.
+pub const MAX_STORE_NAME_BYTES: usize = 63;
+
+/// Bytes of a frame's payload, at most, whatever the configuration says.
+pub const MAX_FRAME_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// Ops in one batch, at most: decoding one stays in the low milliseconds.
+pub const MAX_BATCH_OPS: usize = 4_096;
+
+/// Records in one catch-up page, at most: as for batches.
+pub const MAX_PAGE_RECORDS: usize = 4_096;
+
+/// Origins in a frontier, at most: 25 members with many restarts each.
+pub const MAX_ORIGINS: usize = 4_096;
+
+/// Members of a mesh (and forgotten identities that are remembered), at most.
+pub const MAX_MEMBERS: usize = 1_024;
+
+/// Stores of one node, at most: each has a thread.
+pub const MAX_STORES: usize = 64;
+
+/// Bytes of names, addresses and reasons on the wire, at most.
+pub const MAX_TEXT_BYTES: usize = 512;
+
+/// Bytes of a page cursor, at most: a key and some framing.
+pub const MAX_CURSOR_BYTES: usize = MAX_KEY_BYTES + 64;
+
+/// Depth of nesting in a decoded message, at most: our deepest has five levels.
+pub const MAX_DEPTH: usize = 12;
+
+/// Batches in flight to one peer, at most: enough to hide a round trip, few enough to rewind.
+pub const MAX_BATCHES_IN_FLIGHT: usize = 8;
+
+/// Bytes of records that a donor puts in one catch-up page before it closes it.
+pub const PAGE_BYTES: usize = 1_024 * 1_024;

@@ -1,0 +1,352 @@
+//! Membership: who belongs to the mesh, how a cluster forms, and who is refused.
+//!
+//! A node that never joined forms a cluster when it has no seeds, when it is told to, or when every
+//! seed answered as never joined too and its identity is the lowest of them. Otherwise it joins through
+//! a member, which adds it durably before it answers. Until then it mints nothing.
+
+use std::collections::BTreeMap;
+
+use crate::welcome::{Hello, Member, Members, Refusal, RefusalReason, StoreInfo, Welcome};
+use crate::{Hlc, NodeId, Origin, UnixMs};
+
+/// What a node knows of its cluster across restarts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// Whether it has ever joined or formed a cluster.
+    pub joined: bool,
+    /// The member set.
+    pub members: Members,
+}
+
+/// How a node starts.
+#[derive(Clone, Debug)]
+pub struct MembershipConfig {
+    /// The cluster's name.
+    pub cluster: String,
+    /// This node.
+    pub me: Member,
+    /// Addresses to dial, `host:port`.
+    pub seeds: Vec<String>,
+    /// Form a cluster although seeds are silent.
+    pub bootstrap: bool,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The node started; its identity is persisted.
+    Started,
+    /// A node knocked. `up` lists who is connected now.
+    HelloFrom {
+        /// Its first frame.
+        hello: Hello,
+        /// Nodes with a live link, and in which run they are.
+        up: Vec<Origin>,
+        /// The greatest point of this node's clock.
+        clock: Hlc,
+    },
+    /// A dialled node answered.
+    WelcomeFrom {
+        /// The address that was dialled.
+        addr: String,
+        /// Its answer.
+        welcome: Welcome,
+    },
+    /// A dialled node did not answer, or refused.
+    Silent {
+        /// The address that was dialled.
+        addr: String,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A member reported its member set.
+    Reported(Members),
+    /// This node goes on under a new epoch.
+    NewOrigin(Origin),
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Store the roster durably, before the effects that follow.
+    Persist(Roster),
+    /// The node is a member now: it may mint.
+    Joined {
+        /// Whether it formed the cluster itself.
+        formed: bool,
+        /// Its clock must not mint below this point.
+        clock: Hlc,
+    },
+    /// Answer the node that knocked.
+    Welcome(Box<Welcome>),
+    /// Refuse the node that knocked.
+    Refuse(Refusal),
+}
+
+/// The membership of one node.
+#[derive(Debug)]
+pub struct Membership {
+    config: MembershipConfig,
+    roster: Roster,
+    seeds: BTreeMap<String, Seed>,
+}
+
+/// What is known of a seed address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Seed {
+    /// Not dialled yet, or not answered.
+    Silent(String),
+    /// It is this node's own address.
+    Myself,
+    /// It answered: who, and whether it had joined.
+    Answered { node: NodeId, joined: bool },
+}
+
+impl Membership {
+    /// The membership of a node with what it persisted.
+    #[must_use]
+    pub fn new(config: MembershipConfig, roster: Roster) -> Self {
+        let seeds = config
+            .seeds
+            .iter()
+            .map(|addr| {
+                let own = *addr == config.me.addr;
+                let seed = if own { Seed::Myself } else { Seed::Silent("not reached yet".into()) };
+                (addr.clone(), seed)
+            })
+            .collect();
+        Self { config, roster, seeds }
+    }
+
+    /// Takes what happened, and says what is to be done. `now` is physical time.
+    pub fn step(&mut self, now: UnixMs, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Started => self.started(&mut effects),
+            Event::HelloFrom { hello, up, clock } => {
+                self.knocked(now, &hello, (&up, clock), &mut effects);
+            }
+            Event::WelcomeFrom { addr, welcome } => self.welcomed(&addr, welcome, &mut effects),
+            Event::Silent { addr, reason } => {
+                if let Some(seed) = self.seeds.get_mut(&addr) {
+                    *seed = Seed::Silent(reason);
+                }
+            }
+            Event::Reported(members) => self.unite(&members, &mut effects),
+            Event::NewOrigin(origin) => {
+                self.config.me.origin = origin;
+                self.record(self.config.me.clone(), &mut effects);
+            }
+        }
+        self.form(&mut effects);
+        effects
+    }
+
+    fn started(&mut self, effects: &mut Vec<Effect>) {
+        if self.roster.joined {
+            self.record(self.config.me.clone(), effects);
+        }
+    }
+
+    fn knocked(
+        &mut self,
+        now: UnixMs,
+        hello: &Hello,
+        (up, clock): (&[Origin], Hlc),
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(refusal) = self.refusal(hello, up) {
+            effects.push(Effect::Refuse(refusal));
+            return;
+        }
+        let known_self = hello.member.origin == self.config.me.origin;
+        if self.roster.joined && !known_self {
+            self.replace_namesake(&hello.member);
+            self.record(hello.member.clone(), effects);
+        }
+        effects.push(Effect::Welcome(Box::new(Welcome {
+            member: self.config.me.clone(),
+            joined: self.roster.joined,
+            members: self.roster.members.clone(),
+            now,
+            clock,
+        })));
+    }
+
+    /// Why the node that knocks is not served, if it is not.
+    fn refusal(&self, hello: &Hello, up: &[Origin]) -> Option<Refusal> {
+        let Hello { cluster, member, .. } = hello;
+        let id = member.origin.node();
+        let refuse = |reason, detail| Some(Refusal { reason, detail });
+        if *cluster != self.config.cluster {
+            let detail = format!("this is cluster {:?}, not {cluster:?}", self.config.cluster);
+            return refuse(RefusalReason::OtherCluster, detail);
+        }
+        if self.roster.members.is_forgotten(id) {
+            let detail = format!("identity {id} was forgotten; come back with an empty data directory");
+            return refuse(RefusalReason::Forgotten, detail);
+        }
+        let me = self.config.me.origin;
+        let lives = |origin: &Origin| origin.node() == id && *origin != member.origin;
+        if (id == me.node() && member.origin != me) || up.iter().any(lives) {
+            let detail = format!("a node with identity {id} is up; two nodes run on copies of one data directory");
+            return refuse(RefusalReason::IdentityInUse, detail);
+        }
+        if let Some(namesake) = self.namesake(member)
+            && (namesake == me || up.contains(&namesake))
+        {
+            let detail = format!("a node named {:?} is up; names are unique in a cluster", member.name);
+            return refuse(RefusalReason::NameInUse, detail);
+        }
+        if let Some(store) = cache_mismatch(&self.config.me.stores, &member.stores) {
+            let detail = format!("store {store:?} is a cache on one node and none on the other");
+            return refuse(RefusalReason::CacheMismatch, detail);
+        }
+        None
+    }
+
+    /// Another identity under the same name.
+    fn namesake(&self, member: &Member) -> Option<Origin> {
+        let mut known = self.roster.members.iter().chain([&self.config.me]);
+        known
+            .find(|m| m.name == member.name && m.origin.node() != member.origin.node())
+            .map(|m| m.origin)
+    }
+
+    /// A new identity under the name of a node that is not up: the old one lost its data directory.
+    fn replace_namesake(&mut self, member: &Member) {
+        if let Some(gone) = self.namesake(member) {
+            self.roster.members.forget(gone.node());
+        }
+    }
+
+    fn welcomed(&mut self, addr: &str, welcome: Welcome, effects: &mut Vec<Effect>) {
+        let Welcome { member, joined, members, clock, .. } = welcome;
+        let myself = member.origin == self.config.me.origin;
+        if let Some(seed) = self.seeds.get_mut(addr) {
+            let node = member.origin.node();
+            *seed = if myself { Seed::Myself } else { Seed::Answered { node, joined } };
+        }
+        if myself || !joined {
+            return;
+        }
+        if self.roster.joined {
+            self.unite(&members, effects);
+        } else if members.contains(self.config.me.origin.node()) {
+            self.roster.joined = true;
+            self.roster.members.unite(&members);
+            self.roster.members.add(self.config.me.clone());
+            effects.push(Effect::Persist(self.roster.clone()));
+            effects.push(Effect::Joined { formed: false, clock });
+        }
+    }
+
+    fn form(&mut self, effects: &mut Vec<Effect>) {
+        if self.roster.joined || !self.may_form() {
+            return;
+        }
+        self.roster.joined = true;
+        self.roster.members.add(self.config.me.clone());
+        effects.push(Effect::Persist(self.roster.clone()));
+        effects.push(Effect::Joined { formed: true, clock: Hlc::ZERO });
+    }
+
+    fn may_form(&self) -> bool {
+        let mine = self.config.me.origin.node();
+        self.config.bootstrap
+            || self.seeds.values().all(|seed| match seed {
+                Seed::Myself => true,
+                Seed::Answered { node, joined } => !joined && mine < *node,
+                Seed::Silent(_) => false,
+            })
+    }
+
+    fn record(&mut self, member: Member, effects: &mut Vec<Effect>) {
+        if self.roster.members.add(member) {
+            effects.push(Effect::Persist(self.roster.clone()));
+        }
+    }
+
+    fn unite(&mut self, members: &Members, effects: &mut Vec<Effect>) {
+        if self.roster.joined && self.roster.members.unite(members) {
+            effects.push(Effect::Persist(self.roster.clone()));
+        }
+    }
+
+    /// Whether this node is a member: it may mint.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.roster.joined
+    }
+
+    /// The member set.
+    #[must_use]
+    pub fn members(&self) -> &Members {
+        &self.roster.members
+    }
+
+    /// This node, as it shows itself to others.
+    #[must_use]
+    pub fn me(&self) -> &Member {
+        &self.config.me
+    }
+
+    /// The first frame to send to a node that was dialled.
+    #[must_use]
+    pub fn hello(&self, now: UnixMs) -> Hello {
+        Hello {
+            cluster: self.config.cluster.clone(),
+            member: self.config.me.clone(),
+            joined: self.roster.joined,
+            now,
+        }
+    }
+
+    /// Addresses that should have a link: the seeds and the other members, each once.
+    #[must_use]
+    pub fn targets(&self) -> Vec<String> {
+        let me = self.config.me.origin.node();
+        let others = self.roster.members.iter().filter(|member| member.origin.node() != me);
+        let mut targets: Vec<String> = others.map(|member| member.addr.clone()).collect();
+        let seeds = self.seeds.iter().filter(|(_, seed)| **seed != Seed::Myself);
+        targets.extend(seeds.map(|(addr, _)| addr.clone()));
+        targets.sort();
+        targets.dedup();
+        targets.retain(|addr| *addr != self.config.me.addr);
+        targets
+    }
+
+    /// What a node that has not joined waits for, one line per seed; empty once it joined.
+    #[must_use]
+    pub fn waits_for(&self) -> Vec<String> {
+        if self.roster.joined {
+            return Vec::new();
+        }
+        self.seeds
+            .iter()
+            .filter_map(|(addr, seed)| match seed {
+                Seed::Silent(reason) => Some(format!("seed {addr} is silent ({reason})")),
+                Seed::Answered { node, joined: false } => {
+                    Some(format!("seed {addr} ({node}) has not joined a cluster yet"))
+                }
+                Seed::Answered { node, joined: true } => {
+                    Some(format!("seed {addr} ({node}) has not added this node yet"))
+                }
+                Seed::Myself => None,
+            })
+            .collect()
+    }
+}
+
+fn cache_mismatch(mine: &[StoreInfo], theirs: &[StoreInfo]) -> Option<String> {
+    mine.iter()
+        .find(|a| theirs.iter().any(|b| a.name == b.name && a.cache != b.cache))
+        .map(|store| store.name.to_string())
+}
+
+// CAVEATS: two clusters that formed apart (with `--bootstrap`, or by seeds that did not name each other)
+// are united when they meet. `forget` by an operator comes with purging, which needs it.
+
+#[cfg(test)]
+#[path = "membership_test.rs"]
+mod tests;

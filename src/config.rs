@@ -1,0 +1,328 @@
+//! The configuration of a node: text in, types out, parsed once, before anything is opened.
+//!
+//! Why it exists: four places may set a key (the built-in defaults, a TOML file, `GRIDKV_*`
+//! environment variables, flags; a later one wins), and the rooms must not care. [`load`] lays them
+//! over each other, remembers where each value came from, and hands out one section per room.
+//!
+//! What it refuses: unknown keys and variables (naming the nearest known one), values of the wrong
+//! type or out of their range, settings that contradict each other, and a listener that strangers
+//! could reach while there is no authentication. All of it is reported together, and nothing is
+//! started. It reads no clock, no environment and no host name of its own: those are arguments.
+
+mod address;
+mod duration;
+mod effective;
+mod environment;
+mod fault;
+mod file;
+mod keys;
+mod kind;
+mod limits;
+mod nearest;
+mod overlay;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::telemetry::{Directive, Format};
+use overlay::{Overlay, Settings};
+
+pub(crate) use address::HostPort;
+pub(crate) use fault::ConfigError;
+pub(crate) use overlay::Flag;
+
+/// Everything that may set a key, lowest first. All of it is handed in, so that tests need no
+/// process-wide state.
+pub(crate) struct Sources<'a, Vars> {
+    /// The TOML file of `-c`; without it no file is read.
+    pub(crate) file: Option<&'a Path>,
+    /// The environment, as of `std::env::vars_os`; only names that start with `GRIDKV_` count.
+    pub(crate) environment: Vars,
+    /// What the command line sets, as of `cli::overlay`.
+    pub(crate) flags: Vec<Flag>,
+    /// The names of the backends that this build can open, from the storage registry.
+    pub(crate) backends: &'a [&'a str],
+    /// The machine's name: the node's name when `node.name` is empty.
+    pub(crate) host_name: OsString,
+    /// `--insecure-expose-without-auth`: listeners may leave the loopback interface.
+    pub(crate) expose_without_auth: bool,
+}
+
+/// A configuration that passed every check, and where each of its values came from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The typed configuration.
+    pub(crate) config: Config,
+    settings: Settings,
+}
+
+impl Loaded {
+    /// The effective configuration as TOML text, each value followed by the layer that set it
+    /// (`# default`, `# file`, `# environment`, `# flag`). Read back as a file it gives the same
+    /// configuration.
+    pub(crate) fn to_toml(&self) -> String {
+        effective::render(&self.settings)
+    }
+}
+
+/// Lays the sources over each other, checks every value and every rule between values.
+///
+/// # Errors
+///
+/// [`ConfigError`] with every problem found, not only the first; nothing has been started.
+pub(crate) fn load<Vars>(sources: Sources<'_, Vars>) -> Result<Loaded, ConfigError>
+where
+    Vars: IntoIterator<Item = (OsString, OsString)>,
+{
+    let mut overlay = Overlay::new(sources.backends);
+    if let Some(path) = sources.file {
+        file::read(path, &mut overlay);
+    }
+    environment::read(sources.environment, &mut overlay);
+    overlay.flags(sources.flags);
+    overlay.complete(&sources.host_name);
+    let config = overlay.typed();
+    if let Some(config) = &config {
+        overlay.report(rules::check(config, sources.expose_without_auth));
+    }
+    let (config, settings) = overlay.finish(config)?;
+    Ok(Loaded { config, settings })
+}
+
+/// The configuration of one node, a section for each room.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Who this node is.
+    pub(crate) node: NodeConfig,
+    /// The HTTP listener and its limits.
+    pub(crate) http: HttpConfig,
+    /// The listener for peers, the links to them, and when they count as gone.
+    pub(crate) peers: PeersConfig,
+    /// Replication of a store that has no section of its own, such as one made at run time.
+    pub(crate) sync: SyncConfig,
+    /// Logs on standard error.
+    pub(crate) log: LogConfig,
+    /// The stores by name, at least one; each with its own replication settings filled in.
+    pub(crate) stores: BTreeMap<String, StoreConfig>,
+}
+
+/// `[node]`: who this node is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NodeConfig {
+    /// The name for people, never empty: the host name when none was given.
+    pub(crate) name: String,
+    /// The cluster's name; peers of another one are refused.
+    pub(crate) cluster: String,
+    /// Where identity and stores are kept; `None`: a fresh identity at each start, and volatile
+    /// stores only.
+    #[serde(deserialize_with = "non_empty_path")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// `[http]`: the HTTP listener and its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HttpConfig {
+    /// Where clients connect; port 0 lets the system choose.
+    pub(crate) listen: SocketAddr,
+    /// Worker threads; `None`: one per core.
+    #[serde(deserialize_with = "non_zero")]
+    pub(crate) workers: Option<NonZeroUsize>,
+    /// Longest value, in bytes.
+    pub(crate) max_value_bytes: usize,
+    /// Longest key, in bytes.
+    pub(crate) max_key_bytes: usize,
+    /// Most operations in one batch.
+    pub(crate) max_batch_ops: usize,
+    /// Longest request body, in bytes; never less than `max_value_bytes`.
+    pub(crate) max_body_bytes: usize,
+    /// Most connections at once.
+    pub(crate) max_connections: usize,
+    /// Most requests at once.
+    pub(crate) max_in_flight: usize,
+    /// Longest wait for a request's head.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) head_timeout: Duration,
+    /// Longest wait for a request's whole body.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) body_timeout: Duration,
+    /// Longest rest of a connection between two requests.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) keep_alive: Duration,
+    /// Longest wait for requests in flight when the node stops.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) shutdown_timeout: Duration,
+}
+
+/// `[peers]`: the listener for peers, the links to them, and when they count as gone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeersConfig {
+    /// Where peers connect; port 0 lets the system choose.
+    pub(crate) listen: SocketAddr,
+    /// The address that peers dial; `None`: the address that `listen` got.
+    #[serde(deserialize_with = "non_empty_address")]
+    pub(crate) advertise: Option<HostPort>,
+    /// Peers to ask first, in the order given.
+    pub(crate) seeds: Vec<HostPort>,
+    /// Form a new cluster although the seeds are silent.
+    pub(crate) bootstrap: bool,
+    /// Time between two heartbeats; less than `suspect_after`.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) heartbeat_interval: Duration,
+    /// Silence after which a peer is suspect; at most `down_after`.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) suspect_after: Duration,
+    /// Silence after which a peer is down.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) down_after: Duration,
+    /// How far in the future an operation may be.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) max_clock_skew: Duration,
+    /// Longest frame, in bytes; the longest key and value fit into one.
+    pub(crate) max_frame_bytes: usize,
+    /// Most bytes that wait for one peer; at least one frame.
+    pub(crate) max_queue_bytes: usize,
+}
+
+/// `[sync]` and `[stores.NAME.sync]`: how a store's operations reach the peers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SyncConfig {
+    /// Slots of the op ring.
+    pub(crate) buffer_size: usize,
+    /// Bytes of published operations that are kept for peers that lag.
+    pub(crate) log_bytes: usize,
+    /// Most operations in one batch to a peer.
+    pub(crate) batch_max_ops: usize,
+    /// Most bytes in one batch to a peer; less than one frame.
+    pub(crate) batch_max_bytes: usize,
+    /// Longest wait of an operation for its batch to fill.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) flush_interval: Duration,
+}
+
+/// `[log]`: logs on standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogConfig {
+    /// What is logged.
+    pub(crate) level: Directive,
+    /// How it is written.
+    pub(crate) format: Format,
+}
+
+/// `[stores.NAME]`: one store.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "StoreTable")]
+pub(crate) struct StoreConfig {
+    /// The name of the backend; one of those that were handed to [`load`].
+    pub(crate) backend: String,
+    /// The memory limit, in bytes.
+    pub(crate) max_memory_bytes: u64,
+    /// What happens at the memory limit.
+    pub(crate) memory_policy: MemoryPolicy,
+    /// Lifetime of a key that is written without one; `None`: it does not expire.
+    pub(crate) default_ttl: Option<Duration>,
+    /// How the store survives the process; `None`: it does not.
+    pub(crate) disk: Option<DiskConfig>,
+    /// Replication of this store: `[sync]`, overridden by `[stores.NAME.sync]`.
+    pub(crate) sync: SyncConfig,
+}
+
+/// How a store on a durable backend survives the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DiskConfig {
+    /// When the journal is made safe against a power cut.
+    pub(crate) durability: Durability,
+    /// Time between two of those moments.
+    pub(crate) persist_interval: Duration,
+}
+
+/// What happens to a write at the memory limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MemoryPolicy {
+    /// It is taken; the excess is reported.
+    Soft,
+    /// It is refused.
+    Reject,
+}
+
+/// When a journal is made safe against a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    /// Every `persist_interval`.
+    Interval,
+}
+
+/// A store as it is written; what only durable backends have is optional here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoreTable {
+    backend: String,
+    max_memory_mb: u64,
+    memory_policy: MemoryPolicy,
+    #[serde(deserialize_with = "duration::deserialize_non_zero")]
+    default_ttl: Option<Duration>,
+    durability: Option<Durability>,
+    #[serde(default, deserialize_with = "duration::deserialize_non_zero")]
+    persist_interval: Option<Duration>,
+    sync: SyncConfig,
+}
+
+impl From<StoreTable> for StoreConfig {
+    fn from(table: StoreTable) -> Self {
+        Self {
+            backend: table.backend,
+            max_memory_bytes: table.max_memory_mb.saturating_mul(limits::MIB.unsigned_abs()),
+            memory_policy: table.memory_policy,
+            default_ttl: table.default_ttl,
+            disk: table
+                .durability
+                .zip(table.persist_interval)
+                .map(|(durability, persist_interval)| DiskConfig { durability, persist_interval }),
+            sync: table.sync,
+        }
+    }
+}
+
+fn non_empty_path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok((!text.is_empty()).then(|| PathBuf::from(text)))
+}
+
+fn non_empty_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<HostPort>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn non_zero<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroUsize>, D::Error> {
+    usize::deserialize(from).map(NonZeroUsize::new)
+}
+
+#[cfg(test)]
+#[path = "config/error_test.rs"]
+mod error_test;
+#[cfg(test)]
+#[path = "config/example_test.rs"]
+mod example_test;
+#[cfg(test)]
+#[path = "config/precedence_test.rs"]
+mod precedence_test;
+#[cfg(test)]
+#[path = "config/trial_test.rs"]
+mod trial_test;

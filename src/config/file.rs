@@ -1,0 +1,111 @@
+//! The file layer: TOML text to offers, each with its line.
+//!
+//! Why it exists: a message about a file should name the line. It refuses files that are too long,
+//! that are not TOML, and keys that the table does not know.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::fault::Fault;
+use super::keys::{self, Place};
+use super::limits;
+use super::nearest::nearest;
+use super::overlay::{Origin, Overlay};
+
+/// Reads a file and offers all it holds.
+pub(super) fn read(path: &Path, overlay: &mut Overlay<'_>) {
+    let whole = |line| Origin::File { path: path.to_owned(), line };
+    let text = match text(path) {
+        Ok(text) => text,
+        Err(fault) => return overlay.refuse(whole(None), "", None, fault),
+    };
+    // Twice over the same text: once for the values, once for where they stand.
+    let (table, spans) = match (text.parse::<Table>(), DeTable::parse(&text)) {
+        (Ok(table), Ok(spans)) => (table, spans.into_inner()),
+        (Err(wrong), _) | (_, Err(wrong)) => {
+            let line = wrong.span().map(|span| line_of(&text, span.start));
+            let message = wrong.message().replace('\n', ", ");
+            return overlay.refuse(whole(line), "", None, Fault::Syntax(message));
+        }
+    };
+    Walk { path, text: &text, overlay }.section(&[], &table, &spans);
+}
+
+fn text(path: &Path) -> Result<String, Fault> {
+    let read = || -> io::Result<String> {
+        let mut text = String::new();
+        File::open(path)?.take(limits::MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = read().map_err(Fault::Unreadable)?;
+    if text.len() as u64 > limits::MAX_FILE_BYTES {
+        return Err(Fault::TooLong { most: limits::MAX_FILE_BYTES });
+    }
+    Ok(text)
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|b| *b == b'\n').count()
+}
+
+struct Walk<'a, 'o, 'b> {
+    path: &'a Path,
+    text: &'a str,
+    overlay: &'o mut Overlay<'b>,
+}
+
+impl Walk<'_, '_, '_> {
+    /// Goes through one table. Its depth is bounded by the known sections: an unknown table is one
+    /// problem and is not entered.
+    fn section(&mut self, at: &[&str], table: &Table, spans: &DeTable<'_>) {
+        for (name, span) in spans {
+            let name_text = name.get_ref().as_ref();
+            let Some(value) = table.get(name_text) else { continue };
+            let path: Vec<&str> = at.iter().copied().chain([name_text]).collect();
+            let line = Some(line_of(self.text, name.span().start));
+            let origin = Origin::File { path: self.path.to_owned(), line };
+            self.one(&path, value, span.get_ref(), origin);
+        }
+    }
+
+    fn one(&mut self, path: &[&str], value: &Value, span: &DeValue<'_>, origin: Origin) {
+        let dotted = path.join(".");
+        match (keys::place(path), value, span) {
+            (Place::Key(key), ..) => self.overlay.offer(&dotted, key, value, origin),
+            (Place::Section, Value::Table(table), DeValue::Table(spans)) => {
+                self.section(path, table, spans);
+            }
+            (Place::Store, Value::Table(table), DeValue::Table(spans)) => {
+                let name = path.last().copied().unwrap_or_default();
+                if self.overlay.name_store(name, origin) {
+                    self.section(path, table, spans);
+                }
+            }
+            (Place::Section | Place::Store, ..) => {
+                let fault = Fault::NotASection(dotted.clone());
+                self.overlay.refuse(origin, &dotted, Some(value.clone()), fault);
+            }
+            (Place::Unknown, ..) => {
+                let nearest = nearest(&dotted, known(path, value.is_table())).unwrap_or_default();
+                self.overlay.refuse(origin, &dotted, None, Fault::UnknownKey { nearest });
+            }
+        }
+    }
+}
+
+/// What may have been meant by an unknown path: sections for a section, keys for a key, and those
+/// of the same store within a store.
+fn known(path: &[&str], section: bool) -> Vec<String> {
+    match path {
+        ["stores", store, ..] => keys::paths_of_store(store).map(|(path, _)| path).collect(),
+        [_] if section => keys::SECTIONS.into_iter().chain(["stores"]).map(str::to_owned).collect(),
+        _ => {
+            let plain = keys::SECTIONS.into_iter().flat_map(keys::section);
+            plain.map(|key| key.path.to_owned()).collect()
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a store counts about itself: plain atomics, written by one actor, read by anyone.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::durability::Durability;
+
+/// A counter that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Its value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Operations of clients on a store, by kind and result, since the node started.
+#[derive(Debug, Default)]
+pub struct OperationCounters {
+    /// Reads that found a value.
+    pub get_hit: Counter,
+    /// Reads that found none.
+    pub get_miss: Counter,
+    /// Puts committed.
+    pub put: Counter,
+    /// Deletes committed.
+    pub delete: Counter,
+    /// Deadlines changed.
+    pub touch: Counter,
+    /// Lists answered.
+    pub list: Counter,
+    /// Batches answered.
+    pub batch: Counter,
+    /// Writes whose condition did not hold.
+    pub precondition_failed: Counter,
+    /// Writes refused because the store was full.
+    pub memory_limit: Counter,
+    /// Writes refused before anything happened: too many were in flight.
+    pub overloaded: Counter,
+}
+
+/// What became of records that came from peers, since the node started.
+#[derive(Debug, Default)]
+pub struct ApplyCounters {
+    /// They were newer.
+    pub applied: Counter,
+    /// A newer record stood.
+    pub stale: Counter,
+    /// The same record stood.
+    pub duplicate: Counter,
+    /// They overwrote a version that their writer had not seen: the remote write won.
+    pub conflict_remote_won: Counter,
+    /// They lost to a version that their writer had not seen: the standing write won.
+    pub conflict_local_won: Counter,
+    /// Same version, different content. Must stay 0.
+    pub collision: Counter,
+}
+
+/// A snapshot of a store's statistics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreStats {
+    /// Keys that have a value.
+    pub key_count: u64,
+    /// Tombstones and expired records kept.
+    pub tombstones: u64,
+    /// Ops in the op ring, waiting for the publisher.
+    pub sync_buffer_len: usize,
+    /// Ops that the ring holds at most.
+    pub sync_buffer_capacity: usize,
+    /// Ops that the ring lost to overflow: each is a gap that peers fill by catch-up.
+    pub sync_buffer_overwritten: u64,
+    /// Share of client reads served from a cache; `None` without a cache.
+    pub cache_hit_rate: Option<f64>,
+    /// Bytes on disk; `None` on volatile backends.
+    pub db_size: Option<u64>,
+    /// Bytes of keys, values and records held in memory, by account.
+    pub memory_bytes: u64,
+    /// Bytes that the store should hold at most.
+    pub memory_limit_bytes: u64,
+    /// Whether data outlives the process.
+    pub persistent: bool,
+    /// What a write survives when it is answered.
+    pub durability: Durability,
+    /// Records that came to their deadline.
+    pub expired: u64,
+    /// Persist runs that ended well, with the last one's duration in milliseconds.
+    pub persists: u64,
+    /// Persist runs that failed.
+    pub persist_failures: u64,
+    /// Milliseconds that the persist runs took together.
+    pub persist_ms: u64,
+    /// Changes that are not on disk yet; 0 on volatile backends.
+    pub unsaved: u64,
+}

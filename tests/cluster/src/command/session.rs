@@ -1,0 +1,293 @@
+//! Nodes in the foreground: from "are the ports free" to "all have stopped", whatever happens between.
+
+use crate::command::CommandError;
+use crate::command::figure;
+use crate::command::interrupt::Interrupt;
+use crate::command::screen::Screen;
+use clap::Args;
+use gridkv_cluster::{
+    Client, ClientError, Cluster, Deadline, Node, PortOwner, Ports, Stopwatch, wait_for,
+};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+/// The stores of every node, one per backend that a node has: what `make run` shows is what there is.
+const STORES: [&str; 2] = ["main=file", "sessions=memory"];
+/// Nodes that are asked to stop flush and hand over first; a node gives itself 25 s for that.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How often nodes that are up are looked at.
+const WATCH_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How much of a log is shown with an error.
+const LOG_LINES: usize = 25;
+
+/// What the subcommands that start nodes have in common.
+#[derive(Debug, Args)]
+pub(crate) struct SessionOptions {
+    /// The node program.
+    #[arg(long, value_name = "PATH", default_value = "target/release/gridkv")]
+    gridkv: PathBuf,
+    /// Where node N keeps log, pid and data, in nN/. What earlier sessions left there is removed first.
+    #[arg(long, value_name = "DIR", default_value = ".cluster")]
+    dir: PathBuf,
+    /// The stores of every node.
+    #[arg(long = "store", value_name = "NAME=BACKEND", default_values_t = STORES.map(str::to_owned))]
+    stores: Vec<String>,
+    /// Take any free ports instead of 7401, 7402, ... and 7501, 7502, ...
+    #[arg(long)]
+    free_ports: bool,
+    /// How long the nodes may take to be ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    ready_within: u64,
+}
+
+/// A running cluster that is stopped by Ctrl-C.
+pub(crate) struct Session {
+    cluster: Cluster,
+    interrupt: Interrupt,
+    directory: PathBuf,
+    /// How long it took until all nodes were ready and saw each other.
+    pub(crate) ready_after: Duration,
+}
+
+impl Session {
+    /// Runs `work` on nodes that are ready and see each other, then stops them in order, whether it succeeded or not.
+    pub(crate) fn with(
+        options: &SessionOptions,
+        nodes: u16,
+        screen: &Screen,
+        work: impl FnOnce(&Self) -> Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
+        let interrupt = Interrupt::install()?;
+        let cluster = options.prepare(nodes)?;
+        let directory = options.dir.clone();
+        screen.line(format!(
+            "Starting {nodes} nodes with fresh data in {}/ ...",
+            directory.display()
+        ))?;
+        let mut session = Self { cluster, interrupt, directory, ready_after: Duration::ZERO };
+        let ready_within = Duration::from_secs(options.ready_within);
+        let worked = session.open(ready_within).and_then(|()| work(&session));
+        if let Err(error) = &worked
+            && !matches!(error, CommandError::Interrupted)
+        {
+            let text = error.to_string();
+            screen.line(screen.bad(text.lines().next().unwrap_or_default()))?;
+        }
+        // What went wrong first is told; nodes that are left when this fails are killed by the drop of the cluster.
+        let closed = session.close(screen);
+        worked.and(closed)
+    }
+
+    fn open(&mut self, ready_within: Duration) -> Result<(), CommandError> {
+        let deadline = Deadline::after(ready_within);
+        let watch = Stopwatch::start();
+        self.cluster.nodes().iter().try_for_each(Node::start)?;
+        if !self.cluster.wait_ready_while(deadline, || !self.interrupt.is_requested())? {
+            return Err(CommandError::Interrupted);
+        }
+        for node in self.cluster.nodes() {
+            let client = node.client();
+            let others = self.cluster.nodes().len() - 1;
+            self.wait(deadline, &format!("{} to see {others} peers up", node.name()), || {
+                answered(client.peer_states(), |states| {
+                    states.iter().filter(|(_, state)| state == "up").count() == others
+                })
+            })?;
+        }
+        self.ready_after = watch.elapsed();
+        Ok(())
+    }
+
+    pub(crate) fn nodes(&self) -> &[Node] {
+        self.cluster.nodes()
+    }
+
+    /// Waits like [`wait_for`], but ends at once when somebody presses Ctrl-C or a node dies.
+    pub(crate) fn wait(
+        &self,
+        deadline: impl Into<Deadline>,
+        what: &str,
+        mut probe: impl FnMut() -> Option<Result<(), CommandError>>,
+    ) -> Result<(), CommandError> {
+        wait_for(deadline, what, || self.must_go_on().err().map(Err).or_else(&mut probe))?
+    }
+
+    /// Stays until Ctrl-C, or until a node dies, which is an error.
+    pub(crate) fn stay(&self) -> Result<(), CommandError> {
+        loop {
+            match self.must_go_on() {
+                Ok(()) => thread::sleep(WATCH_INTERVAL),
+                Err(CommandError::Interrupted) => return Ok(()),
+                Err(died) => return Err(died),
+            }
+        }
+    }
+
+    fn must_go_on(&self) -> Result<(), CommandError> {
+        if self.interrupt.is_requested() {
+            return Err(CommandError::Interrupted);
+        }
+        Ok(self.cluster.must_run()?)
+    }
+
+    /// Stops all that still run. A second Ctrl-C or the limit kills what is left.
+    fn close(&self, screen: &Screen) -> Result<(), CommandError> {
+        let running = || self.nodes().iter().filter(|node| node.must_run().is_ok());
+        if running().next().is_none() {
+            return Ok(());
+        }
+        screen.line("\nStopping all nodes ...")?;
+        let watch = Stopwatch::start();
+        let deadline = Deadline::after(STOP_LIMIT);
+        let stopping: Vec<&Node> = running().collect();
+        for node in &stopping {
+            // One that ended by itself meanwhile is found below, with its status.
+            drop(node.terminate());
+        }
+        let mut ended = Ok(());
+        for node in stopping {
+            ended = ended.and(self.close_one(node, deadline));
+        }
+        if self.interrupt.is_urgent() {
+            screen.line("Killed.")?;
+            return Err(CommandError::Interrupted);
+        }
+        ended?;
+        screen.line(format!("All stopped in {}.", figure::duration(watch.elapsed())))?;
+        Ok(())
+    }
+
+    fn close_one(&self, node: &Node, deadline: Deadline) -> Result<(), CommandError> {
+        let what = format!("node {} to stop", node.name());
+        let ended = wait_for(deadline, what, || {
+            if self.interrupt.is_urgent() {
+                return Some(node.kill());
+            }
+            node.ended().transpose()
+        });
+        match ended {
+            Ok(Ok(status)) if status.success() || self.interrupt.is_urgent() => Ok(()),
+            Ok(Ok(status)) => {
+                let (node, log_tail) = (node.name().to_owned(), node.log_tail(LOG_LINES));
+                Err(CommandError::BadExit { node, status, log_tail })
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(late) => {
+                node.kill()?;
+                Err(late.into())
+            }
+        }
+    }
+
+    /// Prints the nodes with their peers and stores, and where the logs are.
+    pub(crate) fn print_nodes(&self, screen: &Screen) -> Result<(), CommandError> {
+        let title = format!("GridKV {}", env!("CARGO_PKG_VERSION"));
+        let ready =
+            format!("{} nodes ready in {}", self.nodes().len(), figure::duration(self.ready_after));
+        screen.line(format!("\n{} · {}\n", screen.bold(&title), screen.good(&ready)))?;
+        let rows: Vec<_> = self.nodes().iter().map(row).collect::<Result<_, _>>()?;
+        screen.table(["node", "http", "pid", "peers", "stores"], &rows)?;
+        Ok(())
+    }
+
+    /// Prints requests to copy, and where the logs are.
+    pub(crate) fn print_hints(&self, screen: &Screen, store: &str) -> Result<(), CommandError> {
+        let (Some(first), Some(last)) = (self.nodes().first(), self.nodes().last()) else {
+            return Ok(());
+        };
+        let (first, last) = (first.base_url(), last.base_url());
+        let key = format!("v1/kv/{store}/greeting");
+        screen.line(format!("\n  {}", screen.dim("try")))?;
+        screen.line(format!("  echo hello | curl -i -T - {first}/{key}"))?;
+        screen.line(format!("  curl -i {last}/{key}"))?;
+        screen.line(format!(
+            "  curl -i -X PUT --data-binary hi -H 'If-None-Match: *' {last}/{key}"
+        ))?;
+        screen.line(format!("\n  {}  {first}/console/", screen.dim("console")))?;
+        screen.line(format!("  {}  {first}/metrics", screen.dim("metrics")))?;
+        screen.line(format!("  {}     {}/n*/log", screen.dim("logs"), self.directory.display()))?;
+        Ok(())
+    }
+}
+
+impl SessionOptions {
+    /// The stores, as `(name, backend)`.
+    pub(crate) fn store_names(&self) -> impl Iterator<Item = &str> {
+        self.stores
+            .iter()
+            .map(|store| store.split_once('=').map_or(store.as_str(), |(name, _)| name))
+    }
+
+    /// Refuses what cannot work before anything of an earlier session is removed.
+    fn prepare(&self, nodes: u16) -> Result<Cluster, CommandError> {
+        if !fs::metadata(&self.gridkv).is_ok_and(|found| found.is_file()) {
+            return Err(CommandError::NoBinary(self.gridkv.clone()));
+        }
+        let ports = if self.free_ports { Ports::Free } else { Ports::Development };
+        let cluster = Cluster::builder(&self.gridkv, &self.dir)
+            .nodes(nodes)
+            .stores(&self.stores)
+            .ports(ports)
+            .own_process_group()
+            .build()?;
+        if let Some(port) = cluster.nodes().iter().find_map(|node| node.address().taken()) {
+            return Err(CommandError::PortTaken { port, owner: PortOwner::of(port) });
+        }
+        empty(&self.dir)?;
+        Ok(cluster)
+    }
+}
+
+/// One look of a wait at what a node said: no answer now may be an answer at the next look, but an answer of the wrong
+/// shape stays wrong.
+pub(crate) fn answered<T>(
+    answer: Result<T, ClientError>,
+    condition: impl FnOnce(&T) -> bool,
+) -> Option<Result<(), CommandError>> {
+    match answer {
+        Ok(answer) => condition(&answer).then_some(Ok(())),
+        Err(ClientError::Transport { .. }) => None,
+        Err(wrong) => Some(Err(wrong.into())),
+    }
+}
+
+/// Removes the directories `n1`, `n2`, ... of earlier sessions, and nothing else that may lie beside them.
+fn empty(directory: &Path) -> Result<(), CommandError> {
+    let cannot = |source| CommandError::Empty { path: directory.to_owned(), source };
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(cannot)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(cannot)?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix('n'));
+        if number.is_some_and(|number| number.parse::<u16>().is_ok()) {
+            fs::remove_dir_all(entry.path()).map_err(cannot)?;
+        }
+    }
+    Ok(())
+}
+
+fn row(node: &Node) -> Result<[String; 5], CommandError> {
+    let client: Client = node.client();
+    let peers = client.peer_states()?.into_iter().map(|(name, state)| match state.as_str() {
+        "up" => name,
+        _ => format!("{name}({state})"),
+    });
+    let stores = client.store_stats()?.into_iter().map(|store| {
+        let keys = figure::count(store.key_count);
+        format!("{}({}) {keys} keys", store.name, store.backend)
+    });
+    Ok([
+        node.name().to_owned(),
+        node.base_url(),
+        node.pid().map_or_else(String::new, |pid| pid.to_string()),
+        peers.collect::<Vec<_>>().join(" "),
+        stores.collect::<Vec<_>>().join(", "),
+    ])
+}

@@ -339,7 +339,8 @@ impl CatchUp {
     /// An origin is over when a later epoch of its node is known anywhere.
     fn is_dead(&self, origin: Origin, view: View<'_>) -> bool {
         let node = origin.node();
-        let newest_reported = self.peers.values().filter_map(|p| p.report.applied.newest_epoch(node));
+        let newest_reported =
+            self.peers.values().filter_map(|p| p.report.applied.newest_epoch(node));
         let newest_linked =
             self.peers.values().filter(|p| p.origin.node() == node).map(|p| p.origin.epoch());
         let own = (self.own.node() == node).then(|| self.own.epoch());

@@ -1,20 +1,26 @@
-//! Frames between nodes: a fixed header that is checked before anything is allocated, then a payload
-//! under a checksum.
+//! Frames: a fixed header that is checked before anything is allocated, then a payload under a
+//! checksum. Between nodes ([`WIRE`]) and, with another magic, in files.
 //!
 //! ```text
-//! 0      4         5      6          8          12           20
-//! | GKVP | version | kind | 0 | 0    | length   | checksum   | payload ...
-//! |      | u8      | u8   | reserved | u32 (BE) | u64 (BE)   |
+//! 0       4         5      6          8          12           20
+//! | magic | version | kind | 0 | 0    | length   | checksum   | payload ...
+//! |       | u8      | u8   | reserved | u32 (BE) | u64 (BE)   |
 //! ```
 //! The checksum is XXH3-64 over the first twelve bytes and the payload.
 
 use xxhash_rust::xxh3::Xxh3;
 
-/// What every frame starts with.
-pub const MAGIC: [u8; 4] = *b"GKVP";
+/// What frames of one kind of stream start with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The first four bytes.
+    pub magic: [u8; 4],
+    /// The version of what follows; readers refuse others.
+    pub version: u8,
+}
 
-/// The version of the protocol that this code speaks.
-pub const PROTOCOL_VERSION: u8 = 1;
+/// Frames between nodes.
+pub const WIRE: Format = Format { magic: *b"GKVP", version: 1 };
 
 /// Bytes of a frame's header.
 pub const HEADER_BYTES: usize = 20;
@@ -24,6 +30,7 @@ const CHECKED_BYTES: usize = 12;
 /// A header that was read and found well-formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
+    format: Format,
     kind: u8,
     length: u32,
     checksum: u64,
@@ -35,8 +42,8 @@ pub enum FrameError {
     /// The first four bytes are not ours: another protocol knocks at this port.
     #[error("not a frame of this protocol")]
     BadMagic,
-    /// A protocol version that this node does not speak.
-    #[error("protocol version {0} is not spoken here (this node speaks {PROTOCOL_VERSION})")]
+    /// A version that this program does not read.
+    #[error("version {0} is not read by this program")]
     UnknownVersion(u8),
     /// Reserved bytes are set.
     #[error("reserved bytes are set")]
@@ -54,30 +61,61 @@ pub enum FrameError {
     BadChecksum,
 }
 
-impl FrameHeader {
+impl Format {
     /// Reads a header; `limit` is the longest payload allowed, in bytes.
     ///
     /// # Errors
-    /// [`FrameError`] for anything that is not a header of this protocol within `limit`.
-    pub fn parse(bytes: &[u8; HEADER_BYTES], limit: usize) -> Result<Self, FrameError> {
+    /// [`FrameError`] for anything that is not a header of this format within `limit`.
+    pub fn parse(
+        self,
+        bytes: &[u8; HEADER_BYTES],
+        limit: usize,
+    ) -> Result<FrameHeader, FrameError> {
         let [m0, m1, m2, m3, version, kind, r0, r1, l0, l1, l2, l3, checksum @ ..] = *bytes;
-        if [m0, m1, m2, m3] != MAGIC {
+        if [m0, m1, m2, m3] != self.magic {
             return Err(FrameError::BadMagic);
         }
-        if version != PROTOCOL_VERSION {
+        if version != self.version {
             return Err(FrameError::UnknownVersion(version));
         }
         if (r0, r1) != (0, 0) {
             return Err(FrameError::ReservedBytes);
         }
         let length = u32::from_be_bytes([l0, l1, l2, l3]);
-        let header = Self { kind, length, checksum: u64::from_be_bytes(checksum) };
+        let checksum = u64::from_be_bytes(checksum);
+        let header = FrameHeader { format: self, kind, length, checksum };
         if header.length() > limit {
             return Err(FrameError::TooLong { length: header.length(), limit });
         }
         Ok(header)
     }
 
+    /// A whole frame around `payload`.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`] when the payload has more bytes than `limit`.
+    pub fn wrap(self, kind: u8, payload: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
+        let too_long = FrameError::TooLong { length: payload.len(), limit };
+        if payload.len() > limit {
+            return Err(too_long);
+        }
+        let length = u32::try_from(payload.len()).map_err(|_| too_long)?;
+        let head = self.head(kind, length);
+        let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
+        frame.extend_from_slice(&head);
+        frame.extend_from_slice(&checksum(&head, payload).to_be_bytes());
+        frame.extend_from_slice(payload);
+        Ok(frame)
+    }
+
+    fn head(self, kind: u8, length: u32) -> [u8; CHECKED_BYTES] {
+        let [m0, m1, m2, m3] = self.magic;
+        let [l0, l1, l2, l3] = length.to_be_bytes();
+        [m0, m1, m2, m3, self.version, kind, 0, 0, l0, l1, l2, l3]
+    }
+}
+
+impl FrameHeader {
     /// Bytes of payload that follow the header.
     #[must_use]
     pub fn length(&self) -> usize {
@@ -96,33 +134,9 @@ impl FrameHeader {
     /// [`FrameError::BadChecksum`] when it is not.
     pub fn verify(&self, payload: &[u8]) -> Result<(), FrameError> {
         let matches = payload.len() == self.length()
-            && checksum(&head(self.kind, self.length), payload) == self.checksum;
+            && checksum(&self.format.head(self.kind, self.length), payload) == self.checksum;
         if matches { Ok(()) } else { Err(FrameError::BadChecksum) }
     }
-}
-
-/// A whole frame around `payload`.
-///
-/// # Errors
-/// [`FrameError::TooLong`] when the payload has more bytes than `limit`.
-pub fn wrap(kind: u8, payload: &[u8], limit: usize) -> Result<Vec<u8>, FrameError> {
-    let too_long = FrameError::TooLong { length: payload.len(), limit };
-    if payload.len() > limit {
-        return Err(too_long);
-    }
-    let length = u32::try_from(payload.len()).map_err(|_| too_long)?;
-    let head = head(kind, length);
-    let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
-    frame.extend_from_slice(&head);
-    frame.extend_from_slice(&checksum(&head, payload).to_be_bytes());
-    frame.extend_from_slice(payload);
-    Ok(frame)
-}
-
-fn head(kind: u8, length: u32) -> [u8; CHECKED_BYTES] {
-    let [m0, m1, m2, m3] = MAGIC;
-    let [l0, l1, l2, l3] = length.to_be_bytes();
-    [m0, m1, m2, m3, PROTOCOL_VERSION, kind, 0, 0, l0, l1, l2, l3]
 }
 
 fn checksum(head: &[u8; CHECKED_BYTES], payload: &[u8]) -> u64 {
@@ -139,12 +153,12 @@ mod tests {
     use super::*;
 
     fn parse(frame: &[u8], limit: usize) -> Result<FrameHeader, FrameError> {
-        FrameHeader::parse(frame[..HEADER_BYTES].try_into().unwrap(), limit)
+        WIRE.parse(frame[..HEADER_BYTES].try_into().unwrap(), limit)
     }
 
     #[test]
     fn a_frame_round_trips() {
-        let frame = wrap(5, b"payload", 100).unwrap();
+        let frame = WIRE.wrap(5, b"payload", 100).unwrap();
         let header = parse(&frame, 100).unwrap();
         assert_eq!((header.kind(), header.length()), (5, 7));
         header.verify(&frame[HEADER_BYTES..]).unwrap();
@@ -152,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_single_bit_is_guarded() {
-        let frame = wrap(5, b"payload", 100).unwrap();
+        let frame = WIRE.wrap(5, b"payload", 100).unwrap();
         for bit in 0..frame.len() * 8 {
             let mut bad = frame.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
@@ -164,20 +178,20 @@ mod tests {
 
     #[test]
     fn lengths_are_refused_before_anything_is_allocated() {
-        let mut frame = wrap(5, b"", 100).unwrap();
+        let mut frame = WIRE.wrap(5, b"", 100).unwrap();
         frame[8..12].fill(0xff);
         let refused = FrameError::TooLong { length: 0xffff_ffff, limit: 100 };
         assert_eq!(parse(&frame, 100), Err(refused));
-        assert_eq!(wrap(5, b"abc", 2), Err(FrameError::TooLong { length: 3, limit: 2 }));
+        assert_eq!(WIRE.wrap(5, b"abc", 2), Err(FrameError::TooLong { length: 3, limit: 2 }));
     }
 
     #[test]
     fn strangers_are_told_apart() {
-        let mut frame = wrap(5, b"", 100).unwrap();
+        let mut frame = WIRE.wrap(5, b"", 100).unwrap();
         frame[4] = 9;
         assert_eq!(parse(&frame, 100), Err(FrameError::UnknownVersion(9)));
         assert_eq!(parse(b"GET / HTTP/1.1\r\nHost", 100), Err(FrameError::BadMagic));
-        frame[4] = PROTOCOL_VERSION;
+        frame[4] = WIRE.version;
         frame[6] = 1;
         assert_eq!(parse(&frame, 100), Err(FrameError::ReservedBytes));
     }

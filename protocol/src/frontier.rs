@@ -148,10 +148,13 @@ mod tests {
 
     #[test]
     fn the_newest_epoch_is_of_one_node_only() {
-        let frontier: Frontier =
-            [(origin(1, 3), Hlc::from_bits(1)), (origin(1, 9), Hlc::from_bits(1)), (origin(2, 50), Hlc::from_bits(1))]
-                .into_iter()
-                .collect();
+        let frontier: Frontier = [
+            (origin(1, 3), Hlc::from_bits(1)),
+            (origin(1, 9), Hlc::from_bits(1)),
+            (origin(2, 50), Hlc::from_bits(1)),
+        ]
+        .into_iter()
+        .collect();
         assert_eq!(frontier.newest_epoch(NodeId(1)), Some(Epoch(9)));
         assert_eq!(frontier.newest_epoch(NodeId(3)), None);
     }

@@ -12,7 +12,9 @@ use crate::time::UnixMs;
 const COUNTER_BITS: u32 = 16;
 
 /// A point in hybrid time: 48 bits of Unix milliseconds, then 16 bits of counter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Hlc(u64);
 

@@ -183,19 +183,23 @@ impl Membership {
             return refuse(RefusalReason::OtherCluster, detail);
         }
         if self.roster.members.is_forgotten(id) {
-            let detail = format!("identity {id} was forgotten; come back with an empty data directory");
+            let detail =
+                format!("identity {id} was forgotten; come back with an empty data directory");
             return refuse(RefusalReason::Forgotten, detail);
         }
         let me = self.config.me.origin;
         let lives = |origin: &Origin| origin.node() == id && *origin != member.origin;
         if (id == me.node() && member.origin != me) || up.iter().any(lives) {
-            let detail = format!("a node with identity {id} is up; two nodes run on copies of one data directory");
+            let detail = format!(
+                "a node with identity {id} is up; two nodes run on copies of one data directory"
+            );
             return refuse(RefusalReason::IdentityInUse, detail);
         }
         if let Some(namesake) = self.namesake(member)
             && (namesake == me || up.contains(&namesake))
         {
-            let detail = format!("a node named {:?} is up; names are unique in a cluster", member.name);
+            let detail =
+                format!("a node named {:?} is up; names are unique in a cluster", member.name);
             return refuse(RefusalReason::NameInUse, detail);
         }
         if let Some(store) = cache_mismatch(&self.config.me.stores, &member.stores) {

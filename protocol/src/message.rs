@@ -5,7 +5,7 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::codec::{DecodeError, EncodeError, decode, encode};
-use crate::frame::{FrameError, FrameHeader, wrap};
+use crate::frame::{FrameError, FrameHeader, WIRE};
 use crate::limits::MAX_BATCH_OPS;
 use crate::op::{WireOp, write_op};
 use crate::page::{Page, PageRequest};
@@ -146,7 +146,7 @@ impl Message {
             Self::Page(message) => (kind::PAGE, encode(message)?),
             Self::NoPage(message) => (kind::NO_PAGE, encode(message)?),
         };
-        Ok(wrap(kind, &payload, limit)?)
+        Ok(WIRE.wrap(kind, &payload, limit)?)
     }
 
     /// The message of a frame whose payload was verified.

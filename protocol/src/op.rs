@@ -36,15 +36,13 @@ impl Op {
     /// version and framing.
     #[must_use]
     pub fn weight(&self) -> usize {
-        const FRAMING: usize = 32;
-        let content = match &self.record.state {
-            State::Live(live) => {
-                live.value.len() + live.content_type.as_ref().map_or(0, |ct| ct.as_str().len())
-            }
-            State::Expired { .. } | State::Deleted => 0,
-        };
-        FRAMING + self.key.len() + content
+        weight(&self.key, &self.record)
     }
+}
+
+fn weight(key: &Key, record: &Record) -> usize {
+    const FRAMING: usize = 32;
+    FRAMING + key.len() + record.content_bytes()
 }
 
 /// How an op stands in a batch: without its origin, which the batch names once.
@@ -62,6 +60,14 @@ pub struct KeyedRecord {
     pub key: Key,
     /// Its record.
     pub record: Record,
+}
+
+impl KeyedRecord {
+    /// Bytes this record takes in pages and files, as for [`Op::weight`].
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        weight(&self.key, &self.record)
+    }
 }
 
 // Both are one flat MessagePack array: key, hlc, [origin,] kind, then what the kind needs.
@@ -120,7 +126,12 @@ fn read_state<'de, A: SeqAccess<'de>>(tuple: &mut A) -> Result<State, A::Error> 
     }
 }
 
-pub(crate) fn write_op<S: Serializer>(key: &Key, hlc: Hlc, state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn write_op<S: Serializer>(
+    key: &Key,
+    hlc: Hlc,
+    state: &State,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let mut tuple = serializer.serialize_tuple(2 + state_len(state))?;
     tuple.serialize_element(key)?;
     tuple.serialize_element(&hlc)?;
@@ -170,8 +181,7 @@ impl<'de> Deserialize<'de> for KeyedRecord {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut tuple: A) -> Result<KeyedRecord, A::Error> {
                 let key = element(&mut tuple)?;
-                let version =
-                    Version { hlc: element(&mut tuple)?, origin: element(&mut tuple)? };
+                let version = Version { hlc: element(&mut tuple)?, origin: element(&mut tuple)? };
                 let state = read_state(&mut tuple)?;
                 Ok(KeyedRecord { key, record: Record { version, state } })
             }

@@ -196,8 +196,7 @@ impl Publisher {
         let mut sends = Vec::new();
         for (peer, cursor) in &mut self.peers {
             while cursor.may_send(now, self.limits.queue_bytes) {
-                let Some((batch, bytes)) =
-                    next_batch(self.origin, &self.log, cursor, &self.limits)
+                let Some((batch, bytes)) = next_batch(self.origin, &self.log, cursor, &self.limits)
                 else {
                     break;
                 };

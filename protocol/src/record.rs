@@ -100,6 +100,17 @@ impl Record {
         }
     }
 
+    /// Bytes of its value and content type; 0 for tombstones and expired records.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        match &self.state {
+            State::Live(live) => {
+                live.value.len() + live.content_type.as_ref().map_or(0, |ct| ct.as_str().len())
+            }
+            State::Expired { .. } | State::Deleted => 0,
+        }
+    }
+
     /// Judges `incoming` beside what stands under its key.
     #[must_use]
     pub fn judge(standing: Option<&Self>, incoming: &Self) -> Admission {

@@ -68,14 +68,39 @@ fn the_verdicts() {
     let expired = one(State::Expired { expires_at: UnixMs(9) });
     let table = [
         ("nothing stands", None, one(State::Deleted), Admission::Applied),
-        ("newer time", Some(one(live(b"x", None))), Record { version: version(2, 0), state: State::Deleted }, Admission::Applied),
-        ("same time, greater origin", Some(one(live(b"x", None))), Record { version: version(1, 2), state: live(b"y", None) }, Admission::Applied),
-        ("older", Some(one(State::Deleted)), Record { version: version(0, 9), state: live(b"y", None) }, Admission::Stale),
+        (
+            "newer time",
+            Some(one(live(b"x", None))),
+            Record { version: version(2, 0), state: State::Deleted },
+            Admission::Applied,
+        ),
+        (
+            "same time, greater origin",
+            Some(one(live(b"x", None))),
+            Record { version: version(1, 2), state: live(b"y", None) },
+            Admission::Applied,
+        ),
+        (
+            "older",
+            Some(one(State::Deleted)),
+            Record { version: version(0, 9), state: live(b"y", None) },
+            Admission::Stale,
+        ),
         ("the same again", Some(live_x.clone()), live_x.clone(), Admission::Duplicate),
         ("its deadline passed", Some(live_x.clone()), expired.clone(), Admission::Applied),
         ("it had passed here before", Some(expired), live_x, Admission::Duplicate),
-        ("corruption, greater comes", Some(one(live(b"x", None))), one(live(b"y", None)), Admission::Collision { replaces: true }),
-        ("corruption, greater stands", Some(one(live(b"y", None))), one(live(b"x", None)), Admission::Collision { replaces: false }),
+        (
+            "corruption, greater comes",
+            Some(one(live(b"x", None))),
+            one(live(b"y", None)),
+            Admission::Collision { replaces: true },
+        ),
+        (
+            "corruption, greater stands",
+            Some(one(live(b"y", None))),
+            one(live(b"x", None)),
+            Admission::Collision { replaces: false },
+        ),
     ];
     for (name, standing, incoming, verdict) in table {
         assert_eq!(Record::judge(standing.as_ref(), &incoming), verdict, "{name}");
@@ -89,6 +114,9 @@ fn expiry_is_a_function_of_the_record_and_time() {
     assert!(record.live_at(UnixMs(10)).is_none(), "a deadline belongs to what it ends");
     assert_eq!(record.expired_at(UnixMs(9)), None);
     let expired = record.expired_at(UnixMs(10)).unwrap();
-    assert_eq!(expired, Record { version: record.version, state: State::Expired { expires_at: UnixMs(10) } });
+    assert_eq!(
+        expired,
+        Record { version: record.version, state: State::Expired { expires_at: UnixMs(10) } }
+    );
     assert_eq!(expired.expired_at(UnixMs(11)), None);
 }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Milliseconds since the Unix epoch, from a node's physical clock.
 ///
 /// The clock that makes these never goes back while a node runs, so they also serve as timers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct UnixMs(pub u64);
 

@@ -64,10 +64,15 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "1-2", "0000000000000001", "000000000000000g-ffffffffffffffff",
-            "+000000000000001-ffffffffffffffff", "0000000000000001-FFFFFFFFFFFFFFFF",
-            "0000000000000001-ffffffffffffffff-"]
-        {
+        for text in [
+            "",
+            "1-2",
+            "0000000000000001",
+            "000000000000000g-ffffffffffffffff",
+            "+000000000000001-ffffffffffffffff",
+            "0000000000000001-FFFFFFFFFFFFFFFF",
+            "0000000000000001-ffffffffffffffff-",
+        ] {
             assert_eq!(text.parse::<Version>(), Err(VersionError), "{text}");
         }
     }

@@ -185,7 +185,8 @@ impl<'de> Deserialize<'de> for Members {
             forgotten: Vec<NodeId>,
         }
         let wire = Wire::deserialize(deserializer)?;
-        let mut members = Self { joined: BTreeMap::new(), forgotten: wire.forgotten.into_iter().collect() };
+        let mut members =
+            Self { joined: BTreeMap::new(), forgotten: wire.forgotten.into_iter().collect() };
         for member in wire.joined.into_values() {
             members.add(member);
         }

@@ -1,6 +1,29 @@
-//! What keeps records.
+//! What keeps records: backends behind one narrow trait, and the one layer that all of them share.
+//!
+//! This room knows records, versions and files. It refuses everything that waits or talks: no async,
+//! no actors, no HTTP, no peers, and no clock (time is an argument).
+//!
+//! Reading order: [`store`] opens one; [`writer`] is the funnel that every change passes; [`reader`]
+//! is what everyone may hold; [`backend`] is the trait beneath, [`memory`](registry) and `file` the
+//! keepers; [`ring`] is where committed ops leave for the publisher.
 
+mod account;
+pub mod backend;
+pub mod conformance;
+mod deadlines;
 pub mod durability;
+mod file;
+pub mod flusher;
+pub mod image;
 pub mod list;
+mod loose_view;
+pub mod map;
+mod memory;
+mod pending;
+pub mod reader;
+pub mod registry;
+pub mod ring;
 pub mod stats;
+pub mod store;
 pub mod write;
+pub mod writer;

@@ -169,10 +169,8 @@ mod tests {
 
     #[test]
     fn conditions_as_http_has_them() {
-        let version = |bits| Version {
-            hlc: Hlc::from_bits(bits),
-            origin: Origin::new(NodeId(1), Epoch(1)),
-        };
+        let version =
+            |bits| Version { hlc: Hlc::from_bits(bits), origin: Origin::new(NodeId(1), Epoch(1)) };
         let one = Some(Matcher::OneOf(vec![version(1)]));
         let table = [
             ("if-match any, absent", Some(Matcher::Any), None, None, false),

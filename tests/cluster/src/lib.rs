@@ -33,7 +33,7 @@ mod port_owner;
 mod record;
 mod reply;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, Request};
 pub use cluster::{Builder, Cluster, MAX_NODES};
 pub use cluster_error::ClusterError;
 pub use dataset::{Compared, Dataset, DatasetError, Loaded};

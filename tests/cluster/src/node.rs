@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How much of a log goes into an error.
 const ERROR_TAIL_LINES: usize = 25;
 /// One look at `/readyz` takes no longer, so that a process that has exited meanwhile is noticed.
-const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Settings of the person who starts a cluster must not leak into its nodes.
 const OWN_ENVIRONMENT: &str = "GRIDKV_";
 

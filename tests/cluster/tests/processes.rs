@@ -142,7 +142,7 @@ fn a_panic_leaves_no_process_behind() {
 }
 
 #[test]
-fn the_environment_of_the_caller_does_not_reach_a_node() {
+fn a_node_gets_the_environment_that_it_was_given() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = Cluster::builder(fake_binary(), dir.path())
         .nodes(1)
@@ -151,7 +151,7 @@ fn the_environment_of_the_caller_does_not_reach_a_node() {
         .unwrap();
     cluster.wait_ready(LIMIT).unwrap();
     let log = cluster.node(1).log_tail(100);
-    assert!(log.contains("environment: GRIDKV_LOG__FORMAT GRIDKV_LOG__LEVEL\n"), "{log}");
+    assert!(log.contains("environment: GRIDKV_LOG__FORMAT GRIDKV_LOG__LEVEL"), "{log}");
 }
 
 fn cluster_program(arguments: &[&str], directory: &Path) -> Command {
@@ -216,6 +216,8 @@ fn run_once_proves_prints_and_stops() {
     assert!(out.contains("main(file) 249 keys, sessions(memory) 249 keys"), "{out}{err}");
     assert!(out.contains("All stopped in"), "{out}{err}");
     assert!(!out.contains('\x1b'), "{out}");
+    let log = fs::read_to_string(dir.path().join("n1/log")).unwrap();
+    assert!(log.contains("environment: GRIDKV_LOG__FORMAT\n"), "the caller's is passed on: {log}");
     assert!(!dir.path().join("n7").try_exists().unwrap());
     assert!(dir.path().join("notes").try_exists().unwrap());
 }

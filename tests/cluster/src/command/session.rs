@@ -50,7 +50,7 @@ pub(crate) struct Session {
     interrupt: Interrupt,
     directory: PathBuf,
     /// How long it took until all nodes were ready and saw each other.
-    pub(crate) ready_after: Duration,
+    ready_after: Duration,
 }
 
 impl Session {
@@ -70,7 +70,10 @@ impl Session {
         ))?;
         let mut session = Self { cluster, interrupt, directory, ready_after: Duration::ZERO };
         let ready_within = Duration::from_secs(options.ready_within);
-        let worked = session.open(ready_within).and_then(|()| work(&session));
+        let worked = session.open(ready_within).and_then(|()| {
+            session.print_title(screen)?;
+            work(&session)
+        });
         if let Err(error) = &worked
             && !matches!(error, CommandError::Interrupted)
         {
@@ -183,12 +186,16 @@ impl Session {
         }
     }
 
-    /// Prints the nodes with their peers and stores, and where the logs are.
-    pub(crate) fn print_nodes(&self, screen: &Screen) -> Result<(), CommandError> {
+    fn print_title(&self, screen: &Screen) -> io::Result<()> {
         let title = format!("GridKV {}", env!("CARGO_PKG_VERSION"));
         let ready =
             format!("{} nodes ready in {}", self.nodes().len(), figure::duration(self.ready_after));
-        screen.line(format!("\n{} · {}\n", screen.bold(&title), screen.good(&ready)))?;
+        screen.line(format!("{} · {}", screen.bold(&title), screen.good(&ready)))
+    }
+
+    /// Prints the nodes with their peers, their stores and how many keys these have.
+    pub(crate) fn print_nodes(&self, screen: &Screen) -> Result<(), CommandError> {
+        screen.line("")?;
         let rows: Vec<_> = self.nodes().iter().map(row).collect::<Result<_, _>>()?;
         screen.table(["node", "http", "pid", "peers", "stores"], &rows)?;
         Ok(())
@@ -201,15 +208,21 @@ impl Session {
         };
         let (first, last) = (first.base_url(), last.base_url());
         let key = format!("v1/kv/{store}/greeting");
-        screen.line(format!("\n  {}", screen.dim("try")))?;
-        screen.line(format!("  echo hello | curl -i -T - {first}/{key}"))?;
-        screen.line(format!("  curl -i {last}/{key}"))?;
-        screen.line(format!(
-            "  curl -i -X PUT --data-binary hi -H 'If-None-Match: *' {last}/{key}"
-        ))?;
-        screen.line(format!("\n  {}  {first}/console/", screen.dim("console")))?;
-        screen.line(format!("  {}  {first}/metrics", screen.dim("metrics")))?;
-        screen.line(format!("  {}     {}/n*/log", screen.dim("logs"), self.directory.display()))?;
+        let put = format!("echo hello | curl -i -T - {first}/{key}");
+        let get = format!("curl -i {last}/{key}");
+        let once = format!("curl -i -X PUT --data-binary hi -H 'If-None-Match: *' {last}/{key}");
+        let logs = format!("{}/n*/log", self.directory.display());
+        screen.line("")?;
+        for (label, hint) in [
+            ("put", put),
+            ("get", get),
+            ("put if absent", once),
+            ("console", format!("{first}/console/")),
+            ("metrics", format!("{first}/metrics")),
+            ("logs", logs),
+        ] {
+            screen.line(format!("  {}  {hint}", screen.dim(&format!("{label:<13}"))))?;
+        }
         Ok(())
     }
 }

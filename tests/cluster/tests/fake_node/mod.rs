@@ -4,6 +4,7 @@
 //! variable, and the test `serve` then serves instead of testing. All fakes of a cluster keep their records in one
 //! directory, which is what perfect replication looks like.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
@@ -129,7 +130,8 @@ impl Fake {
     }
 
     fn answer(&self, request: &Request) -> Answer {
-        let path = request.path.split_once('?').map_or(request.path.as_str(), |(path, _)| path);
+        let path = request.path.split('?').next().unwrap();
+        let path = percent_decode_str(path).decode_utf8().unwrap();
         let parts: Vec<&str> = path.splitn(5, '/').collect();
         match (request.method.as_str(), &parts[1..]) {
             ("GET", ["readyz"]) if self.ready => text(200, "[+]store:main ok"),

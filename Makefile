@@ -1,0 +1,100 @@
+# Every command that a person or a machine needs, one word each. `make` alone lists them.
+# The work is done by cargo and by the program `cluster` (tests/cluster); here are only names, and checks that
+# what they need is installed, with the command that installs it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# One cargo at a time: two would only wait for each other.
+.NOTPARALLEL:
+
+CARGO ?= cargo
+# How many nodes `make cluster` starts.
+NODES ?= 3
+# More words for `cargo test`, such as --no-fail-fast.
+TEST_FLAGS ?=
+# Where cargo builds, as cargo itself decides it.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# rustup installs here, and a shell that is older than the installation does not know it.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+BENCHES := structures funnel http replication
+BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
+
+.PHONY: help run cluster clean-cluster test lint verify fix bench $(BENCH_TARGETS) \
+	need-cargo need-cc need-rustfmt need-clippy
+
+help: ## List these commands.
+	@printf 'make COMMAND, where COMMAND is one of\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '  %-15s %s\n' 'bench-NAME' 'One of them alone: $(BENCHES).'
+
+## Running
+
+run: need-cargo need-cc ## Build, start three nodes with fresh data, prove that they replicate, stay up; Ctrl-C stops all.
+	$(CARGO) build --release -p gridkv -p gridkv-cluster
+	@$(TARGET)/release/cluster run --gridkv $(TARGET)/release/gridkv
+
+cluster: need-cargo need-cc ## Build and start NODES=3 empty nodes with fresh data; Ctrl-C stops all.
+	$(CARGO) build --release -p gridkv -p gridkv-cluster
+	@$(TARGET)/release/cluster up --nodes $(NODES) --gridkv $(TARGET)/release/gridkv
+
+clean-cluster: ## Stop nodes that a crashed run left behind, and remove .cluster/ with logs and data.
+	@for file in .cluster/n*/pid; do \
+		[ -f "$$file" ] || continue; \
+		pid=$$(cat "$$file"); \
+		if tr '\0' ' ' 2>/dev/null < "/proc/$$pid/cmdline" | grep -qF -- '$(CURDIR)/.cluster/'; then \
+			echo "killing $$file: process $$pid"; kill -s KILL "$$pid"; \
+		fi; \
+	done
+	rm -rf .cluster
+
+## Proving
+
+test: need-cargo need-cc ## Run every test: units, documentation, simulations, and processes.
+	$(CARGO) test --locked --workspace --exclude gridkv-bench $(TEST_FLAGS)
+
+lint: need-cargo need-cc need-rustfmt need-clippy ## Check format, lints and documentation; never writes.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps
+
+verify: lint test ## All that must hold before a change goes in: lint and test; never writes.
+	@echo 'verify: all holds'
+
+fix: need-cargo need-cc need-rustfmt need-clippy ## Format, and apply what clippy can repair by itself; writes.
+	$(CARGO) clippy --fix --allow-dirty --allow-staged --workspace --all-targets
+	$(CARGO) fmt --all
+
+## Measuring
+
+bench: $(BENCH_TARGETS) ## Run all benchmarks, optimised.
+
+$(BENCH_TARGETS): bench-%: need-cargo need-cc
+	$(CARGO) run --release --locked -p gridkv-bench --bin $*
+
+## What the above need
+
+need-cargo:
+	@command -v $(CARGO) > /dev/null || { \
+		echo 'cargo is missing. Install Rust from https://rustup.rs, or: apt-get install -y rustup && rustup default stable' >&2; \
+		exit 1; }
+
+need-cc:
+	@command -v cc > /dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo 'The linker cc is missing: running apt-get install -y build-essential'; \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y build-essential; \
+	else \
+		echo 'The linker cc is missing. On Debian: sudo apt-get install -y build-essential' >&2; \
+		exit 1; \
+	fi
+
+need-rustfmt: need-cargo
+	@$(CARGO) fmt --version > /dev/null 2>&1 || { \
+		echo 'rustfmt is missing. Install it with: rustup component add rustfmt' >&2; exit 1; }
+
+need-clippy: need-cargo
+	@$(CARGO) clippy --version > /dev/null 2>&1 || { \
+		echo 'clippy is missing. Install it with: rustup component add clippy' >&2; exit 1; }

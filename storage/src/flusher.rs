@@ -1,0 +1,50 @@
+//! The end of a store that brings it to the disk, from a thread of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::backend::BackendError;
+use crate::store::Shared;
+
+/// Flushes a store; writes go on meanwhile. Cheap to clone.
+#[derive(Clone)]
+pub struct StoreFlusher {
+    shared: Arc<Shared>,
+}
+
+impl StoreFlusher {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Whether there is anything to flush: a persistent backend with changes that are not on disk.
+    pub fn is_needed(&self) -> bool {
+        let persists = &self.shared.persists;
+        self.shared.backend.promises().persistent
+            && persists.changes.get() != persists.changes_saved.load(Ordering::Acquire)
+    }
+
+    /// Brings everything committed so far to the disk, with the frontier that it honours. Takes as
+    /// long as the disk does.
+    ///
+    /// # Errors
+    /// [`BackendError`]: what was on the disk before is still there.
+    pub fn flush(&self) -> Result<(), BackendError> {
+        let Shared { backend, frontiers, persists, .. } = &*self.shared;
+        // Both are read before the walk: what comes meanwhile may be on disk, but is not claimed.
+        let changes = persists.changes.get();
+        let frontier = frontiers.applied();
+        backend.flush(&frontier, frontiers.floor())?;
+        persists.changes_saved.fetch_max(changes, Ordering::AcqRel);
+        frontiers.durable.store(Arc::new(frontier));
+        Ok(())
+    }
+
+    /// Counts a run that took `ms` milliseconds.
+    pub fn note(&self, ms: u64, ended_well: bool) {
+        let persists = &self.shared.persists;
+        let runs = if ended_well { &persists.runs } else { &persists.failures };
+        runs.add(1);
+        persists.ms.add(ms);
+    }
+}

@@ -1,0 +1,57 @@
+//! The `memory` backend: a map, and nothing survives the process.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use gridkv_protocol::page::PageCursor;
+use gridkv_protocol::{Frontier, Hlc, Key, Record};
+
+use crate::backend::{Backend, BackendError, Commit, Footprint, Promises, Recovered, Walk};
+use crate::durability::Durability;
+use crate::map::RecordMap;
+use crate::registry::OpenRequest;
+
+/// Opens an empty map.
+pub(crate) fn open(_request: &OpenRequest) -> (Arc<dyn Backend>, Recovered) {
+    (Arc::new(Memory::default()), Recovered::default())
+}
+
+/// Records in memory only.
+#[derive(Default)]
+struct Memory {
+    map: RecordMap,
+}
+
+impl Backend for Memory {
+    fn promises(&self) -> Promises {
+        Promises { persistent: false, cache: false, durability: Durability::Memory }
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Record>, BackendError> {
+        Ok(self.map.get(key))
+    }
+
+    fn put_batch(&self, commit: &Commit<'_>) -> Result<(), BackendError> {
+        commit.records.iter().try_for_each(|keyed| self.map.put(&keyed.key, &keyed.record))
+    }
+
+    fn page(
+        &self,
+        after: Option<&PageCursor>,
+        limit: usize,
+    ) -> Result<Walk<PageCursor>, BackendError> {
+        self.map.page(after, limit)
+    }
+
+    fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {
+        self.map.list(from, limit)
+    }
+
+    fn flush(&self, _frontier: &Frontier, _floor: Hlc) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint { disk_bytes: None }
+    }
+}

@@ -1,0 +1,223 @@
+//! The end of a store that everyone may hold: reads from the caller's thread, past any mailbox.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use gridkv_protocol::limits::{MAX_PAGE_RECORDS, PAGE_BYTES};
+use gridkv_protocol::op::KeyedRecord;
+use gridkv_protocol::page::{Page, PageRequest};
+use gridkv_protocol::report::StoreReport;
+use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, StoreName, UnixMs};
+
+use crate::backend::{BackendError, Promises};
+use crate::list::{ListQuery, Listing};
+use crate::map::WALK_CHUNK;
+use crate::ring::OpRing;
+use crate::stats::{ApplyCounters, OperationCounters, StoreStats};
+use crate::store::Shared;
+
+/// Records that one call looks at to fill a catch-up page, at most: a walk over what a frontier covers
+/// must not hold a thread for long.
+const PAGE_SCAN: usize = 64 * WALK_CHUNK;
+
+/// Reads a store. Cheap to clone.
+#[derive(Clone)]
+pub struct StoreReader {
+    shared: Arc<Shared>,
+}
+
+impl StoreReader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The live record under `key`. A write that was answered is seen by every later read.
+    ///
+    /// # Errors
+    /// [`BackendError`] when it can not be read.
+    pub fn get(&self, key: &Key, now: UnixMs) -> Result<Option<Record>, BackendError> {
+        let record = self.shared.backend.get(key.as_str())?;
+        let live = record.filter(|record| record.live_at(now).is_some());
+        let operations = &self.shared.operations;
+        if live.is_some() { &operations.get_hit } else { &operations.get_miss }.add(1);
+        Ok(live)
+    }
+
+    /// Live keys in byte order.
+    ///
+    /// # Errors
+    /// [`BackendError`] when they can not be read.
+    pub fn list(&self, query: &ListQuery, now: UnixMs) -> Result<Listing, BackendError> {
+        self.shared.operations.list.add(1);
+        let prefix = query.prefix.as_str();
+        let mut from = match &query.after {
+            Some(after) if after.as_str() >= prefix => Bound::Excluded(after.as_str().to_owned()),
+            Some(_) | None => Bound::Included(prefix.to_owned()),
+        };
+        let mut listing = Listing::default();
+        loop {
+            // One more than asked for tells whether more follow; a page of tombstones goes on in chunks.
+            let want = (query.limit + 1 - listing.records.len()).max(16);
+            let walk = self.shared.backend.list(from.as_ref().map(String::as_str), want)?;
+            for KeyedRecord { key, record } in walk.records {
+                if !key.as_str().starts_with(prefix) {
+                    return Ok(listing);
+                }
+                if record.live_at(now).is_none() {
+                    continue;
+                }
+                if listing.records.len() == query.limit {
+                    listing.more = true;
+                    return Ok(listing);
+                }
+                listing.records.push((key, record));
+            }
+            match walk.next {
+                Some(last) => from = Bound::Excluded(last.as_str().to_owned()),
+                None => return Ok(listing),
+            }
+        }
+    }
+
+    /// The catch-up page that a peer asks for: records that its frontier does not cover. `donor` is
+    /// this node's present origin. The page may be empty and still have a next one.
+    ///
+    /// # Errors
+    /// [`BackendError`] when records can not be read, or the cursor is not this store's.
+    pub fn page(&self, request: &PageRequest, donor: Origin) -> Result<Page, BackendError> {
+        // Before the walk: what comes meanwhile may be in the page, but is not claimed.
+        let frontier = self.shared.frontiers.applied();
+        let mut page = Page {
+            store: request.store.clone(),
+            session: request.session,
+            cursor: request.cursor.clone(),
+            donor,
+            floor: self.shared.frontiers.floor(),
+            records: Vec::new(),
+            next: request.cursor.clone(),
+            frontier,
+        };
+        let nothing_new =
+            request.frontier.covers_all(&page.frontier) && self.shared.loose.load().is_empty();
+        if nothing_new {
+            page.next = None;
+            return Ok(page);
+        }
+        let (mut bytes, mut scanned) = (0, 0);
+        loop {
+            let walk = self.shared.backend.page(page.next.as_ref(), WALK_CHUNK)?;
+            scanned += WALK_CHUNK;
+            page.next = walk.next;
+            for keyed in walk.records {
+                if !request.frontier.covers(keyed.record.version) {
+                    bytes += keyed.weight();
+                    page.records.push(keyed);
+                }
+            }
+            let full = bytes >= PAGE_BYTES
+                || scanned >= PAGE_SCAN
+                || page.records.len() + WALK_CHUNK > MAX_PAGE_RECORDS;
+            if full || page.next.is_none() {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// What is in the state.
+    pub fn applied(&self) -> Frontier {
+        self.shared.frontiers.applied()
+    }
+
+    /// What would survive a power cut; on volatile stores, what is in the state.
+    pub fn durable(&self) -> Frontier {
+        if self.shared.backend.promises().persistent {
+            self.shared.frontiers.durable.load().as_ref().clone()
+        } else {
+            self.applied()
+        }
+    }
+
+    /// Hashes of the loose records, per origin.
+    pub fn loose(&self) -> Arc<BTreeMap<Origin, u64>> {
+        self.shared.loose.load()
+    }
+
+    /// Below this, absent keys may have been deleted and forgotten.
+    pub fn floor(&self) -> Hlc {
+        self.shared.frontiers.floor()
+    }
+
+    /// What this store tells peers.
+    pub fn report(&self) -> StoreReport {
+        StoreReport {
+            store: self.name().clone(),
+            applied: self.applied(),
+            durable: self.durable(),
+            floor: self.floor(),
+            loose: self.loose().as_ref().clone(),
+            keys: self.shared.account.keys(),
+        }
+    }
+
+    /// The store's name.
+    pub fn name(&self) -> &StoreName {
+        &self.shared.config.name
+    }
+
+    /// The backend's registered name.
+    pub fn backend(&self) -> &'static str {
+        self.shared.backend_name
+    }
+
+    /// What the backend promises.
+    pub fn promises(&self) -> Promises {
+        self.shared.backend.promises()
+    }
+
+    /// Whether a commit failed: the store takes no more writes.
+    pub fn is_poisoned(&self) -> bool {
+        self.shared.poisoned.load(Ordering::Acquire)
+    }
+
+    /// The way of committed ops to the publisher.
+    pub fn ring(&self) -> &OpRing {
+        &self.shared.ring
+    }
+
+    /// Counters of client operations.
+    pub fn operations(&self) -> &OperationCounters {
+        &self.shared.operations
+    }
+
+    /// Counters of what came from peers.
+    pub fn applies(&self) -> &ApplyCounters {
+        &self.shared.applies
+    }
+
+    /// Statistics, now.
+    pub fn stats(&self) -> StoreStats {
+        let Shared { config, backend, ring, account, persists, expired, .. } = &*self.shared;
+        let promises = backend.promises();
+        let unsaved = persists.changes.get() - persists.changes_saved.load(Ordering::Acquire);
+        StoreStats {
+            key_count: account.keys(),
+            tombstones: account.tombstones(),
+            sync_buffer_len: ring.len(),
+            sync_buffer_capacity: ring.capacity(),
+            sync_buffer_overwritten: ring.overwritten(),
+            cache_hit_rate: None,
+            db_size: backend.footprint().disk_bytes,
+            memory_bytes: account.bytes(),
+            memory_limit_bytes: config.memory_limit_bytes,
+            persistent: promises.persistent,
+            durability: promises.durability,
+            expired: expired.get(),
+            persists: persists.runs.get(),
+            persist_failures: persists.failures.get(),
+            persist_ms: persists.ms.get(),
+            unsaved: if promises.persistent { unsaved } else { 0 },
+        }
+    }
+}

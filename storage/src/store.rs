@@ -1,0 +1,161 @@
+//! A store: a backend and the one layer that all backends share.
+//!
+//! [`open`] gives three ends: a [`StoreWriter`] for the one actor that changes it, a [`StoreReader`]
+//! for everyone, and a [`StoreFlusher`] for the thread that brings it to the disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use gridkv_protocol::{Frontier, Hlc, Origin, StoreName};
+
+use crate::account::SharedAccount;
+use crate::backend::Backend;
+use crate::flusher::StoreFlusher;
+use crate::loose_view::LooseView;
+use crate::reader::StoreReader;
+use crate::registry::{OpenError, OpenRequest, Registry};
+use crate::ring::OpRing;
+use crate::stats::{ApplyCounters, Counter, OperationCounters};
+use crate::writer::StoreWriter;
+
+/// How a store behaves, whatever its backend.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// Its name.
+    pub name: StoreName,
+    /// The backend's registered name.
+    pub backend: String,
+    /// Milliseconds that a value lives when the writer does not say; `None` for ever.
+    pub default_ttl_ms: Option<u64>,
+    /// Bytes that the store should hold at most.
+    pub memory_limit_bytes: u64,
+    /// Whether a write over the limit is refused, instead of only reported.
+    pub refuse_over_limit: bool,
+    /// Slots of the op ring.
+    pub ring_slots: usize,
+}
+
+/// An open store.
+pub struct Store {
+    /// Changes it: one owner.
+    pub writer: StoreWriter,
+    /// Reads it: cheap to clone.
+    pub reader: StoreReader,
+    /// Brings it to the disk.
+    pub flusher: StoreFlusher,
+    /// What an operator should know of the way it was opened.
+    pub warnings: Vec<String>,
+}
+
+/// What the ends of a store share. Plain atomics and snapshots: nobody waits for anybody.
+pub(crate) struct Shared {
+    pub(crate) config: StoreConfig,
+    pub(crate) backend_name: &'static str,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) ring: OpRing,
+    pub(crate) account: SharedAccount,
+    pub(crate) operations: OperationCounters,
+    pub(crate) applies: ApplyCounters,
+    pub(crate) frontiers: SharedFrontiers,
+    pub(crate) loose: LooseView,
+    pub(crate) expired: Counter,
+    pub(crate) persists: PersistCounters,
+    pub(crate) poisoned: AtomicBool,
+}
+
+/// How far the store is, as its readers see it.
+pub(crate) struct SharedFrontiers {
+    /// Everyone but this node's present origin: changes when remote ops are merged.
+    pub(crate) others: ArcSwap<Frontier>,
+    /// This node's present origin, and how far it is: changes with every local commit.
+    own: AtomicU64,
+    own_upto: AtomicU64,
+    /// What would survive a power cut; unused on volatile backends.
+    pub(crate) durable: ArcSwap<Frontier>,
+    floor: AtomicU64,
+}
+
+/// Persist runs and what they have not reached yet.
+#[derive(Default)]
+pub(crate) struct PersistCounters {
+    pub(crate) changes: Counter,
+    pub(crate) changes_saved: AtomicU64,
+    pub(crate) runs: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) ms: Counter,
+}
+
+impl SharedFrontiers {
+    fn new(origin: Origin, recovered: Frontier, floor: Hlc) -> Self {
+        Self {
+            others: ArcSwap::from_pointee(recovered.clone()),
+            own: AtomicU64::new(origin.bits()),
+            own_upto: AtomicU64::new(0),
+            durable: ArcSwap::from_pointee(recovered),
+            floor: AtomicU64::new(floor.bits()),
+        }
+    }
+
+    /// Everything in the state.
+    pub(crate) fn applied(&self) -> Frontier {
+        let mut frontier = self.others.load().as_ref().clone();
+        let own = Origin::from_bits(self.own.load(Ordering::Acquire));
+        frontier.advance(own, Hlc::from_bits(self.own_upto.load(Ordering::Acquire)));
+        frontier
+    }
+
+    pub(crate) fn set_own(&self, origin: Origin, upto: Hlc) {
+        // A reader between the two stores sees the new origin at the old one's point, which is below
+        // anything the new one mints: true, if pointless.
+        self.own.store(origin.bits(), Ordering::Release);
+        self.own_upto.store(upto.bits(), Ordering::Release);
+    }
+
+    pub(crate) fn own_upto(&self) -> Hlc {
+        Hlc::from_bits(self.own_upto.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn floor(&self) -> Hlc {
+        Hlc::from_bits(self.floor.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn raise_floor(&self, floor: Hlc) {
+        self.floor.fetch_max(floor.bits(), Ordering::AcqRel);
+    }
+}
+
+/// Opens a store for a node that runs as `origin`.
+///
+/// # Errors
+/// [`OpenError`] when the backend can not be opened or read.
+pub fn open(
+    registry: &Registry,
+    config: StoreConfig,
+    origin: Origin,
+    request: &OpenRequest,
+) -> Result<Store, OpenError> {
+    let (backend_name, backend, recovered) = registry.open(&config.backend, request)?;
+    let shared = Arc::new(Shared {
+        ring: OpRing::new(config.ring_slots),
+        backend_name,
+        backend,
+        account: SharedAccount::default(),
+        operations: OperationCounters::default(),
+        applies: ApplyCounters::default(),
+        frontiers: SharedFrontiers::new(origin, recovered.frontier, recovered.floor),
+        loose: LooseView::default(),
+        expired: Counter::default(),
+        persists: PersistCounters::default(),
+        poisoned: AtomicBool::new(false),
+        config,
+    });
+    let writer = StoreWriter::recover(Arc::clone(&shared), origin)
+        .map_err(|source| OpenError::Backend { store: request.store.clone(), source })?;
+    Ok(Store {
+        writer,
+        reader: StoreReader::new(Arc::clone(&shared)),
+        flusher: StoreFlusher::new(shared),
+        warnings: recovered.warnings,
+    })
+}

@@ -1,41 +1,175 @@
-//! Skeleton.
+//! The store handle: the gated door to a store, for everyone who is not its actor.
+//!
+//! Reads go past the mailbox, from the caller's thread: a hop costs more than the read. Writes need a
+//! permit first, so that what is in flight is bounded and refused before anything happened.
+
+use std::sync::Arc;
+
+use actix::Addr;
 use gridkv_protocol::{Key, Record, StoreName, UnixMs};
 use gridkv_storage::durability::Durability;
 use gridkv_storage::list::{ListQuery, Listing};
+use gridkv_storage::reader::StoreReader;
 use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
-use gridkv_storage::write::{Batch, ItemOutcome, Write, Written};
+use gridkv_storage::write::{Action, Batch, BatchItem, ItemOutcome, Write, Written};
+use tokio::sync::oneshot;
 
+use crate::catch_up_actor::CatchUpCounters;
+use crate::clock::ClockSource;
 use crate::error::{ReadError, WriteError};
+use crate::gate::{Gate, Permit};
+use crate::node_state::{NodeState, Phase};
+use crate::post::post;
+use crate::storage_actor::StorageActor;
+use crate::storage_messages::{ClientBatch, ClientWrite};
 use crate::views::CatchUpCounts;
 
 /// The gated door to a store. Cheap to clone.
 #[derive(Clone)]
-pub struct StoreHandle {}
+pub struct StoreHandle {
+    inner: Arc<Inner>,
+}
+
+/// What a handle is made of.
+pub(crate) struct Inner {
+    pub(crate) reader: StoreReader,
+    pub(crate) storage: Addr<StorageActor>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) clock: Arc<ClockSource>,
+    pub(crate) state: Arc<NodeState>,
+    pub(crate) catch_up: Arc<CatchUpCounters>,
+}
 
 impl StoreHandle {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
     /// The store's name.
-    pub fn name(&self) -> &StoreName { unreachable!() }
+    pub fn name(&self) -> &StoreName {
+        self.inner.reader.name()
+    }
+
     /// The backend's name, such as `memory`.
-    pub fn backend(&self) -> &str { unreachable!() }
-    /// The live record under `key`, from the caller's thread. Counts hit or miss.
-    pub fn get(&self, _key: &Key) -> Result<Option<Record>, ReadError> { unreachable!() }
+    pub fn backend(&self) -> &'static str {
+        self.inner.reader.backend()
+    }
+
+    /// The live record under `key`, from the caller's thread. Counts a hit or a miss. A write that was
+    /// acknowledged on this node is seen.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the backend can not read.
+    pub fn get(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+        self.inner.reader.get(key, self.now()).map_err(|error| ReadError(error.to_string()))
+    }
+
     /// Live keys in byte order, from the caller's thread.
-    pub fn list(&self, _query: &ListQuery) -> Result<Listing, ReadError> { unreachable!() }
-    /// One write: committed as durably as the store promises when this returns.
-    /// `durability`: what it must reach at least.
-    pub async fn write(&self, _write: Write, _durability: Option<Durability>) -> Result<Written, WriteError> { unreachable!() }
-    /// Several operations in one message. Outcomes in the order of the items.
-    pub async fn batch(&self, _batch: Batch) -> Result<Vec<ItemOutcome>, WriteError> { unreachable!() }
+    ///
+    /// # Errors
+    /// [`ReadError`] when the backend can not read.
+    pub fn list(&self, query: &ListQuery) -> Result<Listing, ReadError> {
+        self.inner.reader.list(query, self.now()).map_err(|error| ReadError(error.to_string()))
+    }
+
+    /// One write, committed when this returns. `durability` is what it must reach, at least.
+    ///
+    /// # Errors
+    /// [`WriteError`], which says whether the store is unchanged. A caller that stops waiting does not
+    /// stop the write.
+    pub async fn write(
+        &self,
+        write: Write,
+        durability: Option<Durability>,
+    ) -> Result<Written, WriteError> {
+        let permit = self.enter(1, weight(&write))?;
+        let (reply, answer) = oneshot::channel();
+        post(&self.inner.storage, ClientWrite { write, durability, reply, permit });
+        answer.await.map_err(|_| WriteError::Stopped)?
+    }
+
+    /// Several operations in one message: nothing else happens between them on this node. Outcomes in
+    /// the order of the items.
+    ///
+    /// # Errors
+    /// [`WriteError`] when the whole batch was not done; refusals of single items are outcomes.
+    pub async fn batch(&self, batch: Batch) -> Result<Vec<ItemOutcome>, WriteError> {
+        let bytes = batch.items.iter().map(item_weight).sum();
+        let ops = u64::try_from(batch.items.len()).unwrap_or(u64::MAX);
+        let permit = self.enter(ops, bytes)?;
+        let (reply, answer) = oneshot::channel();
+        self.inner.reader.operations().batch.add(1);
+        post(&self.inner.storage, ClientBatch { batch, reply, permit });
+        answer.await.map_err(|_| WriteError::Stopped)?
+    }
+
+    fn enter(&self, ops: u64, bytes: u64) -> Result<Permit, WriteError> {
+        match self.inner.state.phase() {
+            Phase::Ready => {}
+            Phase::Starting => return Err(WriteError::NotReady("it is starting".into())),
+            Phase::Joining => {
+                return Err(WriteError::NotReady("it has not joined a cluster yet".into()));
+            }
+            Phase::CatchingUp => {
+                return Err(WriteError::NotReady("it is catching up with its peers".into()));
+            }
+            Phase::Stopping => return Err(WriteError::NotReady("it is stopping".into())),
+        }
+        if self.inner.reader.is_poisoned() {
+            return Err(WriteError::Poisoned);
+        }
+        self.inner.gate.enter(ops, bytes).ok_or_else(|| {
+            self.inner.reader.operations().overloaded.add(1);
+            WriteError::Overloaded
+        })
+    }
+
     /// A snapshot of statistics.
-    pub fn stats(&self) -> StoreStats { unreachable!() }
+    pub fn stats(&self) -> StoreStats {
+        self.inner.reader.stats()
+    }
+
     /// Counters of client operations.
-    pub fn operations(&self) -> &OperationCounters { unreachable!() }
+    pub fn operations(&self) -> &OperationCounters {
+        self.inner.reader.operations()
+    }
+
     /// Counters of what came from peers.
-    pub fn applies(&self) -> &ApplyCounters { unreachable!() }
+    pub fn applies(&self) -> &ApplyCounters {
+        self.inner.reader.applies()
+    }
+
     /// Catch-up sessions.
-    pub fn catch_up(&self) -> CatchUpCounts { unreachable!() }
-    /// Writes in flight to the store's actor, and what they may be at most.
-    pub fn in_flight(&self) -> (u64, u64) { unreachable!() }
+    pub fn catch_up(&self) -> CatchUpCounts {
+        self.inner.catch_up.view()
+    }
+
+    /// Writes in flight to the store's actor, and how many may be.
+    pub fn in_flight(&self) -> (u64, u64) {
+        (self.inner.gate.in_flight(), self.inner.gate.limits().ops)
+    }
+
     /// The node's physical time.
-    pub fn now(&self) -> UnixMs { unreachable!() }
+    pub fn now(&self) -> UnixMs {
+        self.inner.clock.now()
+    }
+}
+
+fn item_weight(item: &BatchItem) -> u64 {
+    match item {
+        BatchItem::Write(write) => weight(write),
+        BatchItem::Get(key) => bytes(key.len()),
+    }
+}
+
+fn weight(write: &Write) -> u64 {
+    let value = match &write.action {
+        Action::Put { value, .. } => value.len(),
+        Action::Delete | Action::Touch { .. } => 0,
+    };
+    bytes(write.key.len() + value)
+}
+
+fn bytes(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -1,11 +1,47 @@
-//! What carries messages.
+//! What carries messages: storage actors, publishers, appliers, peer links, and the node around them.
+//!
+//! This room translates, calls and performs. It refuses to decide about versions (that is the
+//! protocol's and the store's) and knows nothing of HTTP. It is the only one that reads a clock.
+//!
+//! Reading order: [`runtime`] starts everything and says what runs where; [`handle`] is the door that
+//! clients come through; `storage_actor` commits; `publisher_actor` sends; `peer_link` and
+//! `peer_server` are the two ends of a connection, `peer_applier` what happens behind the second;
+//! `cluster_actor` knows who belongs to the mesh.
 
+mod boot;
+mod catch_up_actor;
+pub mod clock;
+mod cluster_actor;
+mod cluster_board;
+mod cluster_messages;
+mod contacts;
 pub mod error;
+pub mod gate;
 pub mod handle;
+pub mod identity;
+mod links;
 pub mod node;
+mod node_state;
+mod peer_applier;
+mod peer_link;
+mod peer_server;
+mod persist;
+mod post;
+mod publisher_actor;
+pub mod runtime;
+mod storage_actor;
+mod storage_messages;
+mod store_ends;
+mod turns;
 pub mod views;
+mod watchdog;
+mod wire;
+mod wiring;
 
+// What the HTTP layer and the program may see of the store below.
 pub use gridkv_storage::durability::Durability;
 pub use gridkv_storage::list::{ListQuery, Listing};
+pub use gridkv_storage::registry::Registry;
 pub use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
+pub use gridkv_storage::store::StoreConfig;
 pub use gridkv_storage::write;

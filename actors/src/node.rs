@@ -1,32 +1,197 @@
-//! Skeleton.
-use gridkv_protocol::{Origin, UnixMs};
+//! A node as the HTTP layer sees it: its stores, its health, and the mesh around it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gridkv_protocol::{Origin, StoreName, UnixMs};
+
+use crate::clock::ClockSource;
+use crate::cluster_board::{ClusterBoard, Neighbour};
 use crate::handle::StoreHandle;
-use crate::views::{ActorView, ClusterView, Readiness};
+use crate::links::Links;
+use crate::node_state::{NodeState, Phase};
+use crate::store_ends::StoreEnds;
+use crate::views::{
+    ActorView, Check, ClusterView, PeerState, PeerStoreView, PeerView, Readiness, SelfView,
+};
+use crate::watchdog::Watchdog;
 
 /// The node as the HTTP layer sees it. Cheap to clone.
 #[derive(Clone)]
-pub struct NodeHandle {}
+pub struct NodeHandle {
+    inner: Arc<Inner>,
+}
+
+/// What a node handle is made of.
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    pub(crate) cluster: String,
+    pub(crate) addr: String,
+    pub(crate) origin: Arc<AtomicU64>,
+    pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
+    pub(crate) ends: Arc<StoreEnds>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) clock: Arc<ClockSource>,
+    pub(crate) state: Arc<NodeState>,
+    pub(crate) board: Arc<ClusterBoard>,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) suspect_after_ms: u64,
+    pub(crate) down_after_ms: u64,
+    pub(crate) started_at: UnixMs,
+}
 
 impl NodeHandle {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     /// The node's name.
-    pub fn name(&self) -> &str { unreachable!() }
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
     /// Its identity and epoch.
-    pub fn origin(&self) -> Origin { unreachable!() }
+    pub fn origin(&self) -> Origin {
+        Origin::from_bits(self.inner.origin.load(Ordering::Acquire))
+    }
+
     /// A store by name.
-    pub fn store(&self, _name: &str) -> Option<&StoreHandle> { unreachable!() }
+    pub fn store(&self, name: &str) -> Option<&StoreHandle> {
+        self.inner.handles.get(name)
+    }
+
     /// Every store, in order of name.
-    pub fn stores(&self) -> impl Iterator<Item = &StoreHandle> + '_ { std::iter::empty() }
-    /// Whether the node takes clients, and why not.
-    pub fn readiness(&self) -> Readiness { unreachable!() }
-    /// Actors that have not turned for ten seconds, by name; empty when all is well.
-    pub fn stuck_actors(&self) -> Vec<String> { unreachable!() }
-    /// The mesh as this node sees it.
-    pub fn cluster(&self) -> ClusterView { unreachable!() }
-    /// The actors and what is in flight to them.
-    pub fn actors(&self) -> Vec<ActorView> { unreachable!() }
+    pub fn stores(&self) -> impl Iterator<Item = &StoreHandle> + '_ {
+        self.inner.handles.values()
+    }
+
     /// The node's physical time.
-    pub fn now(&self) -> UnixMs { unreachable!() }
-    /// When the node started.
-    pub fn started_at(&self) -> UnixMs { unreachable!() }
+    pub fn now(&self) -> UnixMs {
+        self.inner.clock.now()
+    }
+
+    /// When the node started, in its physical time.
+    pub fn started_at(&self) -> UnixMs {
+        self.inner.started_at
+    }
+
+    /// Whether the node takes clients, and why not: the node itself, then each store.
+    pub fn readiness(&self) -> Readiness {
+        let mut checks = vec![self.check_cluster()];
+        checks.extend(self.inner.ends.iter().map(|(name, store)| Check {
+            name: format!("store:{name}"),
+            ok: !store.reader.is_poisoned(),
+            detail: if store.reader.is_poisoned() {
+                "a commit failed; look into the log, then restart the node".into()
+            } else {
+                String::new()
+            },
+        }));
+        let dead = self.inner.watchdog.dead();
+        checks.push(Check { name: "actors".into(), ok: dead.is_empty(), detail: dead.join(", ") });
+        Readiness { ready: checks.iter().all(|check| check.ok), checks }
+    }
+
+    fn check_cluster(&self) -> Check {
+        let board = self.inner.board.read();
+        let phase = self.inner.state.phase();
+        let detail = match phase {
+            Phase::Starting => "starting: stores are being opened".to_owned(),
+            Phase::Joining if board.waits_for.is_empty() => "joining".to_owned(),
+            Phase::Joining => format!(
+                "joining: {}. Start the silent seeds, or form a new cluster here with --bootstrap (only ever on a cluster's first node)",
+                board.waits_for.join("; ")
+            ),
+            Phase::CatchingUp if board.silent_at_boot.is_empty() => {
+                "catching_up: fetching what peers have".to_owned()
+            }
+            Phase::CatchingUp => {
+                let silent: Vec<&str> = board
+                    .neighbours
+                    .iter()
+                    .filter(|n| board.silent_at_boot.contains(&n.member.origin.node()))
+                    .map(|n| n.member.name.as_str())
+                    .collect();
+                format!("catching_up: not heard from {} yet", silent.join(", "))
+            }
+            Phase::Ready => String::new(),
+            Phase::Stopping => self
+                .inner
+                .board
+                .failure()
+                .map_or("stopping".to_owned(), |why| format!("stopping: {why}")),
+        };
+        Check { name: "cluster".into(), ok: phase == Phase::Ready, detail }
+    }
+
+    /// Actors that have not turned for ten seconds, or died; empty when all is well.
+    pub fn stuck_actors(&self) -> Vec<String> {
+        let mut stuck = self.inner.watchdog.dead();
+        stuck.extend(self.inner.watchdog.stuck());
+        stuck
+    }
+
+    /// The mesh as this node sees it.
+    pub fn cluster(&self) -> ClusterView {
+        let board = self.inner.board.read();
+        let now = self.now();
+        ClusterView {
+            cluster: self.inner.cluster.clone(),
+            me: SelfView {
+                name: self.inner.name.clone(),
+                origin: self.origin(),
+                addr: self.inner.addr.clone(),
+                joined: board.joined,
+            },
+            peers: board.neighbours.iter().map(|neighbour| self.peer(neighbour, now)).collect(),
+        }
+    }
+
+    fn peer(&self, Neighbour { member, contact }: &Neighbour, now: UnixMs) -> PeerView {
+        let id = member.origin.node();
+        let silent = contact.last.map(|last| now.since(last));
+        let state = match silent {
+            Some(ms) if ms < self.inner.suspect_after_ms => PeerState::Up,
+            Some(ms) if ms < self.inner.down_after_ms => PeerState::Suspect,
+            Some(_) | None => PeerState::Down,
+        };
+        let shared = self
+            .inner
+            .ends
+            .iter()
+            .filter(|(name, _)| member.stores.iter().any(|theirs| theirs.name == **name));
+        let stores = shared
+            .map(|(name, store)| {
+                let key_count = contact.keys.get(name).copied().unwrap_or(0);
+                (name.clone(), PeerStoreView { key_count, ..store.publishing.view(id, now) })
+            })
+            .collect();
+        PeerView {
+            name: member.name.clone(),
+            origin: member.origin,
+            addr: member.addr.clone(),
+            state,
+            last_contact: contact.last,
+            clock_skew_ms: contact.skew_ms,
+            stores,
+            link: self.inner.links.counts(id),
+        }
+    }
+
+    /// The storage actors and the writes in flight to them.
+    pub fn actors(&self) -> Vec<ActorView> {
+        let handles = self.inner.handles.values();
+        handles
+            .map(|handle| ActorView {
+                actor: "storage",
+                store: handle.name().to_string(),
+                messages: handle.in_flight().0,
+            })
+            .collect()
+    }
 }

@@ -45,3 +45,18 @@ pub const MAX_BATCHES_IN_FLIGHT: usize = 8;
 
 /// Bytes of records that a donor puts in one catch-up page before it closes it.
 pub const PAGE_BYTES: usize = 1_024 * 1_024;
+
+/// Bytes of the first frame of a connection, at most: nobody is known yet.
+pub const HANDSHAKE_FRAME_BYTES: usize = 64 * 1_024;
+
+/// Connections that peers may have open to a node, at most: some for each of 25 members.
+pub const MAX_PEER_CONNECTIONS: usize = 128;
+
+/// Milliseconds that a handshake may take, both ways.
+pub const HANDSHAKE_MS: u64 = 5_000;
+
+/// Milliseconds that a starting node listens for peers before it goes on without the silent ones.
+pub const BOOT_WAIT_MS: u64 = 5_000;
+
+/// Milliseconds after which an actor that has not turned is stuck.
+pub const STUCK_MS: u64 = 10_000;

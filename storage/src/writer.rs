@@ -361,7 +361,8 @@ impl StoreWriter {
     fn publish(&mut self, own_moved: bool) {
         let Shared { account, persists, frontiers, ring, loose, .. } = &*self.shared;
         account.apply(self.pending.account());
-        persists.changes.add(1);
+        // Time that was closed without a change is not worth an image.
+        persists.changes.add(u64::try_from(self.pending.records().len()).unwrap_or(u64::MAX));
         if self.pending.moved().iter().any(|(origin, _)| *origin != self.origin) {
             frontiers.others.store(Arc::clone(&self.others));
             loose.publish(self.loose.hashes());

@@ -1,0 +1,228 @@
+//! The catch-up of one store: feeds the protocol's machine and does what it says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use gridkv_protocol::catchup::{CatchUp, Effect, Event, View};
+use gridkv_protocol::message::{Message as WireMessage, NoPage};
+use gridkv_protocol::op::KeyedRecord;
+use gridkv_protocol::page::Page;
+use gridkv_protocol::report::StoreReport;
+use gridkv_protocol::{Frontier, Hlc, NodeId, Origin};
+use gridkv_storage::reader::StoreReader;
+use tokio::sync::oneshot;
+
+use crate::clock::ClockSource;
+use crate::links::Links;
+use crate::post::post;
+use crate::storage_actor::StorageActor;
+use crate::storage_messages::MergePage;
+use crate::views::CatchUpCounts;
+
+/// How often the machine looks at its deadlines.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Counts of a store's catch-ups. Shared with views.
+#[derive(Debug, Default)]
+pub(crate) struct CatchUpCounters {
+    pub(crate) completed: AtomicU64,
+    pub(crate) aborted: AtomicU64,
+    pub(crate) running: AtomicBool,
+    pub(crate) pages_served: AtomicU64,
+}
+
+impl CatchUpCounters {
+    pub(crate) fn view(&self) -> CatchUpCounts {
+        CatchUpCounts {
+            completed: self.completed.load(Ordering::Relaxed),
+            aborted: self.aborted.load(Ordering::Relaxed),
+            running: self.running.load(Ordering::Relaxed),
+            pages_served: self.pages_served.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Catches one store up.
+pub(crate) struct CatchUpActor {
+    machine: CatchUp,
+    reader: StoreReader,
+    storage: Addr<StorageActor>,
+    clock: Arc<ClockSource>,
+    links: Arc<Links>,
+    counters: Arc<CatchUpCounters>,
+    /// The frontier and floor to install, once the records before them are merged.
+    install: Option<(Frontier, Hlc)>,
+}
+
+/// What a catch-up is made of.
+pub(crate) struct CatchUpParts {
+    pub(crate) machine: CatchUp,
+    pub(crate) reader: StoreReader,
+    pub(crate) storage: Addr<StorageActor>,
+    pub(crate) clock: Arc<ClockSource>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) counters: Arc<CatchUpCounters>,
+}
+
+/// A batch of this peer left a gap.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Gap {
+    pub(crate) peer: NodeId,
+}
+
+/// A peer said what it has of this store.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Reported {
+    pub(crate) from: Origin,
+    pub(crate) report: StoreReport,
+}
+
+/// The link to a peer is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LinkDown(pub(crate) NodeId);
+
+/// A page came.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct PageCame {
+    pub(crate) peer: NodeId,
+    pub(crate) page: Page,
+}
+
+/// A donor has no page.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct NoPageCame {
+    pub(crate) peer: NodeId,
+    pub(crate) answer: NoPage,
+}
+
+/// The store has answered a merge.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Merged(bool);
+
+/// Go on under a new epoch.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct NewOrigin(pub(crate) Origin);
+
+impl CatchUpActor {
+    pub(crate) fn new(parts: CatchUpParts) -> Self {
+        let CatchUpParts { machine, reader, storage, clock, links, counters } = parts;
+        Self { machine, reader, storage, clock, links, counters, install: None }
+    }
+
+    fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let (applied, loose) = (self.reader.applied(), self.reader.loose());
+        let view = View { applied: &applied, loose: &loose };
+        for effect in self.machine.step(self.clock.now(), event, view) {
+            self.perform(effect, ctx);
+        }
+        self.counters.running.store(self.machine.is_running(), Ordering::Relaxed);
+    }
+
+    fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        let store = self.reader.name();
+        match effect {
+            Effect::Request { peer, request } => {
+                self.links.send(peer, &WireMessage::PageRequest(request));
+            }
+            Effect::Merge(records) => self.merge(records, ctx),
+            Effect::Install { frontier, floor } => {
+                self.install = Some((frontier, floor));
+                self.merge(Vec::new(), ctx);
+            }
+            Effect::Started { peer } => tracing::info!(%store, %peer, "catching up"),
+            Effect::Ended { peer, records, complete: true } => {
+                self.counters.completed.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(%store, %peer, records, "caught up");
+            }
+            Effect::Ended { peer, records, complete: false } => {
+                self.counters.aborted.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%store, %peer, records, "catch-up was given up; it starts again");
+            }
+        }
+    }
+
+    fn merge(&mut self, records: Vec<KeyedRecord>, ctx: &mut Context<Self>) {
+        let install = self.install.take();
+        let (reply, answer) = oneshot::channel();
+        post(&self.storage, MergePage { records, install, reply });
+        let me = ctx.address();
+        actix_rt::spawn(async move {
+            // A store that is gone has merged nothing.
+            let merged = answer.await.unwrap_or(false);
+            post(&me, Merged(merged));
+        });
+    }
+}
+
+impl Actor for CatchUpActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(TICK, |actor, ctx| actor.step(Event::Tick, ctx));
+    }
+}
+
+impl Handler<Gap> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, Gap { peer }: Gap, ctx: &mut Self::Context) {
+        self.step(Event::Gap { peer }, ctx);
+    }
+}
+
+impl Handler<Reported> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, Reported { from, report }: Reported, ctx: &mut Self::Context) {
+        self.step(Event::Reported { from, report }, ctx);
+    }
+}
+
+impl Handler<LinkDown> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, LinkDown(peer): LinkDown, ctx: &mut Self::Context) {
+        self.step(Event::LinkDown { peer }, ctx);
+    }
+}
+
+impl Handler<PageCame> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, PageCame { peer, page }: PageCame, ctx: &mut Self::Context) {
+        self.step(Event::Page { peer, page }, ctx);
+    }
+}
+
+impl Handler<NoPageCame> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, NoPageCame { peer, answer }: NoPageCame, ctx: &mut Self::Context) {
+        self.step(Event::NoPage { peer, session: answer.session }, ctx);
+    }
+}
+
+impl Handler<Merged> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, Merged(merged): Merged, ctx: &mut Self::Context) {
+        self.step(if merged { Event::Merged } else { Event::MergeFailed }, ctx);
+    }
+}
+
+impl Handler<NewOrigin> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, NewOrigin(origin): NewOrigin, ctx: &mut Self::Context) {
+        self.step(Event::NewOrigin(origin), ctx);
+    }
+}

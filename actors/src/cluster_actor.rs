@@ -1,0 +1,403 @@
+//! The cluster actor: membership, heartbeats, and who is linked to whom.
+//!
+//! It feeds the protocol's membership machine, keeps the roster before it answers anyone, starts and
+//! ends links as the roster says, and carries reports to publishers and catch-ups.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, MessageResult};
+use gridkv_protocol::membership::{Effect, Event, Membership, Roster};
+use gridkv_protocol::message::Message as WireMessage;
+use gridkv_protocol::report::Report;
+use gridkv_protocol::welcome::{Refusal, Welcome};
+use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
+use tokio::task::JoinHandle;
+
+use crate::boot::Boot;
+use crate::catch_up_actor;
+use crate::clock::ClockSource;
+use crate::cluster_board::{Board, ClusterBoard, Neighbour};
+use crate::cluster_messages::{
+    Arrived, Dialled, Knock, Left, LinkEnded, PeerReported, ReportTo, SayHello, Silent, Verdict,
+};
+use crate::contacts::Contacts;
+use crate::identity::Identity;
+use crate::links::Links;
+use crate::node_state::{NodeState, Phase};
+use crate::peer_link::{self, LinkParts};
+use crate::post::{self, post};
+use crate::publisher_actor::{self, PeerHas};
+use crate::storage_messages::TakeOrigin;
+use crate::store_ends::StoreEnds;
+use crate::wire::OutboxLimits;
+
+/// What a cluster actor is made of.
+pub(crate) struct ClusterParts {
+    pub(crate) membership: Membership,
+    pub(crate) identity: Identity,
+    pub(crate) stores: Arc<StoreEnds>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) clock: Arc<ClockSource>,
+    pub(crate) state: Arc<NodeState>,
+    pub(crate) board: Arc<ClusterBoard>,
+    pub(crate) origin: Arc<AtomicU64>,
+    pub(crate) settings: ClusterSettings,
+}
+
+/// How often, how long and how much.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClusterSettings {
+    pub(crate) heartbeat: Duration,
+    pub(crate) silence: Duration,
+    pub(crate) max_clock_skew_ms: u64,
+    pub(crate) outbox: OutboxLimits,
+}
+
+/// Membership, heartbeats and links of one node.
+pub(crate) struct ClusterActor {
+    parts: ClusterParts,
+    contacts: Contacts,
+    dialling: BTreeMap<String, Dialling>,
+    boot: Option<Boot>,
+}
+
+/// The link task of an address, and the peer that it serves.
+struct Dialling {
+    task: JoinHandle<()>,
+    peer: Option<NodeId>,
+}
+
+impl ClusterActor {
+    pub(crate) fn new(parts: ClusterParts) -> Self {
+        Self { parts, contacts: Contacts::default(), dialling: BTreeMap::new(), boot: None }
+    }
+
+    fn now(&self) -> UnixMs {
+        self.parts.clock.now()
+    }
+
+    fn own(&self) -> Origin {
+        Origin::from_bits(self.parts.origin.load(Ordering::Acquire))
+    }
+
+    /// Steps the machine and does what it says; returns what is to be answered to who knocked.
+    fn step(&mut self, event: Event, ctx: &mut Context<Self>) -> Option<Result<Welcome, Refusal>> {
+        let now = self.now();
+        let mut answer = None;
+        for effect in self.parts.membership.step(now, event) {
+            match effect {
+                Effect::Persist(roster) => self.keep(roster),
+                Effect::Joined { formed, clock } => self.joined(formed, clock),
+                Effect::Welcome(welcome) => answer = Some(Ok(*welcome)),
+                Effect::Refuse(refusal) => answer = Some(Err(refusal)),
+            }
+        }
+        self.dial(ctx);
+        self.show();
+        answer
+    }
+
+    /// An answer that promises what is not kept would be worse than none: the node ends instead.
+    fn keep(&mut self, roster: Roster) {
+        if let Err(error) = self.parts.identity.keep_roster(roster) {
+            tracing::error!(%error, "the roster can not be kept; the node stops");
+            self.parts.board.fail(format!("the roster can not be kept: {error}"));
+        }
+    }
+
+    fn joined(&mut self, formed: bool, clock: Hlc) {
+        self.observe(clock);
+        tracing::info!(formed, "joined the cluster");
+        self.catch_up();
+    }
+
+    fn catch_up(&mut self) {
+        self.boot = Some(Boot::start(self.now()));
+        self.parts.state.enter(Phase::CatchingUp);
+        self.look_if_ready();
+    }
+
+    /// What is further ahead than the skew limit does not move the clock.
+    fn observe(&self, clock: Hlc) {
+        let limit = Hlc::end_of(self.now().plus(self.parts.settings.max_clock_skew_ms));
+        if clock <= limit {
+            self.parts.clock.observe(clock);
+        }
+    }
+
+    /// Starts a link for each address that should have one, and ends the others.
+    fn dial(&mut self, ctx: &mut Context<Self>) {
+        let targets = self.parts.membership.targets();
+        let over =
+            |addr: &String, link: &Dialling| !targets.contains(addr) || link.task.is_finished();
+        for (_, link) in
+            self.dialling.extract_if(.., |addr, link| over(addr, link)).collect::<Vec<_>>()
+        {
+            link.task.abort();
+            if let Some(peer) = link.peer {
+                self.unlink(peer);
+            }
+        }
+        for addr in targets {
+            let (cluster, parts) = (ctx.address(), &self.parts);
+            self.dialling.entry(addr).or_insert_with_key(|addr| {
+                let link = LinkParts {
+                    cluster,
+                    stores: Arc::clone(&parts.stores),
+                    links: Arc::clone(&parts.links),
+                    limits: parts.settings.outbox,
+                    silence: parts.settings.silence,
+                };
+                let task = actix_rt::spawn(peer_link::keep(addr.clone(), link));
+                Dialling { task, peer: None }
+            });
+        }
+    }
+
+    fn unlink(&mut self, peer: NodeId) {
+        self.contacts.link_down(peer);
+        self.parts.links.close(peer);
+        for link in self.dialling.values_mut().filter(|link| link.peer == Some(peer)) {
+            link.peer = None;
+        }
+        for store in self.parts.stores.values() {
+            post(&store.publisher, publisher_actor::LinkDown(peer));
+            post(&store.catch_up, catch_up_actor::LinkDown(peer));
+        }
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            origin: self.own(),
+            now: self.now(),
+            clock: self.parts.clock.observed(),
+            ready: self.parts.state.phase() == Phase::Ready,
+            members: self.parts.membership.members().clone(),
+            stores: self.parts.stores.values().map(|store| store.reader.report()).collect(),
+        }
+    }
+
+    fn heartbeat(&mut self) {
+        self.parts.clock.slew();
+        self.look_if_ready();
+        self.show();
+        if !self.parts.membership.is_joined() {
+            return;
+        }
+        let report = WireMessage::Report(self.report());
+        for peer in self.parts.links.peers() {
+            self.parts.links.send(peer, &report);
+        }
+    }
+
+    fn reported(&mut self, report: Report, ctx: &mut Context<Self>) {
+        let now = self.now();
+        let peer = report.origin.node();
+        if !self.parts.membership.members().contains(peer) {
+            return; // forgotten, or not added yet
+        }
+        self.contacts.reported(&report, now);
+        self.observe(report.clock);
+        self.leave_epochs_of_others(&report);
+        if let Some(boot) = &mut self.boot {
+            boot.heard(peer, &report.stores);
+        }
+        if self.contacts.has_link(peer) {
+            self.spread(&report);
+        }
+        self.step(Event::Reported(report.members), ctx);
+        self.look_if_ready();
+    }
+
+    fn spread(&self, report: &Report) {
+        let own = self.own();
+        for theirs in &report.stores {
+            let Some(store) = self.parts.stores.get(&theirs.store) else { continue };
+            let have = theirs.applied.get(own);
+            post(&store.publisher, PeerHas { peer: report.origin.node(), have });
+            let (from, report) = (report.origin, theirs.clone());
+            post(&store.catch_up, catch_up_actor::Reported { from, report });
+        }
+    }
+
+    /// A report that knows a higher epoch of this node: its disk was rolled back. It goes on above it.
+    fn leave_epochs_of_others(&mut self, report: &Report) {
+        let own = self.own();
+        let newest = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node())).max();
+        let Some(seen) = newest.filter(|seen| *seen > own.epoch()) else { return };
+        match self.parts.identity.pass_epoch(seen) {
+            Ok(origin) => {
+                tracing::warn!(%origin, "peers know a higher epoch of this node: it goes on above it");
+                self.parts.origin.store(origin.bits(), Ordering::Release);
+                for store in self.parts.stores.values() {
+                    post(&store.storage, TakeOrigin(origin));
+                    post(&store.publisher, publisher_actor::NewOrigin(origin));
+                    post(&store.catch_up, catch_up_actor::NewOrigin(origin));
+                }
+                self.parts.membership.step(self.now(), Event::NewOrigin(origin));
+            }
+            Err(error) => self.parts.board.fail(format!("the epoch can not be kept: {error}")),
+        }
+    }
+
+    fn others(&self) -> BTreeSet<NodeId> {
+        let own = self.own().node();
+        let members = self.parts.membership.members().iter();
+        members.map(|member| member.origin.node()).filter(|id| *id != own).collect()
+    }
+
+    fn look_if_ready(&mut self) {
+        let Some(boot) = &self.boot else { return };
+        let (own, others) = (self.own(), self.others());
+        let behind = self
+            .parts
+            .stores
+            .iter()
+            .find(|(name, store)| !boot.covers(name, &store.reader.applied(), own));
+        if boot.has_listened(self.now(), &others) && behind.is_none() {
+            let silent = boot.silent(&others).len();
+            tracing::info!(peers = others.len(), silent, "ready");
+            self.boot = None;
+            self.parts.state.enter(Phase::Ready);
+        }
+    }
+
+    /// Puts up for everyone to see what this actor knows.
+    fn show(&self) {
+        let members = self.parts.membership.members();
+        let own = self.own();
+        let neighbours = members.iter().filter(|member| member.origin.node() != own.node());
+        let neighbours = neighbours
+            .map(|member| Neighbour {
+                member: member.clone(),
+                contact: self.contacts.get(member.origin.node()).cloned().unwrap_or_default(),
+            })
+            .collect();
+        let silent = self.boot.as_ref().map_or_else(Vec::new, |boot| boot.silent(&self.others()));
+        self.parts.board.put(Board {
+            joined: self.parts.membership.is_joined(),
+            waits_for: self.parts.membership.waits_for(),
+            silent_at_boot: silent,
+            neighbours,
+        });
+    }
+}
+
+impl Actor for ClusterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.parts.state.enter(Phase::Joining);
+        if self.parts.membership.is_joined() {
+            self.catch_up();
+        }
+        self.step(Event::Started, ctx);
+        ctx.run_interval(self.parts.settings.heartbeat, |actor, _| actor.heartbeat());
+    }
+
+    fn stopped(&mut self, _ctx: &mut Self::Context) {
+        for link in self.dialling.values() {
+            link.task.abort();
+        }
+    }
+}
+
+impl Handler<Knock> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Knock { hello, reply }: Knock, ctx: &mut Self::Context) {
+        let (up, clock) = (self.contacts.up(), self.parts.clock.observed());
+        if let Some(answer) = self.step(Event::HelloFrom { hello, up, clock }, ctx) {
+            post::answer(reply, answer);
+        }
+    }
+}
+
+impl Handler<Dialled> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Dialled, ctx: &mut Self::Context) {
+        let Dialled { addr, welcome, outbox, reply } = message;
+        let (origin, theirs) = (welcome.member.origin, welcome.joined);
+        self.step(Event::WelcomeFrom { addr: addr.clone(), welcome }, ctx);
+        let verdict = if origin == self.own() {
+            Verdict::Myself
+        } else if !theirs || !self.parts.membership.is_joined() {
+            Verdict::NotYet
+        } else if self.contacts.has_link(origin.node()) {
+            Verdict::NotNeeded
+        } else {
+            Verdict::Serve
+        };
+        if verdict == Verdict::Serve {
+            self.contacts.link_up(origin, self.now());
+            if let Some(link) = self.dialling.get_mut(&addr) {
+                link.peer = Some(origin.node());
+            }
+            outbox.send(&WireMessage::Report(self.report()));
+            self.parts.links.open(origin.node(), outbox);
+            tracing::info!(peer = %origin, "linked");
+        }
+        post::answer(reply, verdict);
+    }
+}
+
+impl Handler<Silent> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Silent { addr, reason }: Silent, ctx: &mut Self::Context) {
+        self.step(Event::Silent { addr, reason }, ctx);
+    }
+}
+
+impl Handler<LinkEnded> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, LinkEnded { peer }: LinkEnded, _ctx: &mut Self::Context) {
+        self.unlink(peer);
+        self.show();
+    }
+}
+
+impl Handler<Arrived> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Arrived(origin): Arrived, _ctx: &mut Self::Context) {
+        self.contacts.arrived(origin);
+    }
+}
+
+impl Handler<Left> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Left(origin): Left, _ctx: &mut Self::Context) {
+        self.contacts.left(origin);
+    }
+}
+
+impl Handler<PeerReported> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, PeerReported(report): PeerReported, ctx: &mut Self::Context) {
+        self.reported(report, ctx);
+    }
+}
+
+impl Handler<ReportTo> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, ReportTo(outbox): ReportTo, _ctx: &mut Self::Context) {
+        outbox.send(&WireMessage::Report(self.report()));
+    }
+}
+
+impl Handler<SayHello> for ClusterActor {
+    type Result = MessageResult<SayHello>;
+
+    fn handle(&mut self, _: SayHello, _ctx: &mut Self::Context) -> Self::Result {
+        MessageResult(self.parts.membership.hello(self.now()))
+    }
+}

@@ -1,0 +1,69 @@
+//! The board where the cluster actor puts what it knows, for views to read without asking it.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use gridkv_protocol::NodeId;
+use gridkv_protocol::welcome::Member;
+use tokio::sync::Notify;
+
+use crate::contacts::Contact;
+
+/// What the cluster actor knows, and whether something failed that the node can not go on with.
+#[derive(Debug, Default)]
+pub(crate) struct ClusterBoard {
+    board: ArcSwap<Board>,
+    failure: OnceLock<String>,
+    failed: Notify,
+}
+
+/// A snapshot of the mesh.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    /// Whether this node is a member.
+    pub(crate) joined: bool,
+    /// What it waits for before it is.
+    pub(crate) waits_for: Vec<String>,
+    /// Members that have not answered since it started, while it still asks.
+    pub(crate) silent_at_boot: Vec<NodeId>,
+    /// The other members.
+    pub(crate) neighbours: Vec<Neighbour>,
+}
+
+/// Another member, and what was heard of it.
+#[derive(Debug)]
+pub(crate) struct Neighbour {
+    pub(crate) member: Member,
+    pub(crate) contact: Contact,
+}
+
+impl ClusterBoard {
+    pub(crate) fn put(&self, board: Board) {
+        self.board.store(Arc::new(board));
+    }
+
+    pub(crate) fn read(&self) -> Arc<Board> {
+        self.board.load_full()
+    }
+
+    /// Says that the node can not go on. The first reason stands.
+    pub(crate) fn fail(&self, reason: String) {
+        drop(self.failure.set(reason));
+        self.failed.notify_waiters();
+        self.failed.notify_one();
+    }
+
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Waits until the node can not go on, and says why.
+    pub(crate) async fn wait_for_failure(&self) -> String {
+        loop {
+            if let Some(reason) = self.failure() {
+                return reason.to_owned();
+            }
+            self.failed.notified().await;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the cluster actor is told: plain data, each with what its answer needs.
+
+use actix::Message;
+use gridkv_protocol::report::Report;
+use gridkv_protocol::welcome::{Hello, Refusal, Welcome};
+use gridkv_protocol::{NodeId, Origin};
+use tokio::sync::oneshot;
+
+use crate::wire::Outbox;
+
+/// A node knocked at this one; answered once what the answer says is kept.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Knock {
+    pub(crate) hello: Hello,
+    pub(crate) reply: oneshot::Sender<Result<Welcome, Refusal>>,
+}
+
+/// A node that was dialled answered.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Dialled {
+    pub(crate) addr: String,
+    pub(crate) welcome: Welcome,
+    pub(crate) outbox: Outbox,
+    pub(crate) reply: oneshot::Sender<Verdict>,
+}
+
+/// What becomes of a link after its handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It serves.
+    Serve,
+    /// One side has not joined: to be dialled again soon.
+    NotYet,
+    /// Another link leads to the same node.
+    NotNeeded,
+    /// The address is this node's own.
+    Myself,
+}
+
+/// A dialled address did not answer, or refused.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Silent {
+    pub(crate) addr: String,
+    pub(crate) reason: String,
+}
+
+/// A link that served has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LinkEnded {
+    pub(crate) peer: NodeId,
+}
+
+/// A peer's connection to this node began.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Arrived(pub(crate) Origin);
+
+/// A peer's connection to this node ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Left(pub(crate) Origin);
+
+/// A peer reported, over either connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct PeerReported(pub(crate) Report);
+
+/// A peer is to be answered with this node's report.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReportTo(pub(crate) Outbox);
+
+/// What to say first to a node that is dialled.
+#[derive(Message)]
+#[rtype(result = "Hello")]
+pub(crate) struct SayHello;

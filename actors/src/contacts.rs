@@ -1,0 +1,75 @@
+//! Who was heard from, when, and over what: the cluster actor's table of peers.
+
+use std::collections::BTreeMap;
+
+use gridkv_protocol::report::Report;
+use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs};
+
+/// The peers of this run.
+#[derive(Debug, Default)]
+pub(crate) struct Contacts {
+    by_node: BTreeMap<NodeId, Contact>,
+}
+
+/// What is known of one peer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contact {
+    /// When it was last heard from.
+    pub(crate) last: Option<UnixMs>,
+    /// Its clock minus this node's, in milliseconds.
+    pub(crate) skew_ms: Option<i64>,
+    /// Its live keys, by store.
+    pub(crate) keys: BTreeMap<StoreName, u64>,
+    /// Whether this node's link to it is up, and to which run.
+    link: Option<Origin>,
+    /// Its connections to this node, by run.
+    inbound: Vec<Origin>,
+}
+
+impl Contacts {
+    pub(crate) fn get(&self, peer: NodeId) -> Option<&Contact> {
+        self.by_node.get(&peer)
+    }
+
+    /// Notes a report that came at `now`.
+    pub(crate) fn reported(&mut self, report: &Report, now: UnixMs) {
+        let contact = self.by_node.entry(report.origin.node()).or_default();
+        contact.last = Some(now);
+        contact.skew_ms = Some(report.now.0.cast_signed() - now.0.cast_signed());
+        contact.keys = report.stores.iter().map(|s| (s.store.clone(), s.keys)).collect();
+    }
+
+    pub(crate) fn link_up(&mut self, origin: Origin, now: UnixMs) {
+        let contact = self.by_node.entry(origin.node()).or_default();
+        contact.link = Some(origin);
+        contact.last = Some(now);
+    }
+
+    pub(crate) fn link_down(&mut self, peer: NodeId) {
+        if let Some(contact) = self.by_node.get_mut(&peer) {
+            contact.link = None;
+        }
+    }
+
+    pub(crate) fn has_link(&self, peer: NodeId) -> bool {
+        self.by_node.get(&peer).is_some_and(|contact| contact.link.is_some())
+    }
+
+    pub(crate) fn arrived(&mut self, origin: Origin) {
+        self.by_node.entry(origin.node()).or_default().inbound.push(origin);
+    }
+
+    pub(crate) fn left(&mut self, origin: Origin) {
+        if let Some(contact) = self.by_node.get_mut(&origin.node())
+            && let Some(at) = contact.inbound.iter().position(|one| *one == origin)
+        {
+            contact.inbound.swap_remove(at);
+        }
+    }
+
+    /// The runs of peers that are connected now, in either direction.
+    pub(crate) fn up(&self) -> Vec<Origin> {
+        let all = self.by_node.values();
+        all.flat_map(|contact| contact.link.iter().chain(&contact.inbound).copied()).collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! The links that are up, by peer: where publishers and catch-ups send to.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use gridkv_protocol::NodeId;
+use gridkv_protocol::message::Message;
+
+use crate::views::LinkCounts;
+use crate::wire::Outbox;
+
+/// The outboxes of the links that are up, and what each peer was sent. Shared by everything on a node.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    up: RwLock<BTreeMap<NodeId, Outbox>>,
+    counters: RwLock<BTreeMap<NodeId, Arc<LinkCounters>>>,
+}
+
+/// What a peer was sent over all its links.
+#[derive(Debug, Default)]
+pub(crate) struct LinkCounters {
+    pub(crate) batches_ok: AtomicU64,
+    pub(crate) batches_error: AtomicU64,
+    pub(crate) sent_bytes: Arc<AtomicU64>,
+}
+
+impl Links {
+    /// Sends a message to a peer. Without a link nothing is sent: who waits for an answer asks again.
+    pub(crate) fn send(&self, peer: NodeId, message: &Message) {
+        if let Some(outbox) = read(&self.up).get(&peer) {
+            outbox.send(message);
+        }
+    }
+
+    pub(crate) fn open(&self, peer: NodeId, outbox: Outbox) {
+        write(&self.up).insert(peer, outbox);
+    }
+
+    pub(crate) fn close(&self, peer: NodeId) {
+        write(&self.up).remove(&peer);
+    }
+
+    pub(crate) fn peers(&self) -> Vec<NodeId> {
+        read(&self.up).keys().copied().collect()
+    }
+
+    pub(crate) fn counters(&self, peer: NodeId) -> Arc<LinkCounters> {
+        if let Some(counters) = read(&self.counters).get(&peer) {
+            return Arc::clone(counters);
+        }
+        Arc::clone(write(&self.counters).entry(peer).or_default())
+    }
+
+    pub(crate) fn counts(&self, peer: NodeId) -> LinkCounts {
+        let counters = self.counters(peer);
+        LinkCounts {
+            batches_ok: counters.batches_ok.load(Ordering::Relaxed),
+            batches_error: counters.batches_error.load(Ordering::Relaxed),
+            sent_bytes: counters.sent_bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+// Nothing panics while it holds these locks, and what they guard is whole at every moment.
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,161 @@
+//! The peer server: takes connections of other nodes, shakes hands, and feeds a peer applier each.
+//!
+//! Nothing that comes in before the handshake can cost more than one small frame and a few seconds.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS, MAX_PEER_CONNECTIONS};
+use gridkv_protocol::message::Message;
+use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use crate::cluster_actor::ClusterActor;
+use crate::cluster_messages::{Arrived, Knock, Left};
+use crate::peer_applier::{ApplierParts, PeerApplier, Received};
+use crate::post::post;
+use crate::wire::{OutboxLimits, WireError, outbox, read_message, write_queue};
+
+/// The pause after a failed accept, such as when the process has no file left to open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the server hands to each connection. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ServerParts {
+    pub(crate) cluster: Addr<ClusterActor>,
+    pub(crate) applier: ApplierParts,
+    pub(crate) limits: OutboxLimits,
+    /// A connection that brings nothing for this long is broken.
+    pub(crate) silence: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Wire(#[from] WireError),
+    #[error("the handshake took too long")]
+    SlowHandshake,
+    #[error("refused: {0}")]
+    Refused(String),
+    #[error("nothing heard for too long")]
+    Silence,
+    #[error("it sent what does not belong here, or did not read what it was sent")]
+    Cut,
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// Takes connections until it is aborted.
+pub(crate) async fn serve(listener: std::net::TcpListener, parts: ServerParts) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let room = Arc::new(Semaphore::new(MAX_PEER_CONNECTIONS));
+    loop {
+        let (stream, addr) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection can not be taken");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Without room the connection is dropped at once: the peer dials again.
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
+        let parts = parts.clone();
+        actix_rt::spawn(async move {
+            if let Err(error) = serve_connection(stream, &parts).await {
+                tracing::info!(%addr, reason = %error, "a peer's connection ended");
+            }
+            drop(permit);
+        });
+    }
+}
+
+async fn serve_connection(stream: TcpStream, parts: &ServerParts) -> Result<(), ServeError> {
+    stream.set_nodelay(true)?;
+    let (mut read, mut write) = stream.into_split();
+    let handshake = Duration::from_millis(HANDSHAKE_MS);
+    let (hello, welcome) = timeout(handshake, shake_hands(&mut read, &mut write, parts))
+        .await
+        .map_err(|_| ServeError::SlowHandshake)??;
+    if !welcome.joined {
+        return Ok(()); // what they wanted to know: this node has not joined either
+    }
+    let origin = hello.member.origin;
+    let (outbox, queue) = outbox(parts.limits);
+    let cut = Arc::clone(&queue.cut);
+    let sent = Arc::clone(&parts.applier.links.counters(origin.node()).sent_bytes);
+    let writer = actix_rt::spawn(write_queue(write, queue, sent));
+    post(&parts.cluster, Arrived(origin));
+    let applier = PeerApplier::new(origin, outbox, parts.applier.clone()).start();
+    let error = tokio::select! {
+        error = read_all(read, &applier, parts) => error,
+        () = cut.notified() => ServeError::Cut,
+        ended = writer => match ended {
+            Ok(Err(error)) => error.into(),
+            Ok(Ok(())) | Err(_) => ServeError::Cut,
+        },
+    };
+    post(&parts.cluster, Left(origin));
+    Err(error)
+}
+
+async fn shake_hands(
+    read: &mut OwnedReadHalf,
+    write: &mut OwnedWriteHalf,
+    parts: &ServerParts,
+) -> Result<(Hello, Welcome), ServeError> {
+    let first = read_message(read, HANDSHAKE_FRAME_BYTES).await?.0;
+    let answered = if let Message::Hello(hello) = first {
+        let (reply, answer) = oneshot::channel();
+        post(&parts.cluster, Knock { hello: hello.clone(), reply });
+        let answer = answer.await.map_err(|_| ServeError::Stopping)?;
+        answer.map(|welcome| (hello, welcome))
+    } else {
+        Err(Refusal {
+            reason: RefusalReason::UnexpectedMessage,
+            detail: "the first frame of a connection is a hello".into(),
+        })
+    };
+    let message = match &answered {
+        Ok((_, welcome)) => Message::Welcome(welcome.clone()),
+        Err(refusal) => Message::Refusal(refusal.clone()),
+    };
+    let frame = message
+        .to_frame(HANDSHAKE_FRAME_BYTES * 16)
+        .map_err(|error| ServeError::Refused(error.to_string()))?;
+    write.write_all(&frame).await?;
+    answered.map_err(|refusal| ServeError::Refused(refusal.detail))
+}
+
+/// Reads until the connection is of no further use. What is under way is bounded in bytes: a batch
+/// holds its permit until its store has answered.
+async fn read_all(
+    mut read: OwnedReadHalf,
+    applier: &Addr<PeerApplier>,
+    parts: &ServerParts,
+) -> ServeError {
+    let window = u32::try_from(parts.limits.queue_bytes).unwrap_or(u32::MAX);
+    let room = Arc::new(Semaphore::new(parts.limits.queue_bytes));
+    loop {
+        let (message, bytes) =
+            match timeout(parts.silence, read_message(&mut read, parts.limits.frame_bytes)).await {
+                Err(_) => return ServeError::Silence,
+                Ok(Err(error)) => return error.into(),
+                Ok(Ok(read)) => read,
+            };
+        let weight = u32::try_from(bytes).unwrap_or(u32::MAX).min(window);
+        let Ok(permit) = Arc::clone(&room).acquire_many_owned(weight).await else {
+            return ServeError::Stopping;
+        };
+        post(applier, Received { message, permit });
+    }
+}

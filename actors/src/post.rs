@@ -1,0 +1,30 @@
+//! Sending without waiting: messages to actors, and answers to who asked.
+//!
+//! The one lawful way to put a message into a mailbox without waiting for room.
+//!
+//! Mailboxes take any number of messages from cloned addresses, so each sender bounds what it has in
+//! flight by itself: writes by the gate, batches by the window of their sender and the permits of the
+//! reader, pages by one session per store, ticks by one at a time.
+
+use actix::dev::{MessageResponse, ToEnvelope};
+use actix::{Actor, Addr, Handler, Message};
+use tokio::sync::oneshot;
+
+/// Posts `message`; a stopped actor drops it, and the watchdog sees that actor.
+#[expect(clippy::disallowed_methods, reason = "the one caller; senders bound what is in flight")]
+pub(crate) fn post<A, M>(addr: &Addr<A>, message: M)
+where
+    A: Actor + Handler<M>,
+    A::Context: ToEnvelope<A, M>,
+    M: Message<Result = ()> + Send + 'static,
+    (): MessageResponse<A, M>,
+{
+    addr.do_send(message);
+}
+
+/// Answers who asked; one that stopped waiting does not get it, and that is all.
+pub(crate) fn answer<T>(reply: oneshot::Sender<T>, answer: T) {
+    if reply.send(answer).is_err() {
+        tracing::trace!("nobody waits for an answer any more");
+    }
+}

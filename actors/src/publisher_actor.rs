@@ -1,0 +1,212 @@
+//! The sync publisher: drains a store's op ring and sends what the protocol's publisher says.
+//!
+//! It is nudged by commits, drains at once when it was idle, and at most every flush interval when
+//! commits come faster, so that batches fill.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message as WireMessage, StoreBatch};
+use gridkv_protocol::publisher::{Event, Publisher};
+use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
+use gridkv_storage::reader::StoreReader;
+use tokio::sync::Notify;
+
+use crate::clock::ClockSource;
+use crate::links::Links;
+use crate::views::PeerStoreView;
+
+/// How often a publisher looks whether something is to be sent again.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A publisher's machine and counts, for the actor to step and for views to look at.
+pub(crate) struct Publishing {
+    reader: StoreReader,
+    state: Mutex<State>,
+}
+
+struct State {
+    publisher: Publisher,
+    sent_operations: BTreeMap<NodeId, u64>,
+}
+
+/// The publisher of one store.
+pub(crate) struct SyncPublisher {
+    publishing: Arc<Publishing>,
+    clock: Arc<ClockSource>,
+    links: Arc<Links>,
+    nudge: Arc<Notify>,
+    flush_interval: Duration,
+}
+
+/// What a publisher is made of.
+pub(crate) struct PublisherParts {
+    pub(crate) publishing: Arc<Publishing>,
+    pub(crate) clock: Arc<ClockSource>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) nudge: Arc<Notify>,
+    pub(crate) flush_interval: Duration,
+}
+
+/// Take what the ring holds.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Drain;
+
+/// A peer said what it has of this node's present origin.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct PeerHas {
+    pub(crate) peer: NodeId,
+    pub(crate) have: Hlc,
+}
+
+/// The link to a peer is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LinkDown(pub(crate) NodeId);
+
+/// A peer answered a batch.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Answered {
+    pub(crate) peer: NodeId,
+    pub(crate) answer: BatchAnswer,
+}
+
+/// Go on under a new epoch.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct NewOrigin(pub(crate) Origin);
+
+impl Publishing {
+    pub(crate) fn new(reader: StoreReader, publisher: Publisher) -> Self {
+        let state = State { publisher, sent_operations: BTreeMap::new() };
+        Self { reader, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far a peer is behind, ops that are still in the ring included.
+    pub(crate) fn view(&self, peer: NodeId, now: UnixMs) -> PeerStoreView {
+        let state = self.state();
+        let lag = state.publisher.lag(peer, now);
+        let in_ring = self.reader.ring().len();
+        let pending = u64::try_from(lag.pending + in_ring).unwrap_or(u64::MAX);
+        PeerStoreView {
+            pending,
+            lag_ms: lag.age_ms.max(u64::from(in_ring > 0)),
+            frontier_covered: pending == 0 && !lag.gap,
+            key_count: 0,
+            sent_operations: state.sent_operations.get(&peer).copied().unwrap_or(0),
+        }
+    }
+}
+
+impl SyncPublisher {
+    pub(crate) fn new(parts: PublisherParts) -> Self {
+        let PublisherParts { publishing, clock, links, nudge, flush_interval } = parts;
+        Self { publishing, clock, links, nudge, flush_interval }
+    }
+
+    fn step(&self, event: Event) {
+        let store = self.publishing.reader.name();
+        let mut state = self.publishing.state();
+        for send in state.publisher.step(self.clock.now(), event) {
+            let ops = u64::try_from(send.batch.ops.len()).unwrap_or(u64::MAX);
+            *state.sent_operations.entry(send.peer).or_default() += ops;
+            let batch = StoreBatch { store: store.clone(), batch: send.batch };
+            self.links.send(send.peer, &WireMessage::Batch(batch));
+        }
+    }
+}
+
+impl Actor for SyncPublisher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(TICK, |actor, _| actor.step(Event::Tick));
+        let (nudge, pause, address) = (Arc::clone(&self.nudge), self.flush_interval, ctx.address());
+        actix_rt::spawn(async move {
+            loop {
+                nudge.notified().await;
+                if address.send(Drain).await.is_err() {
+                    return; // the actor is gone
+                }
+                tokio::time::sleep(pause).await;
+            }
+        });
+    }
+}
+
+impl Handler<Drain> for SyncPublisher {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _ctx: &mut Self::Context) {
+        let drained = self.publishing.reader.ring().drain();
+        let (ops, closed, floor) = (drained.ops, drained.closed, drained.floor);
+        self.step(Event::Committed { ops, closed, floor });
+        if !self.publishing.reader.ring().is_empty() {
+            self.nudge.notify_one();
+        }
+    }
+}
+
+impl Handler<PeerHas> for SyncPublisher {
+    type Result = ();
+
+    fn handle(&mut self, PeerHas { peer, have }: PeerHas, _ctx: &mut Self::Context) {
+        self.step(Event::Reported { peer, have });
+    }
+}
+
+impl Handler<LinkDown> for SyncPublisher {
+    type Result = ();
+
+    fn handle(&mut self, LinkDown(peer): LinkDown, _ctx: &mut Self::Context) {
+        self.step(Event::LinkDown { peer });
+    }
+}
+
+impl Handler<Answered> for SyncPublisher {
+    type Result = ();
+
+    fn handle(&mut self, Answered { peer, answer }: Answered, _ctx: &mut Self::Context) {
+        let counters = self.links.counters(peer);
+        let counter = match answer.outcome {
+            BatchOutcome::Applied { .. } => &counters.batches_ok,
+            BatchOutcome::Gap { .. } | BatchOutcome::Refused | BatchOutcome::Unavailable => {
+                &counters.batches_error
+            }
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let BatchAnswer { after, upto, outcome, .. } = answer;
+        self.step(Event::Answered { peer, after, upto, outcome });
+    }
+}
+
+impl Handler<NewOrigin> for SyncPublisher {
+    type Result = ();
+
+    fn handle(&mut self, NewOrigin(origin): NewOrigin, _ctx: &mut Self::Context) {
+        self.step(Event::NewOrigin(origin));
+    }
+}
+
+/// The end of the actor, once nothing is left to send.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Stop;
+
+impl Handler<Stop> for SyncPublisher {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,249 @@
+//! The start and the stop of a node: which actor runs where, and in which order they end.
+//!
+//! Each store's storage actor has a thread of its own. Publishers, catch-ups, links and the cluster
+//! actor share one. HTTP workers are none of this room's business.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::Arbiter;
+use gridkv_protocol::StoreName;
+use gridkv_storage::flusher::StoreFlusher;
+use gridkv_storage::registry::{OpenError, OpenRequest, Registry};
+use gridkv_storage::store::{self, Store, StoreConfig};
+use tokio::sync::oneshot;
+
+use crate::clock::ClockSource;
+use crate::gate::{Gate, GateLimits};
+use crate::handle::{self, StoreHandle};
+use crate::identity::{Identity, IdentityError};
+use crate::node::{self, NodeHandle};
+use crate::node_state::Phase;
+use crate::persist;
+use crate::post::post;
+use crate::storage_messages::Drain;
+use crate::store_ends::StoreEnd;
+use crate::views::{PeerState, PeerView};
+use crate::watchdog::Watchdog;
+use crate::wiring::{Wiring, ms};
+
+/// How a node is to run.
+pub struct NodeConfig {
+    /// Its name, for people.
+    pub name: String,
+    /// Its cluster's name.
+    pub cluster: String,
+    /// Where it keeps its identity and its stores' files; `None`: nowhere.
+    pub data_dir: Option<PathBuf>,
+    /// Where peers dial it, `host:port`.
+    pub advertise: String,
+    /// Whom it dials, `host:port`.
+    pub seeds: Vec<String>,
+    /// Form a cluster although seeds are silent.
+    pub bootstrap: bool,
+    /// Between two reports to each peer.
+    pub heartbeat: Duration,
+    /// A peer not heard from for this long is suspect.
+    pub suspect_after: Duration,
+    /// A peer not heard from for this long is down, and its connections are closed.
+    pub down_after: Duration,
+    /// Ops from further in the future wait at their sender.
+    pub max_clock_skew: Duration,
+    /// Bytes of a frame's payload.
+    pub max_frame_bytes: usize,
+    /// Bytes on their way to one peer, and from it.
+    pub max_queue_bytes: usize,
+    /// What may be in flight to one store.
+    pub gate: GateLimits,
+    /// Its stores.
+    pub stores: Vec<StoreSetup>,
+}
+
+/// How one store is to run.
+#[derive(Clone, Debug)]
+pub struct StoreSetup {
+    /// The store itself.
+    pub config: StoreConfig,
+    /// Between two images of a store that persists.
+    pub persist_interval: Duration,
+    /// Bytes of published ops kept for peers that lag.
+    pub log_bytes: usize,
+    /// Ops in a batch, at most.
+    pub batch_max_ops: usize,
+    /// Bytes in a batch, at most.
+    pub batch_max_bytes: usize,
+    /// The longest that an op waits for its batch to fill.
+    pub flush_interval: Duration,
+}
+
+/// Why a node does not start. What it opened is closed again.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its identity can not be had.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A store can not be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A thread can not be started.
+    #[error("can not start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A running node.
+pub struct Node {
+    handle: NodeHandle,
+    arbiters: Vec<Arbiter>,
+    flushers: Vec<(StoreName, StoreFlusher)>,
+    warnings: Vec<String>,
+}
+
+impl Node {
+    /// Opens the stores and starts everything, on the actix system that runs. Blocks while stores are
+    /// read.
+    ///
+    /// # Errors
+    /// [`StartError`] when the node can not run; nothing runs then.
+    pub fn start(
+        config: NodeConfig,
+        registry: &Registry,
+        listener: TcpListener,
+    ) -> Result<Self, StartError> {
+        let clock = Arc::new(ClockSource::start());
+        let identity = Identity::take(config.data_dir.as_deref(), clock.now())?;
+        let mut opened = Vec::new();
+        for setup in &config.stores {
+            let name = setup.config.name.clone();
+            let dir = config.data_dir.as_ref().map(|dir| dir.join("stores").join(name.as_str()));
+            let request = OpenRequest { store: name, dir };
+            opened.push(store::open(registry, setup.config.clone(), identity.origin(), &request)?);
+        }
+        let wiring = Wiring::new(clock, identity.origin());
+        Self::run(config, identity, wiring, opened, listener)
+    }
+
+    fn run(
+        config: NodeConfig,
+        identity: Identity,
+        wiring: Wiring,
+        opened: Vec<Store>,
+        listener: TcpListener,
+    ) -> Result<Self, StartError> {
+        let (mut arbiters, mut flushers, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ends, mut handles) = (BTreeMap::new(), BTreeMap::new());
+        for (setup, store) in config.stores.iter().zip(opened) {
+            let (name, thread) = (setup.config.name.clone(), Arbiter::new());
+            let end = wiring.store(&config, setup, (store.writer, store.reader), &thread);
+            let (interval, clock) = (setup.persist_interval, Arc::clone(&wiring.clock));
+            wiring.sync.spawn(persist::every(interval, store.flusher.clone(), clock, name.clone()));
+            handles.insert(name.clone(), open_door(&config, &wiring, &end));
+            ends.insert(name.clone(), end);
+            warnings.extend(store.warnings);
+            flushers.push((name, store.flusher));
+            arbiters.push(thread);
+        }
+        let ends = Arc::new(ends);
+        let cluster = wiring.cluster(&config, identity, &ends);
+        wiring.serve(&config, &cluster, &ends, listener);
+        let Wiring { clock, state, links, board, origin, sync } = wiring;
+        let watchdog = Watchdog {
+            cluster,
+            stores: Arc::clone(&ends),
+            clock: Arc::clone(&clock),
+            state: Arc::clone(&state),
+            board: Arc::clone(&board),
+        };
+        watchdog.clone().start().map_err(StartError::Thread)?;
+        arbiters.push(sync);
+        let handle = NodeHandle::new(node::Inner {
+            started_at: clock.now(),
+            name: config.name,
+            cluster: config.cluster,
+            addr: config.advertise,
+            suspect_after_ms: ms(config.suspect_after),
+            down_after_ms: ms(config.down_after),
+            origin,
+            handles,
+            ends,
+            links,
+            clock,
+            state,
+            board,
+            watchdog,
+        });
+        Ok(Self { handle, arbiters, flushers, warnings })
+    }
+
+    /// The node as others see it.
+    pub fn handle(&self) -> &NodeHandle {
+        &self.handle
+    }
+
+    /// What an operator should know of the way the stores were opened.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Waits until the node can not go on, and says why.
+    pub async fn failed(&self) -> String {
+        self.handle.inner().board.wait_for_failure().await
+    }
+
+    /// Takes no more writes from now on; `/readyz` says so.
+    pub fn drain(&self) {
+        self.handle.inner().state.enter(Phase::Stopping);
+    }
+
+    /// Ends the node: waits, at most for `grace`, until peers cover what it minted, then commits and
+    /// brings every store to the disk. Says what could not be saved.
+    pub async fn stop(self, grace: Duration) -> Vec<String> {
+        self.drain();
+        self.wait_for_peers(grace).await;
+        let mut unsaved = Vec::new();
+        for store in self.handle.inner().ends.values() {
+            let (reply, done) = oneshot::channel();
+            post(&store.storage, Drain(reply));
+            if done.await.is_err() {
+                unsaved.push(format!("store {}: its actor was gone", store.reader.name()));
+            }
+        }
+        for (name, flusher) in self.flushers {
+            if let Err(error) = persist::flush_now(flusher, &self.handle.inner().clock).await {
+                unsaved.push(format!("store {name}: {error}"));
+            }
+        }
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        unsaved
+    }
+
+    async fn wait_for_peers(&self, grace: Duration) {
+        const LOOK: Duration = Duration::from_millis(10);
+        let mut left = grace;
+        while left > Duration::ZERO && self.handle.cluster().peers.iter().any(owes) {
+            tokio::time::sleep(LOOK).await;
+            left = left.saturating_sub(LOOK);
+        }
+    }
+}
+
+/// The gated door to a store.
+fn open_door(config: &NodeConfig, wiring: &Wiring, end: &StoreEnd) -> StoreHandle {
+    StoreHandle::new(handle::Inner {
+        reader: end.reader.clone(),
+        storage: end.storage.clone(),
+        gate: Arc::new(Gate::new(config.gate)),
+        clock: Arc::clone(&wiring.clock),
+        state: Arc::clone(&wiring.state),
+        catch_up: Arc::clone(&end.catch_up_counters),
+    })
+}
+
+/// Whether a peer that is up has yet to get something.
+fn owes(peer: &PeerView) -> bool {
+    peer.state == PeerState::Up && peer.stores.values().any(|store| !store.frontier_covered)
+}

@@ -1,0 +1,71 @@
+//! What a storage actor is told: plain data, each with what its answer needs.
+
+use actix::{Addr, Message};
+use gridkv_protocol::message::StoreBatch;
+use gridkv_protocol::op::KeyedRecord;
+use gridkv_protocol::{Frontier, Hlc, NodeId, Origin};
+use gridkv_storage::durability::Durability;
+use gridkv_storage::write::{Batch, ItemOutcome, Write, Written};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::catch_up_actor::CatchUpActor;
+use crate::error::WriteError;
+use crate::gate::Permit;
+use crate::wire::Outbox;
+
+/// One write of a client.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ClientWrite {
+    pub(crate) write: Write,
+    pub(crate) durability: Option<Durability>,
+    pub(crate) reply: oneshot::Sender<Result<Written, WriteError>>,
+    pub(crate) permit: Permit,
+}
+
+/// A batch of a client.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ClientBatch {
+    pub(crate) batch: Batch,
+    pub(crate) reply: oneshot::Sender<Result<Vec<ItemOutcome>, WriteError>>,
+    pub(crate) permit: Permit,
+}
+
+/// A batch of a peer; answered into its connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ApplyBatch {
+    pub(crate) peer: NodeId,
+    pub(crate) batch: StoreBatch,
+    pub(crate) answer_to: Outbox,
+    pub(crate) catch_up: Addr<CatchUpActor>,
+    /// Bytes that the connection's reader may not read while this is under way.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Records of a catch-up page, or what ends the session; answered whether it was committed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct MergePage {
+    pub(crate) records: Vec<KeyedRecord>,
+    pub(crate) install: Option<(Frontier, Hlc)>,
+    pub(crate) reply: oneshot::Sender<bool>,
+}
+
+/// Time passed: expire what is due; `close` also closes the store's time for the heartbeat.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Tick {
+    pub(crate) close: bool,
+}
+
+/// Go on under a new epoch.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TakeOrigin(pub(crate) Origin);
+
+/// Commit what is staged and say when it is done. Later writes are refused.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Drain(pub(crate) oneshot::Sender<()>);

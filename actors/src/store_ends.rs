@@ -1,0 +1,28 @@
+//! What the replication of a node needs of each of its stores, by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix::Addr;
+use gridkv_protocol::StoreName;
+use gridkv_storage::reader::StoreReader;
+
+use crate::catch_up_actor::{CatchUpActor, CatchUpCounters};
+use crate::publisher_actor::{Publishing, SyncPublisher};
+use crate::storage_actor::StorageActor;
+use crate::turns::Turns;
+
+/// The ends of every store.
+pub(crate) type StoreEnds = BTreeMap<StoreName, StoreEnd>;
+
+/// The actors of one store, and what they share.
+#[derive(Clone)]
+pub(crate) struct StoreEnd {
+    pub(crate) reader: StoreReader,
+    pub(crate) storage: Addr<StorageActor>,
+    pub(crate) publisher: Addr<SyncPublisher>,
+    pub(crate) catch_up: Addr<CatchUpActor>,
+    pub(crate) publishing: Arc<Publishing>,
+    pub(crate) catch_up_counters: Arc<CatchUpCounters>,
+    pub(crate) turns: Arc<Turns>,
+}

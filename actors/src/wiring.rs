@@ -1,0 +1,222 @@
+//! Which actor gets what: the parts of a store and of the cluster, put together once at the start.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use actix_rt::Arbiter;
+use gridkv_protocol::Origin;
+use gridkv_protocol::catchup::CatchUp;
+use gridkv_protocol::membership::{Membership, MembershipConfig};
+use gridkv_protocol::publisher::{Publisher, PublisherLimits};
+use gridkv_protocol::welcome::{Member, StoreInfo};
+use gridkv_storage::reader::StoreReader;
+use gridkv_storage::writer::StoreWriter;
+use tokio::sync::Notify;
+
+use crate::catch_up_actor::{CatchUpActor, CatchUpCounters, CatchUpParts};
+use crate::clock::ClockSource;
+use crate::cluster_actor::{ClusterActor, ClusterParts, ClusterSettings};
+use crate::cluster_board::ClusterBoard;
+use crate::identity::Identity;
+use crate::links::Links;
+use crate::node_state::NodeState;
+use crate::peer_applier::ApplierParts;
+use crate::peer_server::{self, ServerParts};
+use crate::post::post;
+use crate::publisher_actor::{PublisherParts, Publishing, SyncPublisher};
+use crate::runtime::{NodeConfig, StoreSetup};
+use crate::storage_actor::{StorageActor, StorageParts};
+use crate::storage_messages::Tick;
+use crate::store_ends::{StoreEnd, StoreEnds};
+use crate::turns::Turns;
+use crate::wire::OutboxLimits;
+
+/// Milliseconds before a peer is sent again what it could not take.
+const RETRY_MS: u64 = 50;
+
+/// What all actors of a node share, and the thread that replication runs on.
+pub(crate) struct Wiring {
+    pub(crate) clock: Arc<ClockSource>,
+    pub(crate) state: Arc<NodeState>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) board: Arc<ClusterBoard>,
+    /// The node's present origin.
+    pub(crate) origin: Arc<AtomicU64>,
+    pub(crate) sync: Arbiter,
+}
+
+impl Wiring {
+    pub(crate) fn new(clock: Arc<ClockSource>, origin: Origin) -> Self {
+        Self {
+            clock,
+            state: Arc::new(NodeState::new()),
+            links: Arc::default(),
+            board: Arc::default(),
+            origin: Arc::new(AtomicU64::new(origin.bits())),
+            sync: Arbiter::new(),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::from_bits(self.origin.load(Ordering::Acquire))
+    }
+
+    /// Starts the actors of a store: the storage actor on `thread`, the others with the rest.
+    pub(crate) fn store(
+        &self,
+        config: &NodeConfig,
+        setup: &StoreSetup,
+        (writer, reader): (StoreWriter, StoreReader),
+        thread: &Arbiter,
+    ) -> StoreEnd {
+        let (nudge, turns) = (Arc::new(Notify::new()), Arc::new(Turns::default()));
+        let max_clock_skew_ms = ms(config.max_clock_skew);
+        let limits = PublisherLimits {
+            log_bytes: setup.log_bytes,
+            batch_max_ops: setup.batch_max_ops,
+            batch_max_bytes: setup.batch_max_bytes,
+            queue_bytes: config.max_queue_bytes / config.stores.len().max(1) / 2,
+            retry_ms: RETRY_MS,
+        };
+        let publishing =
+            Arc::new(Publishing::new(reader.clone(), Publisher::new(self.origin(), limits)));
+        let parts = StorageParts {
+            writer,
+            reader: reader.clone(),
+            clock: Arc::clone(&self.clock),
+            state: Arc::clone(&self.state),
+            turns: Arc::clone(&turns),
+            nudge: Arc::clone(&nudge),
+            max_clock_skew_ms,
+        };
+        let storage =
+            StorageActor::start_in_arbiter(&thread.handle(), move |_| StorageActor::new(parts));
+        let parts = PublisherParts {
+            publishing: Arc::clone(&publishing),
+            clock: Arc::clone(&self.clock),
+            links: Arc::clone(&self.links),
+            nudge,
+            flush_interval: setup.flush_interval,
+        };
+        let publisher = SyncPublisher::start_in_arbiter(&self.sync.handle(), move |_| {
+            SyncPublisher::new(parts)
+        });
+        let counters = Arc::new(CatchUpCounters::default());
+        let parts = CatchUpParts {
+            machine: CatchUp::new(reader.name().clone(), self.origin(), max_clock_skew_ms),
+            reader: reader.clone(),
+            storage: storage.clone(),
+            clock: Arc::clone(&self.clock),
+            links: Arc::clone(&self.links),
+            counters: Arc::clone(&counters),
+        };
+        let catch_up =
+            CatchUpActor::start_in_arbiter(&self.sync.handle(), move |_| CatchUpActor::new(parts));
+        StoreEnd {
+            reader,
+            storage,
+            publisher,
+            catch_up,
+            publishing,
+            catch_up_counters: counters,
+            turns,
+        }
+    }
+
+    /// Starts the cluster actor.
+    pub(crate) fn cluster(
+        &self,
+        config: &NodeConfig,
+        identity: Identity,
+        ends: &Arc<StoreEnds>,
+    ) -> Addr<ClusterActor> {
+        let stores = ends
+            .values()
+            .map(|store| StoreInfo {
+                name: store.reader.name().clone(),
+                cache: store.reader.promises().cache,
+            })
+            .collect();
+        let me = Member {
+            origin: self.origin(),
+            name: config.name.clone(),
+            addr: config.advertise.clone(),
+            stores,
+        };
+        let membership = MembershipConfig {
+            cluster: config.cluster.clone(),
+            me,
+            seeds: config.seeds.clone(),
+            bootstrap: config.bootstrap,
+        };
+        let parts = ClusterParts {
+            membership: Membership::new(membership, identity.roster().clone()),
+            identity,
+            stores: Arc::clone(ends),
+            links: Arc::clone(&self.links),
+            clock: Arc::clone(&self.clock),
+            state: Arc::clone(&self.state),
+            board: Arc::clone(&self.board),
+            origin: Arc::clone(&self.origin),
+            settings: ClusterSettings {
+                heartbeat: config.heartbeat,
+                silence: config.down_after,
+                max_clock_skew_ms: ms(config.max_clock_skew),
+                outbox: outbox_limits(config),
+            },
+        };
+        ClusterActor::start_in_arbiter(&self.sync.handle(), move |_| ClusterActor::new(parts))
+    }
+
+    /// Starts the server that peers dial, and the ticks of the storage actors.
+    pub(crate) fn serve(
+        &self,
+        config: &NodeConfig,
+        cluster: &Addr<ClusterActor>,
+        ends: &Arc<StoreEnds>,
+        listener: TcpListener,
+    ) {
+        let parts = ServerParts {
+            cluster: cluster.clone(),
+            applier: ApplierParts {
+                cluster: cluster.clone(),
+                stores: Arc::clone(ends),
+                links: Arc::clone(&self.links),
+                origin: Arc::clone(&self.origin),
+            },
+            limits: outbox_limits(config),
+            silence: config.down_after,
+        };
+        let board = Arc::clone(&self.board);
+        self.sync.spawn(async move {
+            if let Err(error) = peer_server::serve(listener, parts).await {
+                board.fail(format!("peers can not be served: {error}"));
+            }
+        });
+        self.sync.spawn(tick(Arc::clone(ends), config.heartbeat));
+    }
+}
+
+/// Ticks every storage actor each heartbeat, one tick at a time.
+async fn tick(ends: Arc<StoreEnds>, heartbeat: Duration) {
+    let mut beat = tokio::time::interval(heartbeat);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        for store in ends.values().filter(|store| store.turns.may_tick()) {
+            post(&store.storage, Tick { close: true });
+        }
+    }
+}
+
+fn outbox_limits(config: &NodeConfig) -> OutboxLimits {
+    // Half of the queue is for what answers: two windows never fill one outbox.
+    OutboxLimits { frame_bytes: config.max_frame_bytes, queue_bytes: config.max_queue_bytes }
+}
+
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,1 +1,39 @@
-//! Under construction.
+//! What speaks HTTP: routes, problem bodies, limits and metrics.
+//!
+//! This room turns requests into calls on a [`NodeHandle`](gridkv_actors::node::NodeHandle) and what
+//! comes back into responses. It decides nothing about versions, knows no backend, holds no lock and
+//! reads no wall clock. What it refuses, it refuses at the door: before anything happened.
+//!
+//! Reading order: [`config`] has the limits, `routes` the table of everything that is served, `edge`
+//! what happens around every request, `problem` every refusal, [`server`] puts them on a socket.
+
+mod batch_op;
+mod batch_reply;
+mod batch_request;
+mod body;
+mod condition;
+pub mod config;
+mod cursor;
+mod duration;
+mod edge;
+mod exchange;
+mod field;
+mod headers;
+mod key_path;
+mod media_type;
+mod metrics;
+mod problem;
+mod query;
+mod refusal;
+mod request_id;
+mod rfc3339;
+pub mod routes;
+pub mod server;
+pub mod site;
+mod stopwatch;
+mod store_view;
+
+pub use config::HttpConfig;
+pub use routes::routes;
+pub use server::server;
+pub use site::Site;

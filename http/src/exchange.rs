@@ -1,0 +1,82 @@
+//! One request as its handler sees it, and the checks that every handler begins with.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use gridkv_actors::handle::StoreHandle;
+use gridkv_protocol::Key;
+
+use crate::key_path;
+use crate::metrics::StoreTimers;
+use crate::problem::{Code, Problem};
+use crate::query::Query;
+use crate::site::Site;
+
+/// A request on its way to an answer.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// The node and the limits.
+    pub(crate) site: Arc<Site>,
+    /// Method, path and headers.
+    pub(crate) request: HttpRequest,
+    /// The id that the answer will carry.
+    pub(crate) request_id: HeaderValue,
+}
+
+/// A store and the measurements of what is done with it.
+#[derive(Clone, Copy)]
+pub(crate) struct StoreDoor<'a> {
+    /// The store.
+    pub(crate) handle: &'a StoreHandle,
+    /// How long its operations take.
+    pub(crate) timers: &'a StoreTimers,
+}
+
+impl Exchange {
+    /// The path as it was sent.
+    pub(crate) fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    /// The headers.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    /// The store in the path.
+    ///
+    /// # Errors
+    /// 404 `store_not_found`.
+    pub(crate) fn store(&self) -> Result<StoreDoor<'_>, Problem> {
+        let segment = key_path::store_segment(self.path());
+        let name = if segment.contains('%') {
+            let decoded = key_path::decode(segment).unwrap_or_default();
+            Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+        } else {
+            Cow::Borrowed(segment)
+        };
+        let handle = self.site.node.store(&name).ok_or_else(|| {
+            Problem::new(Code::StoreNotFound, "GET /v1/stores lists the stores of this node")
+                .with("store", name.as_ref())
+        })?;
+        Ok(StoreDoor { handle, timers: self.site.metrics.timers(&name) })
+    }
+
+    /// The key in the path.
+    ///
+    /// # Errors
+    /// 400 `invalid_key`.
+    pub(crate) fn key(&self) -> Result<Key, Problem> {
+        key_path::key(self.path(), self.site.config.max_key_bytes)
+    }
+
+    /// The query of a resource that knows the parameters `known`.
+    ///
+    /// # Errors
+    /// 400 `invalid_parameter`.
+    pub(crate) fn query(&self, known: &[&'static str]) -> Result<Query<'_>, Problem> {
+        Query::parse(self.request.query_string(), known)
+    }
+}

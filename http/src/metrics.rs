@@ -1,0 +1,73 @@
+//! What this room counts, and what `/metrics` shows of the node.
+//!
+//! The other rooms count in plain atomics; only the files below here name prometheus. Nothing is
+//! registered globally: two nodes in one process have two registries.
+
+mod exposition;
+mod names;
+mod node;
+mod operations;
+mod requests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use gridkv_actors::node::NodeHandle;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{Registry, TextEncoder};
+
+use node::NodeCollector;
+use operations::Timers;
+pub(crate) use operations::{Operation, StoreTimers};
+pub(crate) use requests::Requests;
+
+/// The metrics could not be set up or written.
+#[derive(Debug, thiserror::Error)]
+#[error("metrics: {0}")]
+pub(crate) struct MetricsError(#[from] prometheus::Error);
+
+/// The metrics of one server.
+pub(crate) struct Metrics {
+    /// Requests, by route.
+    pub(crate) requests: Arc<Requests>,
+    timers: Arc<Timers>,
+    registry: Registry,
+}
+
+impl Metrics {
+    /// The metrics of a node.
+    ///
+    /// # Errors
+    /// When a name is not valid or taken twice, which is a mistake in [`names`].
+    pub(crate) fn new(node: &NodeHandle) -> Result<Self, MetricsError> {
+        let requests = Arc::new(Requests::new()?);
+        let timers = Arc::new(Timers::new(node.stores().map(|store| store.name().clone()))?);
+        let collector =
+            NodeCollector::new(node.clone(), Arc::clone(&requests), Arc::clone(&timers))?;
+        let registry = Registry::new();
+        registry.register(Box::new(collector))?;
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        Ok(Self { requests, timers, registry })
+    }
+
+    /// The measurements of a store's operations.
+    pub(crate) fn timers(&self, store: &str) -> &StoreTimers {
+        self.timers.of(store)
+    }
+
+    /// Everything, in the text format.
+    ///
+    /// # Errors
+    /// When a family has no text form, which is a mistake in this crate.
+    pub(crate) fn exposition(&self) -> Result<String, MetricsError> {
+        let mut text = String::new();
+        TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}

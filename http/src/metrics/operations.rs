@@ -1,0 +1,105 @@
+//! How long the operations of each store take, measured around the calls of its handle.
+//!
+//! The stores are those that the node has when it is served. A store that comes later is measured
+//! under no name, rather than under a wrong one.
+
+use std::collections::HashMap;
+
+use gridkv_protocol::StoreName;
+use prometheus::core::Metric;
+use prometheus::{Histogram, HistogramOpts};
+
+use super::MetricsError;
+use super::exposition::Exposition;
+use super::names::{BUCKETS, STORE_DURATION};
+use crate::stopwatch::Stopwatch;
+
+/// What a client does with a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Get,
+    Put,
+    Delete,
+    List,
+    Batch,
+}
+
+/// The measurements of one store.
+pub(crate) struct StoreTimers {
+    get: Histogram,
+    put: Histogram,
+    delete: Histogram,
+    list: Histogram,
+    batch: Histogram,
+}
+
+impl StoreTimers {
+    fn new() -> Result<Self, MetricsError> {
+        let options =
+            HistogramOpts::new(STORE_DURATION.name, STORE_DURATION.help).buckets(BUCKETS.to_vec());
+        let histogram = || Histogram::with_opts(options.clone());
+        Ok(Self {
+            get: histogram()?,
+            put: histogram()?,
+            delete: histogram()?,
+            list: histogram()?,
+            batch: histogram()?,
+        })
+    }
+
+    /// An operation that has ended.
+    pub(crate) fn observe(&self, operation: Operation, since: Stopwatch) {
+        let histogram = match operation {
+            Operation::Get => &self.get,
+            Operation::Put => &self.put,
+            Operation::Delete => &self.delete,
+            Operation::List => &self.list,
+            Operation::Batch => &self.batch,
+        };
+        histogram.observe(since.elapsed().as_secs_f64());
+    }
+
+    fn all(&self) -> [(&'static str, &Histogram); 5] {
+        [
+            ("get", &self.get),
+            ("put", &self.put),
+            ("delete", &self.delete),
+            ("list", &self.list),
+            ("batch", &self.batch),
+        ]
+    }
+}
+
+/// The measurements of all stores.
+pub(crate) struct Timers {
+    by_store: HashMap<StoreName, StoreTimers>,
+    nameless: StoreTimers,
+}
+
+impl Timers {
+    /// Nothing measured yet.
+    ///
+    /// # Errors
+    /// When a histogram can not be made, which is a mistake in the table.
+    pub(crate) fn new(stores: impl Iterator<Item = StoreName>) -> Result<Self, MetricsError> {
+        let by_store = stores
+            .map(|store| Ok((store, StoreTimers::new()?)))
+            .collect::<Result<_, MetricsError>>()?;
+        Ok(Self { by_store, nameless: StoreTimers::new()? })
+    }
+
+    /// The measurements of a store.
+    pub(crate) fn of(&self, store: &str) -> &StoreTimers {
+        self.by_store.get(store).unwrap_or(&self.nameless)
+    }
+
+    /// Writes the measurements of every store.
+    pub(super) fn collect(&self, into: &mut Exposition) {
+        for (store, timers) in &self.by_store {
+            for (operation, histogram) in timers.all() {
+                let measured = histogram.metric().get_histogram().clone();
+                into.histogram(&STORE_DURATION, &[store.as_str(), operation], measured);
+            }
+        }
+    }
+}

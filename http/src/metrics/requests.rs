@@ -1,0 +1,162 @@
+//! Requests by method, route and status, and how long they took.
+//!
+//! A series is a place in an array, made when it is first needed: no label is looked up or allocated
+//! on the road of a request. A path that is not served counts under `unmatched`, a method that has no
+//! place in the table under `other`, so that no scanner can make series.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use prometheus::core::Metric;
+use prometheus::{Histogram, HistogramOpts};
+
+use super::MetricsError;
+use super::exposition::Exposition;
+use super::names::{BUCKETS, HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS};
+use crate::routes::{RESOURCES, Verb};
+
+/// The lowest status there is; a series counts those from here to 599.
+const FIRST_STATUS: u16 = 100;
+
+/// How many statuses there are.
+const STATUSES: usize = 500;
+
+/// Every request of one server.
+pub(crate) struct Requests {
+    in_flight: AtomicU64,
+    /// One for each route and `unmatched`, times one for each verb.
+    series: Vec<OnceLock<Series>>,
+    template: HistogramOpts,
+}
+
+struct Series {
+    by_status: Vec<AtomicU64>,
+    duration: Option<Histogram>,
+}
+
+impl Requests {
+    /// Counters at 0.
+    ///
+    /// # Errors
+    /// When a histogram can not be made, which is a mistake in the table.
+    pub(crate) fn new() -> Result<Self, MetricsError> {
+        let template =
+            HistogramOpts::new(HTTP_DURATION.name, HTTP_DURATION.help).buckets(BUCKETS.to_vec());
+        Histogram::with_opts(template.clone())?;
+        let places = (RESOURCES.len() + 1) * Verb::ALL.len();
+        let series = (0..places).map(|_| OnceLock::new()).collect();
+        Ok(Self { in_flight: AtomicU64::new(0), series, template })
+    }
+
+    /// Counts a request as being in flight until the guard is dropped.
+    pub(crate) fn enter(&self) -> InFlight<'_> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight { gauge: &self.in_flight, count: before.saturating_add(1) }
+    }
+
+    /// Counts an answered request. `route` is its place in the table of resources.
+    pub(crate) fn observe(
+        &self,
+        route: Option<usize>,
+        verb: Verb,
+        status: StatusCode,
+        took: Duration,
+    ) {
+        let route = route.unwrap_or(RESOURCES.len());
+        let Some(place) = self.series.get(route * Verb::ALL.len() + verb.index()) else { return };
+        let series = place.get_or_init(|| Series::new(&self.template));
+        let status = usize::from(status.as_u16().saturating_sub(FIRST_STATUS));
+        if let Some(counter) = series.by_status.get(status) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(duration) = &series.duration {
+            duration.observe(took.as_secs_f64());
+        }
+    }
+
+    /// Writes every series that was used.
+    pub(super) fn collect(&self, into: &mut Exposition) {
+        into.count(&HTTP_IN_FLIGHT, &[], self.in_flight.load(Ordering::Relaxed));
+        let routes = RESOURCES.iter().map(|resource| resource.pattern).chain(["unmatched"]);
+        let places = routes.flat_map(|route| Verb::ALL.map(|verb| (route, verb.as_str())));
+        for ((route, method), place) in places.zip(&self.series) {
+            let Some(series) = place.get() else { continue };
+            for (code, counter) in (FIRST_STATUS..).zip(&series.by_status) {
+                let count = counter.load(Ordering::Relaxed);
+                if count > 0 {
+                    into.count(&HTTP_REQUESTS, &[method, route, &code.to_string()], count);
+                }
+            }
+            if let Some(duration) = &series.duration {
+                let measured = duration.metric().get_histogram().clone();
+                into.histogram(&HTTP_DURATION, &[method, route], measured);
+            }
+        }
+    }
+}
+
+impl Series {
+    fn new(template: &HistogramOpts) -> Self {
+        Self {
+            by_status: (0..STATUSES).map(|_| AtomicU64::new(0)).collect(),
+            // The same options made one when the metrics were set up.
+            duration: Histogram::with_opts(template.clone()).ok(),
+        }
+    }
+}
+
+/// A request that has no answer yet.
+pub(crate) struct InFlight<'a> {
+    gauge: &'a AtomicU64,
+    count: u64,
+}
+
+impl InFlight<'_> {
+    /// Requests in flight when this one came, this one included.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.gauge.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_series_that_were_used_are_shown() {
+        let requests = Requests::new().unwrap();
+        let took = Duration::from_micros(50);
+        requests.observe(Some(0), Verb::Get, StatusCode::OK, took);
+        requests.observe(Some(0), Verb::Get, StatusCode::OK, took);
+        requests.observe(None, Verb::Other, StatusCode::NOT_FOUND, took);
+        let guard = requests.enter();
+        assert_eq!(guard.count(), 1);
+        let mut exposition = Exposition::default();
+        requests.collect(&mut exposition);
+        let text =
+            prometheus::TextEncoder::new().encode_to_string(&exposition.into_families()).unwrap();
+        let counters: Vec<_> =
+            text.lines().filter(|line| line.starts_with("gridkv_http_requests_total{")).collect();
+        assert_eq!(
+            counters,
+            [
+                "gridkv_http_requests_total{method=\"GET\",route=\"/v1/kv/{store}/{key}\",code=\"200\"} 2",
+                "gridkv_http_requests_total{method=\"other\",route=\"unmatched\",code=\"404\"} 1",
+            ]
+        );
+        assert!(text.contains("gridkv_http_requests_in_flight 1\n"));
+        assert!(
+            text.contains("_bucket{method=\"GET\",route=\"/v1/kv/{store}/{key}\",le=\"0.0001\"} 2")
+        );
+        drop(guard);
+        assert_eq!(requests.enter().count(), 1);
+    }
+}

@@ -1,0 +1,123 @@
+//! What a store's refusals are in HTTP: one place that says which status and code each becomes.
+//!
+//! A refusal that left the store unchanged and one whose outcome is unknown never share a code.
+
+use std::fmt::Display;
+
+use gridkv_actors::error::{ReadError, WriteError};
+use gridkv_actors::write::Rejection;
+use serde_json::Value as Json;
+
+use crate::problem::{Code, Problem};
+
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Rejected(rejection) => rejection.into(),
+            WriteError::Overloaded => overloaded("too many writes of this store are in flight"),
+            WriteError::NotReady(reason) => Self::new(
+                Code::NotReady,
+                format!("nothing was written: {reason}; try again, or ask another node"),
+            )
+            .retry_soon(),
+            WriteError::Poisoned => Self::new(
+                Code::StoreFailed,
+                "the store could not commit and takes no more writes; whether this one will be \
+                 there after a restart is not known; see the node's log",
+            )
+            .with("outcome", "unknown"),
+            WriteError::Stopped => Self::new(
+                Code::OutcomeUnknown,
+                "the store stopped while the write was under way; read the key to see whether it \
+                 was made",
+            )
+            .with("outcome", "unknown"),
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::PreconditionFailed { current } => Self::new(
+                Code::PreconditionFailed,
+                "nothing was written; read the key again and decide with its present version",
+            )
+            .with("current_version", current.map_or(Json::Null, text)),
+            Rejection::KeyNotFound => key_not_found(),
+            Rejection::MemoryLimit { used_bytes, limit_bytes } => Self::new(
+                Code::MemoryLimit,
+                "nothing was written; delete keys, let them expire, or raise max_memory_mb",
+            )
+            .with("used_bytes", used_bytes)
+            .with("limit_bytes", limit_bytes),
+            Rejection::DurabilityUnavailable { best } => Self::new(
+                Code::DurabilityUnavailable,
+                format!("nothing was written; this store gives at most durability={best}"),
+            )
+            .with("best", best.as_str()),
+            Rejection::BatchAborted => Self::new(
+                Code::BatchAborted,
+                "nothing was written; see the operation that has another code",
+            ),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(error = %error.0, "a store can not be read");
+        Self::new(Code::StoreFailed, "the store could not be read; see the node's log")
+    }
+}
+
+/// There is nothing under the key.
+pub(crate) fn key_not_found() -> Problem {
+    Problem::new(Code::KeyNotFound, "the key was never written, was deleted, or expired")
+}
+
+/// Refused before anything happened, because of `what`.
+pub(crate) fn overloaded(what: &str) -> Problem {
+    Problem::new(Code::Overloaded, format!("nothing happened: {what}; try again after a second"))
+        .retry_soon()
+}
+
+fn text(value: impl Display) -> Json {
+    Json::String(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use gridkv_actors::Durability;
+
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_status() {
+        let table: [(WriteError, u16, &str); 9] = [
+            (Rejection::PreconditionFailed { current: None }.into(), 412, "precondition_failed"),
+            (Rejection::KeyNotFound.into(), 404, "key_not_found"),
+            (Rejection::MemoryLimit { used_bytes: 2, limit_bytes: 1 }.into(), 507, "memory_limit"),
+            (
+                Rejection::DurabilityUnavailable { best: Durability::Os }.into(),
+                400,
+                "durability_unavailable",
+            ),
+            (Rejection::BatchAborted.into(), 424, "batch_aborted"),
+            (WriteError::Overloaded, 503, "overloaded"),
+            (WriteError::NotReady("joining".to_owned()), 503, "not_ready"),
+            (WriteError::Poisoned, 503, "store_failed"),
+            (WriteError::Stopped, 500, "outcome_unknown"),
+        ];
+        for (error, status, code) in table {
+            let problem = Problem::from(error);
+            assert_eq!((problem.code.status(), problem.code.as_str()), (status, code));
+        }
+    }
+
+    #[test]
+    fn what_is_inside_stays_inside() {
+        let problem = Problem::from(ReadError("no such file: /secret".to_owned()));
+        assert!(!problem.detail.contains("secret"));
+    }
+}

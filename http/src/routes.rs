@@ -1,0 +1,315 @@
+//! Everything that is served: one table of resources and their methods, and where each leads.
+//!
+//! The table feeds the recogniser, `Allow`, and the labels of the metrics, so none of them can name
+//! what another does not know. Paths are recognised as they were sent: the framework's router would
+//! match on a path that is decoded in part, where `%2F` and `/` are told apart but `%FF` and `%FE`
+//! are not. So the framework is given one service, for all paths.
+//!
+//! A path that is not in the table is 404 `route_not_found`; there is no second form of any path.
+
+pub(crate) mod batch;
+pub(crate) mod health;
+pub(crate) mod kv;
+pub(crate) mod list;
+pub(crate) mod node;
+pub(crate) mod stores;
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::dev::{Payload, fn_service};
+use actix_web::http::{Method, header};
+use actix_web::web::ServiceConfig;
+use serde::Serialize;
+
+use crate::edge;
+use crate::exchange::Exchange;
+use crate::key_path;
+use crate::problem::{Code, Problem};
+use crate::site::Site;
+
+/// A method as this room tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Head,
+    Put,
+    Post,
+    Delete,
+    Patch,
+    Options,
+    Other,
+}
+
+impl Verb {
+    /// Every one, in the order of [`Verb::index`].
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Get,
+        Self::Head,
+        Self::Put,
+        Self::Post,
+        Self::Delete,
+        Self::Patch,
+        Self::Options,
+        Self::Other,
+    ];
+
+    /// The verb of a request.
+    pub(crate) fn of(method: &Method) -> Self {
+        let known = |verb: &Self| *verb != Self::Other && verb.as_str() == method.as_str();
+        Self::ALL.into_iter().find(known).unwrap_or(Self::Other)
+    }
+
+    /// Its name; `other` for all that have no place in the table.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+            Self::Patch => "PATCH",
+            Self::Options => "OPTIONS",
+            Self::Other => "other",
+        }
+    }
+
+    /// Its place in [`Verb::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether a request with it changes nothing.
+    pub(crate) fn is_safe(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Options)
+    }
+}
+
+/// Where a method of a resource leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    GetKey,
+    PutKey,
+    DeleteKey,
+    ListKeys,
+    Batch,
+    Stores,
+    StoreStats,
+    Node,
+    Cluster,
+    Live,
+    Ready,
+    Metrics,
+    Root,
+}
+
+impl Endpoint {
+    /// Whether it answers however much is in flight: an overloaded node is not a dead one.
+    pub(crate) fn is_exempt(self) -> bool {
+        matches!(self, Self::Live | Self::Ready | Self::Metrics)
+    }
+}
+
+/// A path pattern and its methods. `{store}` is one segment, `{key}` is all the rest.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    /// The pattern, which is also its label in the metrics.
+    pub(crate) pattern: &'static str,
+    /// The methods, in the order of `Allow`.
+    pub(crate) methods: &'static [(Verb, Endpoint)],
+}
+
+/// A resource that is only read.
+macro_rules! read_only {
+    ($pattern:literal, $endpoint:ident) => {
+        Resource {
+            pattern: $pattern,
+            methods: &[(Verb::Get, Endpoint::$endpoint), (Verb::Head, Endpoint::$endpoint)],
+        }
+    };
+}
+
+/// Every resource; the busiest first.
+pub(crate) const RESOURCES: [Resource; 12] = [
+    Resource {
+        pattern: "/v1/kv/{store}/{key}",
+        methods: &[
+            (Verb::Get, Endpoint::GetKey),
+            (Verb::Head, Endpoint::GetKey),
+            (Verb::Put, Endpoint::PutKey),
+            (Verb::Delete, Endpoint::DeleteKey),
+        ],
+    },
+    Resource { pattern: "/v1/stores/{store}/batch", methods: &[(Verb::Post, Endpoint::Batch)] },
+    read_only!("/v1/kv/{store}", ListKeys),
+    read_only!("/v1/stores", Stores),
+    read_only!("/v1/stats", Stores),
+    read_only!("/v1/stores/{store}/stats", StoreStats),
+    read_only!("/v1/node", Node),
+    read_only!("/v1/cluster", Cluster),
+    read_only!("/livez", Live),
+    read_only!("/readyz", Ready),
+    read_only!("/metrics", Metrics),
+    read_only!("/", Root),
+];
+
+impl Resource {
+    /// Where `verb` leads.
+    ///
+    /// # Errors
+    /// 405 with `Allow`.
+    pub(crate) fn endpoint(&self, verb: Verb) -> Result<Endpoint, Problem> {
+        let found = self.methods.iter().find(|(known, _)| *known == verb);
+        found.map(|(_, endpoint)| *endpoint).ok_or_else(|| {
+            let names: Vec<&str> = self.methods.iter().map(|(verb, _)| verb.as_str()).collect();
+            let allow = names.join(", ");
+            Problem::new(Code::MethodNotAllowed, format!("use one of {allow}"))
+                .header(header::ALLOW, crate::headers::value(allow))
+        })
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        let mut segments = path.split('/');
+        for expected in self.pattern.split('/') {
+            let Some(segment) = segments.next() else { return false };
+            match expected {
+                "{key}" => return true,
+                "{store}" => {}
+                literal if is(segment, literal) => {}
+                _ => return false,
+            }
+        }
+        segments.next().is_none()
+    }
+}
+
+fn is(segment: &str, literal: &str) -> bool {
+    let decoded = || key_path::decode(segment);
+    segment == literal
+        || (segment.contains('%') && decoded().is_some_and(|bytes| *bytes == *literal.as_bytes()))
+}
+
+/// The place in [`RESOURCES`] of the resource at a raw path.
+pub(crate) fn find(path: &str) -> Option<usize> {
+    RESOURCES.iter().position(|resource| resource.matches(path))
+}
+
+/// Registers everything that is served: the only place where that is done.
+pub fn routes(site: Arc<Site>) -> impl FnOnce(&mut ServiceConfig) + Clone {
+    move |config| {
+        config.default_service(fn_service(move |request| edge::serve(Arc::clone(&site), request)));
+    }
+}
+
+/// Leads a request to its handler.
+///
+/// # Errors
+/// What the handler refused.
+pub(crate) async fn answer(
+    endpoint: Endpoint,
+    exchange: &Exchange,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    match endpoint {
+        Endpoint::GetKey => kv::get(exchange),
+        Endpoint::PutKey => kv::put(exchange, payload).await,
+        Endpoint::DeleteKey => kv::delete(exchange).await,
+        Endpoint::ListKeys => list::list(exchange),
+        // Large and rare beside the others: it should not make the future of every request large.
+        Endpoint::Batch => Box::pin(batch::batch(exchange, payload)).await,
+        Endpoint::Stores => stores::all(exchange),
+        Endpoint::StoreStats => stores::one(exchange),
+        Endpoint::Node => node::node(exchange),
+        Endpoint::Cluster => node::cluster(exchange),
+        Endpoint::Live => health::live(exchange),
+        Endpoint::Ready => health::ready(exchange),
+        Endpoint::Metrics => health::metrics(exchange),
+        Endpoint::Root => node::root(exchange),
+    }
+}
+
+/// A JSON answer about the present moment: never to be kept by a cache.
+///
+/// # Errors
+/// 500 when the view has no JSON form, which is a mistake in this crate.
+pub(crate) fn json(view: &impl Serialize) -> Result<HttpResponse, Problem> {
+    let body = serde_json::to_vec(view).map_err(|error| internal(&error))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(body))
+}
+
+/// A failure that is ours: logged here, and told to nobody else.
+pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::error!(error, "a request could not be answered");
+    Problem::new(Code::Internal, "try again; the request id finds the cause in the node's log")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(path: &str) -> Option<&'static str> {
+        find(path).map(|index| RESOURCES[index].pattern)
+    }
+
+    #[test]
+    fn paths_lead_to_their_resource() {
+        let table = [
+            ("/", Some("/")),
+            ("/livez", Some("/livez")),
+            ("/livez/", None),
+            ("//livez", None),
+            ("", None),
+            ("*", None),
+            ("/v1", None),
+            ("/v1/kv", None),
+            ("/v1/kv/main", Some("/v1/kv/{store}")),
+            ("/v1/kv/", Some("/v1/kv/{store}")),
+            ("/v1/kv/a%2Fb", Some("/v1/kv/{store}")),
+            ("/v1/kv/main/", Some("/v1/kv/{store}/{key}")),
+            ("/v1/kv/main/k", Some("/v1/kv/{store}/{key}")),
+            ("/v1/kv/main/a//b/", Some("/v1/kv/{store}/{key}")),
+            ("/v1/kv/main/%FF%0A", Some("/v1/kv/{store}/{key}")),
+            ("/v1/%6Bv/main/k", Some("/v1/kv/{store}/{key}")),
+            ("/v1%2Fkv/main/k", None),
+            ("/V1/kv/main/k", None),
+            ("/v1/stores", Some("/v1/stores")),
+            ("/v1/stores/main", None),
+            ("/v1/stores/main/stats", Some("/v1/stores/{store}/stats")),
+            ("/v1/stores/main/batch", Some("/v1/stores/{store}/batch")),
+            ("/v1/stores/main/batch/x", None),
+        ];
+        for (path, expected) in table {
+            assert_eq!(pattern(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_not_there_is_told_which_are() {
+        let resource = &RESOURCES[0];
+        assert_eq!(resource.endpoint(Verb::Head), Ok(Endpoint::GetKey));
+        let response = resource.endpoint(Verb::Patch).unwrap_err().into_response("/", "r");
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers().get("allow").unwrap(), "GET, HEAD, PUT, DELETE");
+    }
+
+    #[test]
+    fn verbs() {
+        for (index, verb) in Verb::ALL.into_iter().enumerate() {
+            assert_eq!(verb.index(), index);
+        }
+        assert_eq!(Verb::of(&Method::PUT), Verb::Put);
+        assert_eq!(Verb::of(&Method::TRACE), Verb::Other);
+        assert_eq!(Verb::of(&Method::from_bytes(b"other").unwrap()), Verb::Other);
+    }
+
+    #[test]
+    fn whatever_is_read_can_be_asked_for_its_head() {
+        for resource in &RESOURCES {
+            let has = |verb| resource.endpoint(verb).is_ok();
+            assert_eq!(has(Verb::Get), has(Verb::Head), "{}", resource.pattern);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `POST /v1/stores/{store}/batch`: several operations in one request.
+//!
+//! A batch that is not atomic and only reads does not pass the store's actor, so it is served like
+//! any read while the node takes no writes. In an atomic batch, an operation that is refused at the
+//! door aborts the others like one that the store refuses: they are 424 `batch_aborted`.
+
+use actix_web::HttpResponse;
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderValue};
+use gridkv_actors::Durability;
+use gridkv_actors::write::{Action, Batch, BatchItem, ItemOutcome, Rejection};
+use gridkv_protocol::codec;
+
+use crate::batch_op::{self, Op};
+use crate::batch_reply::{BatchReply, ItemReply, Kind};
+use crate::batch_request::BatchRequest;
+use crate::body::{self, BodyLimits};
+use crate::config::HttpConfig;
+use crate::exchange::{Exchange, StoreDoor};
+use crate::headers;
+use crate::media_type::BatchFormat;
+use crate::metrics::Operation;
+use crate::problem::{Code, Problem};
+use crate::routes::internal;
+use crate::stopwatch::Stopwatch;
+
+/// `POST`
+pub(crate) async fn batch(
+    exchange: &Exchange,
+    mut payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let store = exchange.store()?;
+    let durability = exchange.query(&["durability"])?.durability()?;
+    let format = BatchFormat::of(exchange.headers())?;
+    let config = &exchange.site.config;
+    let limits = BodyLimits { max_bytes: config.max_body_bytes, timeout: config.body_timeout };
+    let body = body::read(&mut payload, exchange.headers(), limits)
+        .await
+        .map_err(|error| error.into_problem(|| body_too_large(limits.max_bytes)))?;
+    let request = BatchRequest::decode(&body, format)?;
+    drop(body);
+    let atomic = request.atomic;
+    let ops = check(request, config)?;
+
+    let stopwatch = Stopwatch::start();
+    let outcomes = perform(store, &ops, atomic, durability).await;
+    store.timers.observe(Operation::Batch, stopwatch);
+    reply(ops, outcomes?, format)
+}
+
+/// Every operation, or why it is refused alone.
+type Checked = Result<Op, Problem>;
+
+fn check(request: BatchRequest, config: &HttpConfig) -> Result<Vec<Checked>, Problem> {
+    let limit = config.batch_ops();
+    if request.ops.total > limit {
+        let detail = format!("nothing was written; send at most {limit} operations at once");
+        return Err(Problem::new(Code::BodyTooLarge, detail).with("limit_ops", limit));
+    }
+    let judged = request.ops.decoded.into_iter().enumerate().map(|(index, raw)| {
+        batch_op::check(raw, config).map_err(|malformed| {
+            let detail = format!("nothing was written; operation {index}: {}", malformed.0);
+            Problem::new(Code::MalformedBody, detail).with("index", index)
+        })
+    });
+    judged.collect()
+}
+
+/// What became of the operations that were not refused at the door, in their order.
+async fn perform(
+    store: StoreDoor<'_>,
+    ops: &[Checked],
+    atomic: bool,
+    durability: Option<Durability>,
+) -> Result<Vec<ItemOutcome>, Problem> {
+    let items: Vec<BatchItem> =
+        ops.iter().filter_map(|op| op.as_ref().ok()).map(|op| op.item.clone()).collect();
+    if atomic && items.len() < ops.len() {
+        return Ok(items.iter().map(|_| ItemOutcome::Rejected(Rejection::BatchAborted)).collect());
+    }
+    let only_reads = items.iter().all(|item| matches!(item, BatchItem::Get(_)));
+    if !only_reads || (atomic && !items.is_empty()) {
+        return Ok(store.handle.batch(Batch { atomic, items, durability }).await?);
+    }
+    let read = |item| match item {
+        BatchItem::Get(key) => Some(store.handle.get(&key).map(ItemOutcome::Read)),
+        BatchItem::Write(_) => None,
+    };
+    Ok(items.into_iter().filter_map(read).collect::<Result<_, _>>()?)
+}
+
+fn reply(
+    ops: Vec<Checked>,
+    outcomes: Vec<ItemOutcome>,
+    format: BatchFormat,
+) -> Result<HttpResponse, Problem> {
+    let weakest = outcomes.iter().filter_map(durability_of).min();
+    let mut outcomes = outcomes.into_iter();
+    let mut results = Vec::with_capacity(ops.len());
+    for op in ops {
+        results.push(match op {
+            Err(problem) => ItemReply::refused(problem),
+            Ok(op) => {
+                let outcome = outcomes.next().ok_or_else(|| internal(&MissingOutcome))?;
+                ItemReply::of(outcome, kind(&op), format)
+            }
+        });
+    }
+    let reply = BatchReply::new(results);
+    let body = match format {
+        BatchFormat::Json => serde_json::to_vec(&reply).map_err(|error| internal(&error))?,
+        BatchFormat::MsgPack => codec::encode_named(&reply).map_err(|error| internal(&error))?,
+    };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, format.as_str()));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if let Some(durability) = weakest {
+        let word = HeaderValue::from_static(durability.as_str());
+        response.insert_header((headers::GRIDKV_DURABILITY, word));
+        response.insert_header((headers::GRIDKV_ACKS, HeaderValue::from_static("0/0")));
+    }
+    Ok(response.body(body))
+}
+
+/// The store answered fewer operations than it was asked to do.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the store left operations of a batch unanswered")]
+struct MissingOutcome;
+
+fn durability_of(outcome: &ItemOutcome) -> Option<Durability> {
+    match outcome {
+        ItemOutcome::Written(written) => Some(written.durability),
+        ItemOutcome::Rejected(_) | ItemOutcome::Read(_) => None,
+    }
+}
+
+fn kind(op: &Op) -> Kind {
+    match &op.item {
+        BatchItem::Get(_) => Kind::Get(op.encoding),
+        BatchItem::Write(write) => match write.action {
+            Action::Put { .. } => Kind::Put,
+            Action::Delete => Kind::Delete,
+            Action::Touch { .. } => Kind::Touch,
+        },
+    }
+}
+
+/// A batch over the limit.
+fn body_too_large(limit_bytes: usize) -> Problem {
+    let detail = format!("nothing was written; a body has at most {limit_bytes} bytes here");
+    Problem::new(Code::BodyTooLarge, detail).with("limit_bytes", limit_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(json: &str, max_batch_ops: usize) -> Result<Vec<Checked>, Problem> {
+        let request = BatchRequest::decode(json.as_bytes(), BatchFormat::Json).unwrap();
+        check(request, &HttpConfig { max_batch_ops, ..HttpConfig::default() })
+    }
+
+    #[test]
+    fn a_malformed_operation_refuses_all_by_index() {
+        let json = r#"{"ops":[{"op":"get","key":"a"},{"op":"get"}]}"#;
+        let problem = checked(json, 2).unwrap_err();
+        assert_eq!(problem.code, Code::MalformedBody);
+        assert_eq!(problem.fields, [("index", 1.into())]);
+    }
+
+    #[test]
+    fn too_many_operations_are_refused() {
+        let json = r#"{"ops":[{"op":"get","key":"a"},{"op":"get","key":"a"}]}"#;
+        assert_eq!(checked(json, 2).unwrap().len(), 2);
+        assert_eq!(checked(json, 1).unwrap_err().code, Code::BodyTooLarge);
+    }
+
+    #[test]
+    fn a_refused_operation_has_its_result_in_its_place() {
+        let json = r#"{"ops":[{"op":"get","key":""},{"op":"get","key":"a"}]}"#;
+        let ops = checked(json, 2).unwrap();
+        let response = reply(ops, vec![ItemOutcome::Read(None)], BatchFormat::Json).unwrap();
+        let body = actix_web::body::MessageBody::try_into_bytes(response.into_body()).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(json["errors"], 2);
+        assert_eq!(json["results"][0]["code"], "invalid_key");
+        assert_eq!(json["results"][1]["code"], "key_not_found");
+    }
+}

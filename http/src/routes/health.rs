@@ -1,0 +1,117 @@
+//! `/livez`, `/readyz`, `/metrics`: what orchestrators and Prometheus ask.
+//!
+//! `/livez` never depends on peers: a node that is cut off is alive. All three answer however many
+//! requests are in flight.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use gridkv_actors::views::{Check, Readiness};
+use serde::Serialize;
+
+use crate::exchange::Exchange;
+use crate::problem::{Code, Problem};
+use crate::routes::{internal, json};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// `GET /livez`
+pub(crate) fn live(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    exchange.query(&[])?;
+    let stuck = exchange.site.node.stuck_actors();
+    if stuck.is_empty() {
+        return Ok(text(StatusCode::OK, TEXT, "ok\n".to_owned()));
+    }
+    let detail = format!("restart the node; these have not turned for 10 s: {}", stuck.join(", "));
+    Err(Problem::new(Code::ActorStuck, detail).with("actors", stuck))
+}
+
+/// `GET /readyz`
+pub(crate) fn ready(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    exchange.query(&[])?;
+    let readiness = exchange.site.node.readiness();
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let accepts = exchange.headers().get_all(header::ACCEPT);
+    let wants_json = accepts
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.to_ascii_lowercase().contains("application/json"));
+    if wants_json {
+        let mut response = json(&ReadinessJson::from(readiness))?;
+        *response.status_mut() = status;
+        return Ok(response);
+    }
+    Ok(text(status, TEXT, lines(&readiness)))
+}
+
+/// `GET /metrics`
+pub(crate) fn metrics(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    exchange.query(&[])?;
+    let exposition = exchange.site.metrics.exposition().map_err(|error| internal(&error))?;
+    Ok(text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", exposition))
+}
+
+fn text(status: StatusCode, content_type: &'static str, body: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, content_type))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(body)
+}
+
+/// One line for each check: `[+]name ok`, `[+]name ok (detail)` or `[-]name: detail`.
+fn lines(readiness: &Readiness) -> String {
+    let line = |check: &Check| {
+        let Check { name, ok, detail } = check;
+        match (ok, detail.is_empty()) {
+            (true, true) => format!("[+]{name} ok\n"),
+            (true, false) => format!("[+]{name} ok ({detail})\n"),
+            (false, _) => format!("[-]{name}: {detail}\n"),
+        }
+    };
+    readiness.checks.iter().map(line).collect()
+}
+
+#[derive(Serialize)]
+struct ReadinessJson {
+    ready: bool,
+    checks: Vec<CheckJson>,
+}
+
+#[derive(Serialize)]
+struct CheckJson {
+    name: String,
+    ok: bool,
+    detail: String,
+}
+
+impl From<Readiness> for ReadinessJson {
+    fn from(readiness: Readiness) -> Self {
+        let check = |Check { name, ok, detail }| CheckJson { name, ok, detail };
+        Self { ready: readiness.ready, checks: readiness.checks.into_iter().map(check).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_as_lines() {
+        let check = |name: &str, ok, detail: &str| Check {
+            name: name.to_owned(),
+            ok,
+            detail: detail.to_owned(),
+        };
+        let readiness = Readiness {
+            ready: false,
+            checks: vec![
+                check("store:main", true, ""),
+                check("peers", true, "n3 is silent"),
+                check("catch-up", false, "2 of 5 stores"),
+            ],
+        };
+        assert_eq!(
+            lines(&readiness),
+            "[+]store:main ok\n[+]peers ok (n3 is silent)\n[-]catch-up: 2 of 5 stores\n"
+        );
+    }
+}

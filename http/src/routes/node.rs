@@ -1,0 +1,229 @@
+//! `/`, `/v1/node`, `/v1/cluster`: who this node is, and the mesh as it sees it.
+//!
+//! The configuration is shown as it was handed in: whoever composes the node masks its secrets.
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use gridkv_actors::views::{ActorView, ClusterView, PeerStoreView, PeerView};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::exchange::Exchange;
+use crate::problem::Problem;
+use crate::rfc3339;
+use crate::routes::json;
+
+/// The version of the program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[derive(Serialize)]
+struct Root<'a> {
+    name: &'a str,
+    version: &'static str,
+    links: BTreeMap<&'static str, &'static str>,
+}
+
+/// `GET /`
+pub(crate) fn root(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    exchange.query(&[])?;
+    let links = [
+        ("stores", "/v1/stores"),
+        ("stats", "/v1/stats"),
+        ("node", "/v1/node"),
+        ("cluster", "/v1/cluster"),
+        ("live", "/livez"),
+        ("ready", "/readyz"),
+        ("metrics", "/metrics"),
+    ];
+    json(&Root { name: "GridKV", version: VERSION, links: links.into() })
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    name: &'a str,
+    identity: String,
+    epoch: u32,
+    origin: String,
+    cluster: String,
+    version: &'static str,
+    uptime_seconds: u64,
+    started_at: String,
+    actors: Vec<ActorRow>,
+    config: &'a Json,
+}
+
+#[derive(Serialize)]
+struct ActorRow {
+    actor: &'static str,
+    store: String,
+    messages: u64,
+}
+
+impl From<ActorView> for ActorRow {
+    fn from(view: ActorView) -> Self {
+        let ActorView { actor, store, messages } = view;
+        Self { actor, store, messages }
+    }
+}
+
+/// `GET /v1/node`
+pub(crate) fn node(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    exchange.query(&[])?;
+    let node = &exchange.site.node;
+    let (origin, started_at) = (node.origin(), node.started_at());
+    json(&Node {
+        name: node.name(),
+        identity: origin.node().to_string(),
+        epoch: origin.epoch().0,
+        origin: origin.to_string(),
+        cluster: node.cluster().cluster,
+        version: VERSION,
+        uptime_seconds: node.now().since(started_at) / 1_000,
+        started_at: rfc3339::format(started_at),
+        actors: node.actors().into_iter().map(ActorRow::from).collect(),
+        config: &exchange.site.effective_config,
+    })
+}
+
+#[derive(Serialize)]
+struct Mesh {
+    cluster: String,
+    #[serde(rename = "self")]
+    me: Me,
+    peers: Vec<Peer>,
+}
+
+#[derive(Serialize)]
+struct Me {
+    name: String,
+    id: String,
+    epoch: u32,
+    addr: String,
+    joined: bool,
+}
+
+#[derive(Serialize)]
+struct Peer {
+    name: String,
+    id: String,
+    epoch: u32,
+    addr: String,
+    state: &'static str,
+    last_contact: Option<String>,
+    clock_skew_ms: Option<i64>,
+    stores: BTreeMap<String, PeerStore>,
+}
+
+#[derive(Serialize)]
+struct PeerStore {
+    pending: u64,
+    lag_seconds: Json,
+    frontier_covered: bool,
+    key_count: u64,
+}
+
+impl From<ClusterView> for Mesh {
+    fn from(view: ClusterView) -> Self {
+        let me = Me {
+            name: view.me.name,
+            id: view.me.origin.node().to_string(),
+            epoch: view.me.origin.epoch().0,
+            addr: view.me.addr,
+            joined: view.me.joined,
+        };
+        let peers = view.peers.into_iter().map(Peer::from).collect();
+        Self { cluster: view.cluster, me, peers }
+    }
+}
+
+impl From<PeerView> for Peer {
+    fn from(view: PeerView) -> Self {
+        let stores = view.stores.iter();
+        Self {
+            name: view.name,
+            id: view.origin.node().to_string(),
+            epoch: view.origin.epoch().0,
+            addr: view.addr,
+            state: view.state.as_str(),
+            last_contact: view.last_contact.map(rfc3339::format),
+            clock_skew_ms: view.clock_skew_ms,
+            stores: stores.map(|(name, store)| (name.to_string(), PeerStore::of(store))).collect(),
+        }
+    }
+}
+
+impl PeerStore {
+    fn of(view: &PeerStoreView) -> Self {
+        Self {
+            pending: view.pending,
+            lag_seconds: seconds(view.lag_ms),
+            frontier_covered: view.frontier_covered,
+            key_count: view.key_count,
+        }
+    }
+}
+
+/// Whole seconds as a whole number: 0 is `0`, not `0.0`.
+fn seconds(ms: u64) -> Json {
+    if ms.is_multiple_of(1_000) {
+        Json::from(ms / 1_000)
+    } else {
+        Json::from(std::time::Duration::from_millis(ms).as_secs_f64())
+    }
+}
+
+/// `GET /v1/cluster`
+pub(crate) fn cluster(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    exchange.query(&[])?;
+    json(&Mesh::from(exchange.site.node.cluster()))
+}
+
+#[cfg(test)]
+mod tests {
+    use gridkv_actors::views::{LinkCounts, PeerState, SelfView};
+    use gridkv_protocol::{Epoch, NodeId, Origin, StoreName, UnixMs};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_mesh_as_clients_see_it() {
+        let store = PeerStoreView { pending: 3, lag_ms: 1_500, key_count: 7, ..Default::default() };
+        let view = ClusterView {
+            cluster: "gridkv".to_owned(),
+            me: SelfView {
+                name: "n1".to_owned(),
+                origin: Origin::new(NodeId(0xab), Epoch(2)),
+                addr: "127.0.0.1:7501".to_owned(),
+                joined: true,
+            },
+            peers: vec![PeerView {
+                name: "n2".to_owned(),
+                origin: Origin::new(NodeId(0xcd), Epoch(1)),
+                addr: "127.0.0.1:7502".to_owned(),
+                state: PeerState::Suspect,
+                last_contact: Some(UnixMs(0)),
+                clock_skew_ms: Some(-4),
+                stores: BTreeMap::from([(StoreName::new("main").unwrap(), store)]),
+                link: LinkCounts::default(),
+            }],
+        };
+        assert_eq!(
+            serde_json::to_value(Mesh::from(view)).unwrap(),
+            json!({
+                "cluster": "gridkv",
+                "self": {"name": "n1", "id": "000000ab", "epoch": 2, "addr": "127.0.0.1:7501",
+                         "joined": true},
+                "peers": [{
+                    "name": "n2", "id": "000000cd", "epoch": 1, "addr": "127.0.0.1:7502",
+                    "state": "suspect", "last_contact": "1970-01-01T00:00:00.000Z",
+                    "clock_skew_ms": -4,
+                    "stores": {"main": {"pending": 3, "lag_seconds": 1.5,
+                                        "frontier_covered": false, "key_count": 7}},
+                }],
+            })
+        );
+        assert_eq!(seconds(2_000), json!(2));
+    }
+}

@@ -1,0 +1,66 @@
+//! What every request sees: the node, the limits, the metrics. One for all workers of a server.
+
+use std::io;
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderValue;
+use gridkv_actors::node::NodeHandle;
+use serde_json::Value as Json;
+
+use crate::config::HttpConfig;
+use crate::headers;
+use crate::metrics::Metrics;
+use crate::request_id::RequestIds;
+
+/// A node as it is served over HTTP.
+#[derive(Debug)]
+pub struct Site {
+    /// The node.
+    pub(crate) node: NodeDoor,
+    /// The limits.
+    pub(crate) config: HttpConfig,
+    /// The node's configuration as `/v1/node` shows it, secrets masked.
+    pub(crate) effective_config: Json,
+    /// What this room counts.
+    pub(crate) metrics: Metrics,
+    /// The maker of request ids.
+    pub(crate) request_ids: RequestIds,
+    /// The value of `GridKV-Node`.
+    pub(crate) node_header: HeaderValue,
+}
+
+impl Site {
+    /// Serves `node` within the limits of `config`. `effective_config` is shown as it is: secrets must
+    /// be masked already.
+    ///
+    /// # Errors
+    /// When the metrics can not be registered, which is a mistake in this crate.
+    pub fn new(
+        node: NodeHandle,
+        config: HttpConfig,
+        effective_config: Json,
+    ) -> io::Result<Arc<Self>> {
+        let metrics = Metrics::new(&node).map_err(io::Error::other)?;
+        let node_header = headers::value(node.name());
+        let request_ids = RequestIds::new();
+        let node = NodeDoor(node);
+        Ok(Arc::new(Self { node, config, effective_config, metrics, request_ids, node_header }))
+    }
+}
+
+/// The node's handle, which has nothing to show in a log.
+#[derive(Clone)]
+pub(crate) struct NodeDoor(NodeHandle);
+
+impl std::ops::Deref for NodeDoor {
+    type Target = NodeHandle;
+    fn deref(&self) -> &NodeHandle {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for NodeDoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NodeHandle")
+    }
+}

@@ -1,0 +1,126 @@
+//! A store's statistics as clients see them: the field names of the design, in one place.
+//!
+//! What cannot apply is null, never a number that looks measured.
+
+use gridkv_actors::handle::StoreHandle;
+use gridkv_actors::{ApplyCounters, OperationCounters, StoreStats};
+use serde::Serialize;
+
+/// Statistics of one store.
+#[derive(Debug, Serialize)]
+pub(crate) struct StoreView {
+    store: String,
+    backend: String,
+    persistent: bool,
+    durability: &'static str,
+    key_count: u64,
+    tombstones: u64,
+    expired: u64,
+    sync_buffer_len: usize,
+    sync_buffer_capacity: usize,
+    sync_buffer_overwritten: u64,
+    cache_hit_rate: Option<f64>,
+    db_size: Option<u64>,
+    memory_bytes: u64,
+    memory_limit_bytes: u64,
+    operations: Operations,
+    applied: Applies,
+    persist: Option<Persist>,
+}
+
+#[derive(Debug, Serialize)]
+struct Operations {
+    get_hit: u64,
+    get_miss: u64,
+    put: u64,
+    delete: u64,
+    touch: u64,
+    list: u64,
+    batch: u64,
+    precondition_failed: u64,
+    memory_limit: u64,
+    overloaded: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Applies {
+    applied: u64,
+    stale: u64,
+    duplicate: u64,
+    conflict_remote_won: u64,
+    conflict_local_won: u64,
+    collision: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Persist {
+    runs: u64,
+    failures: u64,
+    unsaved_operations: u64,
+}
+
+impl StoreView {
+    /// The statistics of a store, now.
+    pub(crate) fn of(store: &StoreHandle) -> Self {
+        let stats = store.stats();
+        Self {
+            store: store.name().to_string(),
+            backend: store.backend().to_owned(),
+            operations: Operations::of(store.operations()),
+            applied: Applies::of(store.applies()),
+            persist: stats.persistent.then(|| Persist::of(&stats)),
+            persistent: stats.persistent,
+            durability: stats.durability.as_str(),
+            key_count: stats.key_count,
+            tombstones: stats.tombstones,
+            expired: stats.expired,
+            sync_buffer_len: stats.sync_buffer_len,
+            sync_buffer_capacity: stats.sync_buffer_capacity,
+            sync_buffer_overwritten: stats.sync_buffer_overwritten,
+            cache_hit_rate: stats.cache_hit_rate,
+            db_size: stats.db_size,
+            memory_bytes: stats.memory_bytes,
+            memory_limit_bytes: stats.memory_limit_bytes,
+        }
+    }
+}
+
+impl Operations {
+    fn of(counters: &OperationCounters) -> Self {
+        Self {
+            get_hit: counters.get_hit.get(),
+            get_miss: counters.get_miss.get(),
+            put: counters.put.get(),
+            delete: counters.delete.get(),
+            touch: counters.touch.get(),
+            list: counters.list.get(),
+            batch: counters.batch.get(),
+            precondition_failed: counters.precondition_failed.get(),
+            memory_limit: counters.memory_limit.get(),
+            overloaded: counters.overloaded.get(),
+        }
+    }
+}
+
+impl Applies {
+    fn of(counters: &ApplyCounters) -> Self {
+        Self {
+            applied: counters.applied.get(),
+            stale: counters.stale.get(),
+            duplicate: counters.duplicate.get(),
+            conflict_remote_won: counters.conflict_remote_won.get(),
+            conflict_local_won: counters.conflict_local_won.get(),
+            collision: counters.collision.get(),
+        }
+    }
+}
+
+impl Persist {
+    fn of(stats: &StoreStats) -> Self {
+        Self {
+            runs: stats.persists,
+            failures: stats.persist_failures,
+            unsaved_operations: stats.unsaved,
+        }
+    }
+}

@@ -1,2 +1,61 @@
-//! Under construction.
-fn main() {}
+//! `gridkv`: reads the command line and the configuration, sets up logging, and runs the node.
+
+mod banner;
+mod cli;
+mod config;
+mod node;
+mod signals;
+mod telemetry;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli::Command::Serve(args) = cli::Cli::parse().command;
+    match serve(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(format_args!("gridkv: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
+    let registry = gridkv_actors::Registry::with_built_in();
+    let loaded = config::load(config::Sources {
+        file: args.config.as_deref(),
+        environment: std::env::vars_os(),
+        flags: cli::overlay(args),
+        backends: &registry.names(),
+        host_name: gethostname::gethostname(),
+        expose_without_auth: args.insecure_expose_without_auth,
+    });
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            complain(format_args!("gridkv: {error}"));
+            return Ok(ExitCode::from(cli::EXIT_USAGE));
+        }
+    };
+    if args.check {
+        std::io::stdout().write_all(loaded.to_toml().as_bytes()).context("can not write")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    telemetry::start(&loaded.config.log.level, loaded.config.log.format, no_colour)?;
+    if args.insecure_expose_without_auth {
+        tracing::warn!("listeners may be reached from other machines, and nobody is asked who they are");
+    }
+    actix_rt::System::new().block_on(node::run(&loaded, &registry))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Before there are logs, and after them, standard error is where people look.
+fn complain(message: std::fmt::Arguments<'_>) {
+    // Without a standard error there is nobody to tell.
+    drop(writeln!(std::io::stderr(), "{message}"));
+}

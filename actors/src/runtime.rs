@@ -67,8 +67,8 @@ pub struct NodeConfig {
 pub struct StoreSetup {
     /// The store itself.
     pub config: StoreConfig,
-    /// Between two images of a store that persists.
-    pub persist_interval: Duration,
+    /// Between two images of a store that persists; `None` on one that does not.
+    pub persist_interval: Option<Duration>,
     /// Bytes of published ops kept for peers that lag.
     pub log_bytes: usize,
     /// Ops in a batch, at most.
@@ -137,8 +137,10 @@ impl Node {
         for (setup, store) in config.stores.iter().zip(opened) {
             let (name, thread) = (setup.config.name.clone(), Arbiter::new());
             let end = wiring.store(&config, setup, (store.writer, store.reader), &thread);
-            let (interval, clock) = (setup.persist_interval, Arc::clone(&wiring.clock));
-            wiring.sync.spawn(persist::every(interval, store.flusher.clone(), clock, name.clone()));
+            if let Some(interval) = setup.persist_interval {
+                let (flusher, clock) = (store.flusher.clone(), Arc::clone(&wiring.clock));
+                wiring.sync.spawn(persist::every(interval, flusher, clock, name.clone()));
+            }
             handles.insert(name.clone(), open_door(&config, &wiring, &end));
             ends.insert(name.clone(), end);
             warnings.extend(store.warnings);

@@ -1,7 +1,8 @@
 //! The server on its socket: workers, connections, deadlines, and the way it stops.
 //!
-//! HTTP/1.1 without encryption; signals are the composing binary's, which ends the server by the
-//! future that it hands in. Nothing is compressed: a strong `ETag` names bytes.
+//! HTTP/1.1 without encryption; signals are the composing binary's, which ends the server by its
+//! handle (a shutdown future would stop the whole actix system with it, and the stores' actors live
+//! there). Nothing is compressed: a strong `ETag` names bytes.
 
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
@@ -22,7 +23,7 @@ use crate::site::Site;
 /// the client sees the answer and no reset.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Serves `node` on `listener` until `shutdown` is ready, then lets requests in flight end.
+/// Serves `node` on `listener` until the server's handle stops it.
 ///
 /// `effective_config` is shown at `/v1/node` as it is. The server runs when it is awaited.
 ///
@@ -32,7 +33,6 @@ pub fn server(
     node: NodeHandle,
     config: HttpConfig,
     listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send + 'static,
     effective_config: Json,
 ) -> io::Result<Server> {
     let workers = workers(&config);
@@ -50,7 +50,6 @@ pub fn server(
         .tcp_nodelay(true)
         .shutdown_timeout(shutdown_seconds)
         .disable_signals()
-        .shutdown_signal(shutdown)
         .listen(listener)?;
     Ok(server.run())
 }

@@ -1,0 +1,186 @@
+//! The composition root: the boot story from top to bottom, then the end story in reverse.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use gridkv_actors::Registry;
+use gridkv_actors::StoreConfig;
+use gridkv_actors::gate::GateLimits;
+use gridkv_actors::runtime::{Node, NodeConfig, StartError, StoreSetup};
+use gridkv_protocol::StoreName;
+use gridkv_protocol::store_name::StoreNameError;
+
+use crate::banner;
+use crate::config::{Config, Loaded, MemoryPolicy};
+use crate::signals::Signals;
+
+/// How long a stopping node waits for its peers to take what it wrote.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long a node whose actor died tries to save what the others hold.
+const LAST_BREATH: Duration = Duration::from_millis(500);
+/// Bytes in flight to one store, for each write that may be.
+const BYTES_PER_WRITE: u64 = 64 * 1_024;
+
+/// Why a node did not run to an orderly end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// A port can not be had.
+    #[error("can not listen on {addr} ({key}); another process may have the port")]
+    Listen {
+        /// Which address.
+        addr: SocketAddr,
+        /// Which setting.
+        key: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A store has a name that can not be one.
+    #[error(transparent)]
+    StoreName(#[from] StoreNameError),
+    /// The node can not start.
+    #[error("can not start")]
+    Start(#[from] StartError),
+    /// Signals or the HTTP server can not be set up.
+    #[error("can not start to serve")]
+    Serve(#[source] io::Error),
+    /// The effective configuration can not be shown.
+    #[error("can not show the configuration")]
+    Shown(#[from] toml::de::Error),
+    /// Something that the node can not do without failed.
+    #[error("the node can not go on: {0}")]
+    Failed(String),
+    /// A store could not be brought to the disk at the end.
+    #[error("not everything could be saved: {0}")]
+    Unsaved(String),
+}
+
+/// Runs a node until a signal ends it.
+///
+/// # Errors
+/// [`RunError`] when it does not start, fails while it runs, or can not save everything at its end.
+pub(crate) async fn run(loaded: &Loaded, registry: &Registry) -> Result<(), RunError> {
+    let config = &loaded.config;
+    let mut signals = Signals::catch().map_err(RunError::Serve)?;
+    let http = listen(config.http.listen, "http.listen")?;
+    let peers = listen(config.peers.listen, "peers.listen")?;
+    let advertise = advertised(config, &peers)?;
+    let node = Node::start(node_config(config, advertise.clone())?, registry, peers)?;
+    for warning in node.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let addr = http.local_addr().map_err(RunError::Serve)?;
+    banner::show(config, node.handle(), addr, &advertise);
+
+    let shown = toml::from_str(&loaded.to_toml())?;
+    let server = gridkv_http::server(node.handle().clone(), http_config(config), http, shown)
+        .map_err(RunError::Serve)?;
+    let http = server.handle();
+    let mut server = actix_rt::spawn(server);
+
+    tokio::select! {
+        signal = signals.next() => tracing::info!(signal, "stopping"),
+        reason = node.failed() => {
+            let saved = tokio::time::timeout(LAST_BREATH, node.stop(Duration::ZERO)).await;
+            tracing::error!(%reason, saved = saved.is_ok(), "the node can not go on");
+            return Err(RunError::Failed(reason));
+        }
+        ended = &mut server => {
+            let reason = match ended {
+                Ok(Err(error)) => error.to_string(),
+                Ok(Ok(())) | Err(_) => "the HTTP server ended".into(),
+            };
+            return Err(RunError::Failed(reason));
+        }
+    }
+    signals.end_at_the_next();
+    // Not ready first; then requests in flight end; then peers get what is left; then the disk.
+    node.drain();
+    http.stop(true).await;
+    tracing::info!("HTTP has stopped");
+    let unsaved = node.stop(GRACE).await;
+    if unsaved.is_empty() {
+        tracing::info!("stopped");
+        Ok(())
+    } else {
+        Err(RunError::Unsaved(unsaved.join("; ")))
+    }
+}
+
+fn listen(addr: SocketAddr, key: &'static str) -> Result<TcpListener, RunError> {
+    TcpListener::bind(addr).map_err(|source| RunError::Listen { addr, key, source })
+}
+
+/// The address that peers dial: as configured, else what the listener really got.
+fn advertised(config: &Config, peers: &TcpListener) -> Result<String, RunError> {
+    match &config.peers.advertise {
+        Some(addr) => Ok(addr.to_string()),
+        None => Ok(peers.local_addr().map_err(RunError::Serve)?.to_string()),
+    }
+}
+
+fn node_config(config: &Config, advertise: String) -> Result<NodeConfig, RunError> {
+    let writes = u64::try_from(config.http.max_in_flight).unwrap_or(u64::MAX);
+    let peers = &config.peers;
+    Ok(NodeConfig {
+        name: config.node.name.clone(),
+        cluster: config.node.cluster.clone(),
+        data_dir: config.node.data_dir.clone(),
+        advertise,
+        seeds: peers.seeds.iter().map(ToString::to_string).collect(),
+        bootstrap: peers.bootstrap,
+        heartbeat: peers.heartbeat_interval,
+        suspect_after: peers.suspect_after,
+        down_after: peers.down_after,
+        max_clock_skew: peers.max_clock_skew,
+        max_frame_bytes: peers.max_frame_bytes,
+        max_queue_bytes: peers.max_queue_bytes,
+        gate: GateLimits {
+            ops: writes.saturating_mul(u64::try_from(config.http.max_batch_ops).unwrap_or(1)).min(MAX_OPS_IN_FLIGHT).max(writes),
+            bytes: writes.saturating_mul(BYTES_PER_WRITE),
+        },
+        stores: stores(config)?,
+    })
+}
+
+/// Ops in flight to one store, at most, when they come in batches.
+const MAX_OPS_IN_FLIGHT: u64 = 65_536;
+
+fn stores(config: &Config) -> Result<Vec<StoreSetup>, RunError> {
+    let setup = |(name, store): (&String, &crate::config::StoreConfig)| {
+        Ok(StoreSetup {
+            config: StoreConfig {
+                name: StoreName::new(name)?,
+                backend: store.backend.clone(),
+                default_ttl_ms: store.default_ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
+                memory_limit_bytes: store.max_memory_bytes,
+                refuse_over_limit: store.memory_policy == MemoryPolicy::Reject,
+                ring_slots: store.sync.buffer_size,
+            },
+            persist_interval: store.disk.as_ref().map(|disk| disk.persist_interval),
+            log_bytes: store.sync.log_bytes,
+            batch_max_ops: store.sync.batch_max_ops,
+            batch_max_bytes: store.sync.batch_max_bytes,
+            flush_interval: store.sync.flush_interval,
+        })
+    };
+    config.stores.iter().map(setup).collect()
+}
+
+fn http_config(config: &Config) -> gridkv_http::HttpConfig {
+    let http = &config.http;
+    gridkv_http::HttpConfig {
+        workers: http.workers.map_or(0, std::num::NonZero::get),
+        max_value_bytes: http.max_value_bytes,
+        max_key_bytes: http.max_key_bytes,
+        max_batch_ops: http.max_batch_ops,
+        max_body_bytes: http.max_body_bytes,
+        max_connections: http.max_connections,
+        max_in_flight: http.max_in_flight,
+        head_timeout: http.head_timeout,
+        body_timeout: http.body_timeout,
+        keep_alive: http.keep_alive,
+        shutdown_timeout: http.shutdown_timeout,
+    }
+}

@@ -41,6 +41,8 @@ pub(crate) struct StorageActor {
     nudge: Arc<Notify>,
     waiting: Vec<Waiting>,
     flush_asked: bool,
+    /// The node stops: time is closed for good, so that peers can cover it.
+    drained: bool,
 }
 
 /// What a storage actor is made of.
@@ -80,6 +82,7 @@ impl StorageActor {
             nudge,
             waiting: Vec::new(),
             flush_asked: false,
+            drained: false,
         }
     }
 
@@ -312,13 +315,13 @@ impl Handler<MergePage> for StorageActor {
 impl Handler<Tick> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, tick: Tick, _ctx: &mut Self::Context) {
+    fn handle(&mut self, _: Tick, _ctx: &mut Self::Context) {
         self.turns.turned(self.clock.elapsed_ms());
         let now = self.now();
         if let Err(error) = self.writer.expire(now) {
             tracing::error!(store = %self.reader.name(), %error, "records can not be expired");
         }
-        if tick.close && self.state.may_mint() {
+        if !self.drained && self.state.may_mint() {
             self.writer.close_time(now);
         }
         self.flush();
@@ -341,6 +344,7 @@ impl Handler<Drain> for StorageActor {
 
     fn handle(&mut self, Drain(done): Drain, _ctx: &mut Self::Context) {
         self.flush();
+        self.drained = true;
         reply_to(done, ());
     }
 }

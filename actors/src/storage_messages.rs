@@ -53,19 +53,17 @@ pub(crate) struct MergePage {
     pub(crate) reply: oneshot::Sender<bool>,
 }
 
-/// Time passed: expire what is due; `close` also closes the store's time for the heartbeat.
+/// Time passed: expire what is due, and close the store's time for the heartbeat.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Tick {
-    pub(crate) close: bool,
-}
+pub(crate) struct Tick;
 
 /// Go on under a new epoch.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct TakeOrigin(pub(crate) Origin);
 
-/// Commit what is staged and say when it is done. Later writes are refused.
+/// Commit what is staged and say when it is done. Time is not closed any more after it.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Drain(pub(crate) oneshot::Sender<()>);

@@ -207,7 +207,7 @@ async fn tick(ends: Arc<StoreEnds>, heartbeat: Duration) {
     loop {
         beat.tick().await;
         for store in ends.values().filter(|store| store.turns.may_tick()) {
-            post(&store.storage, Tick { close: true });
+            post(&store.storage, Tick);
         }
     }
 }

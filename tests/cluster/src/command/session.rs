@@ -217,7 +217,6 @@ impl Session {
             ("put", put),
             ("get", get),
             ("put if absent", once),
-            ("console", format!("{first}/console/")),
             ("metrics", format!("{first}/metrics")),
             ("logs", logs),
         ] {

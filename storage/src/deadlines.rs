@@ -38,3 +38,7 @@ fn deadline(record: &Record) -> Option<UnixMs> {
         State::Expired { .. } | State::Deleted => None,
     }
 }
+
+#[cfg(test)]
+#[path = "deadlines_test.rs"]
+mod tests;

@@ -27,3 +27,16 @@ pub mod stats;
 pub mod store;
 pub mod write;
 pub mod writer;
+
+#[cfg(test)]
+mod convergence_test;
+#[cfg(test)]
+mod merge_test;
+#[cfg(test)]
+mod mirror_test;
+#[cfg(test)]
+mod model_test;
+#[cfg(test)]
+mod test_backend;
+#[cfg(test)]
+mod test_store;

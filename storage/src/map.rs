@@ -91,9 +91,10 @@ impl RecordMap {
         limit: usize,
     ) -> Result<Walk<PageCursor>, BackendError> {
         let after = after
-            .map(|cursor| std::str::from_utf8(cursor.bytes()).map_err(|_| BackendError::BadCursor))
+            .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
             .transpose()?;
-        let walk = self.list(after.map_or(Bound::Unbounded, Bound::Excluded), limit)?;
+        let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
+        let walk = self.list(from, limit)?;
         let next = walk.next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
         Ok(Walk { records: walk.records, next })
     }

@@ -59,7 +59,7 @@ impl StoreReader {
         let mut listing = Listing::default();
         loop {
             // One more than asked for tells whether more follow; a page of tombstones goes on in chunks.
-            let want = (query.limit + 1 - listing.records.len()).max(16);
+            let want = query.limit.saturating_add(1).saturating_sub(listing.records.len()).max(16);
             let walk = self.shared.backend.list(from.as_ref().map(String::as_str), want)?;
             for KeyedRecord { key, record } in walk.records {
                 if !key.as_str().starts_with(prefix) {
@@ -105,18 +105,28 @@ impl StoreReader {
             page.next = None;
             return Ok(page);
         }
-        let (mut bytes, mut scanned) = (0, 0);
+        let (mut bytes, mut scanned, mut limit) = (0, 0, WALK_CHUNK);
         loop {
-            let walk = self.shared.backend.page(page.next.as_ref(), WALK_CHUNK)?;
+            let walk = self.shared.backend.page(page.next.as_ref(), limit)?;
             scanned += WALK_CHUNK;
-            page.next = walk.next;
-            for keyed in walk.records {
-                if !request.frontier.covers(keyed.record.version) {
-                    bytes += keyed.weight();
-                    page.records.push(keyed);
+            let is_missing = |keyed: &KeyedRecord| !request.frontier.covers(keyed.record.version);
+            let fits = fitting(&walk.records, is_missing, PAGE_BYTES.saturating_sub(bytes));
+            if fits < walk.records.len() {
+                if fits == 0 && !page.records.is_empty() {
+                    return Ok(page);
+                }
+                if walk.records.len() > 1 {
+                    limit = fits.max(1); // only the backend can cut a walk: ask for a shorter one
+                    continue;
                 }
             }
-            let full = bytes >= PAGE_BYTES
+            page.next = walk.next;
+            for keyed in walk.records.into_iter().filter(is_missing) {
+                bytes += keyed.weight();
+                page.records.push(keyed);
+            }
+            let full = limit < WALK_CHUNK
+                || bytes >= PAGE_BYTES
                 || scanned >= PAGE_SCAN
                 || page.records.len() + WALK_CHUNK > MAX_PAGE_RECORDS;
             if full || page.next.is_none() {
@@ -200,7 +210,9 @@ impl StoreReader {
     pub fn stats(&self) -> StoreStats {
         let Shared { config, backend, ring, account, persists, expired, .. } = &*self.shared;
         let promises = backend.promises();
-        let unsaved = persists.changes.get() - persists.changes_saved.load(Ordering::Acquire);
+        // In this order: what was saved is never more than what was changed by then.
+        let saved = persists.changes_saved.load(Ordering::Acquire);
+        let unsaved = persists.changes.get().saturating_sub(saved);
         StoreStats {
             key_count: account.keys(),
             tombstones: account.tombstones(),
@@ -221,3 +233,22 @@ impl StoreReader {
         }
     }
 }
+
+/// How many of the first records may go into a page that has room for `room` bytes of missing ones.
+fn fitting(
+    records: &[KeyedRecord],
+    is_missing: impl Fn(&KeyedRecord) -> bool,
+    mut room: usize,
+) -> usize {
+    let fits = |keyed: &&KeyedRecord| {
+        let bytes = if is_missing(keyed) { keyed.weight() } else { 0 };
+        let fits = bytes <= room;
+        room = room.saturating_sub(bytes);
+        fits
+    };
+    records.iter().take_while(fits).count()
+}
+
+#[cfg(test)]
+#[path = "reader_test.rs"]
+mod tests;

@@ -2,6 +2,8 @@
 //!
 //! It never blocks the writer. When it is full the oldest op is dropped and the floor rises to it, so
 //! the publisher sees a gap and its peers fill it by catch-up: a loss that nobody sees can not happen.
+//! Ops are numbered as they come: the drain sees a gap in the numbers even when the writer has dropped
+//! an op and not yet come round to raising the floor.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,7 +16,11 @@ use crate::stats::Counter;
 /// Committed ops on their way to the publisher.
 #[derive(Debug)]
 pub struct OpRing {
-    queue: ArrayQueue<LoggedOp>,
+    queue: ArrayQueue<(u64, LoggedOp)>,
+    /// The number of the next op pushed; only the pushing thread changes it.
+    pushed: AtomicU64,
+    /// The number that the next op drained has if none was dropped; only the draining thread changes it.
+    drained: AtomicU64,
     floor: AtomicU64,
     closed: AtomicU64,
     overwritten: Counter,
@@ -36,6 +42,8 @@ impl OpRing {
     pub fn new(slots: usize) -> Self {
         Self {
             queue: ArrayQueue::new(slots.max(1)),
+            pushed: AtomicU64::new(0),
+            drained: AtomicU64::new(0),
             floor: AtomicU64::new(0),
             closed: AtomicU64::new(0),
             overwritten: Counter::default(),
@@ -44,7 +52,8 @@ impl OpRing {
 
     /// Appends a committed op; a full ring drops its oldest one and raises the floor. One thread pushes.
     pub fn push(&self, op: LoggedOp) {
-        if let Some(oldest) = self.queue.force_push(op) {
+        let number = self.pushed.fetch_add(1, Ordering::Relaxed);
+        if let Some((_, oldest)) = self.queue.force_push((number, op)) {
             self.floor.fetch_max(oldest.hlc().bits(), Ordering::AcqRel);
             self.overwritten.add(1);
         }
@@ -63,7 +72,12 @@ impl OpRing {
         let mut ops = Vec::with_capacity(self.queue.len());
         let most = self.queue.capacity();
         while ops.len() < most {
-            let Some(op) = self.queue.pop() else { break };
+            let Some((number, op)) = self.queue.pop() else { break };
+            if number != self.drained.swap(number + 1, Ordering::Relaxed) {
+                // Ops before this one were dropped, and the writer may not have said so yet.
+                let below = op.hlc().bits().saturating_sub(1);
+                self.floor.fetch_max(below, Ordering::AcqRel);
+            }
             ops.push(op);
         }
         let cut_short = ops.len() == most;

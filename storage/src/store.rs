@@ -159,3 +159,7 @@ pub fn open(
         warnings: recovered.warnings,
     })
 }
+
+#[cfg(test)]
+#[path = "store_test.rs"]
+mod tests;

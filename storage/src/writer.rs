@@ -58,7 +58,8 @@ impl StoreWriter {
         let others = shared.frontiers.others.load_full();
         let (mut account, mut loose) = (Account::default(), LooseSet::default());
         let mut deadlines = Deadlines::default();
-        let mut greatest = others.greatest();
+        let floor = shared.frontiers.floor();
+        let mut greatest = others.greatest().max(floor);
         let mut cursor = None;
         loop {
             let walk = shared.backend.page(cursor.as_ref(), WALK_CHUNK)?;
@@ -78,7 +79,7 @@ impl StoreWriter {
         Ok(Self {
             clock: HlcClock::starting_at(greatest),
             own_upto: Hlc::ZERO,
-            floor: shared.frontiers.floor(),
+            floor,
             pending: Pending::default(),
             shared,
             origin,
@@ -96,14 +97,19 @@ impl StoreWriter {
         let standing = self.standing(&write.key)?;
         let current = standing.as_ref().filter(|record| record.live_at(now).is_some());
         let state = self.next_state(&write, current, now)?;
+        let mut record = self.unborn(state);
+        let due = record.expired_at(now);
+        let kept = due.as_ref().unwrap_or(&record);
+        self.room_for(&write, standing.as_ref(), kept, self.pending.account())?;
         let existed = current.is_some();
         let kind = Kind::of(&write.action);
-        let expires_at = match &state {
+        let expires_at = match &record.state {
             State::Live(live) => live.expires_at,
             State::Expired { .. } | State::Deleted => None,
         };
         let version = Version { hlc: self.clock.mint(now), origin: self.origin };
-        let op = Op { key: write.key, record: Record { version, state } };
+        record.version = version;
+        let op = Op { key: write.key, record };
         self.pending.log(LoggedOp { op: op.clone(), seen: Arc::clone(&self.others) });
         self.admit(op, standing.as_ref(), now);
         self.own_upto = version.hlc;
@@ -132,15 +138,17 @@ impl StoreWriter {
                 Some(live) => Ok(State::Live(Live { expires_at: deadline(*ttl), ..live.clone() })),
                 None => Err(Rejection::KeyNotFound),
             },
-            Action::Put { value, content_type, ttl } => {
-                self.check_memory(write.key.len() + value.len())?;
-                Ok(State::Live(Live {
-                    value: value.clone(),
-                    content_type: content_type.clone(),
-                    expires_at: deadline(*ttl),
-                }))
-            }
+            Action::Put { value, content_type, ttl } => Ok(State::Live(Live {
+                value: value.clone(),
+                content_type: content_type.clone(),
+                expires_at: deadline(*ttl),
+            })),
         }
+    }
+
+    /// A record whose version is not minted: one that nobody can name yet.
+    fn unborn(&self, state: State) -> Record {
+        Record { version: Version { hlc: Hlc::ZERO, origin: self.origin }, state }
     }
 
     fn deadline(&self, ttl: Ttl, live: Option<&Live>, now: UnixMs) -> Option<UnixMs> {
@@ -152,19 +160,30 @@ impl StoreWriter {
         }
     }
 
-    fn check_memory(&self, more: usize) -> Result<(), Rejection> {
+    /// The account of a commit of `pending` and this write, or a refusal: a put may not grow a full
+    /// store.
+    fn room_for(
+        &self,
+        Write { key, action, .. }: &Write,
+        standing: Option<&Record>,
+        record: &Record,
+        pending: &Account,
+    ) -> Result<Account, Rejection> {
         let Shared { config, account, operations, .. } = &*self.shared;
-        let pending = u64::try_from(self.pending.account().bytes).unwrap_or(0);
-        let used_bytes = account.bytes() + pending;
-        let over = used_bytes + u64::try_from(more).unwrap_or(u64::MAX) > config.memory_limit_bytes;
-        if config.refuse_over_limit && over {
-            operations.memory_limit.add(1);
-            return Err(Rejection::MemoryLimit {
-                used_bytes,
-                limit_bytes: config.memory_limit_bytes,
-            });
+        let mut after = *pending;
+        if let Some(standing) = standing {
+            after.remove(key, standing);
         }
-        Ok(())
+        after.add(key, record);
+        let limit_bytes = config.memory_limit_bytes;
+        let is_over = account.bytes().saturating_add_signed(after.bytes) > limit_bytes;
+        let grows = matches!(action, Action::Put { .. }) && after.bytes > pending.bytes;
+        if config.refuse_over_limit && grows && is_over {
+            operations.memory_limit.add(1);
+            let used_bytes = account.bytes().saturating_add_signed(pending.bytes);
+            return Err(Rejection::MemoryLimit { used_bytes, limit_bytes });
+        }
+        Ok(after)
     }
 
     /// Checks every write of an atomic batch before any is staged. Says which one is refused.
@@ -172,9 +191,8 @@ impl StoreWriter {
     /// # Errors
     /// The place and reason of the first write that would be refused; nothing was changed.
     pub fn check(&self, writes: &[Write], now: UnixMs) -> Result<(), (usize, PutError)> {
-        // What the writes before leave behind: a value of a version that nobody can name yet.
         let mut scratch: Vec<(&Key, Option<Record>)> = Vec::new();
-        let unborn = Version { hlc: Hlc::ZERO, origin: self.origin };
+        let mut account = *self.pending.account();
         for (at, write) in writes.iter().enumerate() {
             let earlier = scratch.iter().rev().find(|(key, _)| **key == write.key);
             let standing = match earlier {
@@ -182,9 +200,13 @@ impl StoreWriter {
                 None => self.standing(&write.key).map_err(|error| (at, error.into()))?,
             };
             let current = standing.as_ref().filter(|record| record.live_at(now).is_some());
-            let state =
-                self.next_state(write, current, now).map_err(|refused| (at, refused.into()))?;
-            scratch.push((&write.key, Some(Record { version: unborn, state })));
+            let refused = |rejection: Rejection| (at, rejection.into());
+            let state = self.next_state(write, current, now).map_err(refused)?;
+            let record = self.unborn(state);
+            let record = record.expired_at(now).unwrap_or(record);
+            account =
+                self.room_for(write, standing.as_ref(), &record, &account).map_err(refused)?;
+            scratch.push((&write.key, Some(record)));
         }
         Ok(())
     }
@@ -197,8 +219,12 @@ impl StoreWriter {
         Ok(self.standing(key)?.filter(|record| record.live_at(now).is_some()))
     }
 
-    /// What stands under `key`, the next commit included.
+    /// What stands under `key`, the next commit included. Every change asks this first, so here a
+    /// poisoned store refuses all of them.
     fn standing(&self, key: &Key) -> Result<Option<Record>, BackendError> {
+        if self.is_poisoned() {
+            return Err(BackendError::Poisoned);
+        }
         match self.pending.get(key) {
             Some(record) => Ok(Some(record.clone())),
             None => self.shared.backend.get(key.as_str()),
@@ -289,6 +315,8 @@ impl StoreWriter {
         for (origin, upto) in frontier.iter().filter(|(origin, _)| *origin != own) {
             self.advance(origin, upto);
         }
+        // What is minted below the floor would be dropped as forgotten, here and everywhere.
+        self.clock.observe(floor);
         self.floor = self.floor.max(floor);
     }
 
@@ -342,7 +370,8 @@ impl StoreWriter {
         if own_moved {
             self.pending.moves(self.origin, self.own_upto);
         }
-        if self.pending.is_empty() {
+        let floor_moved = self.floor > self.shared.frontiers.floor();
+        if self.pending.is_empty() && !floor_moved {
             return Ok(());
         }
         let commit = Commit {
@@ -361,8 +390,10 @@ impl StoreWriter {
     fn publish(&mut self, own_moved: bool) {
         let Shared { account, persists, frontiers, ring, loose, .. } = &*self.shared;
         account.apply(self.pending.account());
-        // Time that was closed without a change is not worth an image.
-        persists.changes.add(u64::try_from(self.pending.records().len()).unwrap_or(u64::MAX));
+        // Time that was closed without a change is not worth an image; a floor that rose is.
+        let floor_moved = u64::from(self.floor > frontiers.floor());
+        let records = u64::try_from(self.pending.records().len()).unwrap_or(u64::MAX);
+        persists.changes.add(records.saturating_add(floor_moved));
         if self.pending.moved().iter().any(|(origin, _)| *origin != self.origin) {
             frontiers.others.store(Arc::clone(&self.others));
             loose.publish(self.loose.hashes());
@@ -446,3 +477,7 @@ impl Kind {
 #[cfg(test)]
 #[path = "writer_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "publish_test.rs"]
+mod publish_tests;

@@ -1,0 +1,192 @@
+//! A store over its life: restarts on disk, and the end after a failed commit.
+
+use gridkv_protocol::{State, UnixMs};
+
+use super::*;
+use crate::backend::BackendError;
+use crate::test_backend::test_backend;
+use crate::test_store::{
+    NOW, TestStore, all_records, assert_counts, config, delete, frontier, hlc, keyed, late, live,
+    op, origin, put, put_for, put_op, stretch,
+};
+use crate::write::Ttl;
+use crate::writer::PutError;
+
+#[test]
+fn a_restart_brings_back_what_was_flushed_and_counts_it() {
+    let mut store = TestStore::file();
+    store.write(put("live", "v"));
+    store.write(put_for("due", "v", Ttl::Ms(10)));
+    store.write(delete("deleted"));
+    store.merge(origin(2), 9, &[put_op(origin(2), 5, "remote")]);
+    store.merge_page(&[put_op(origin(3), 7, "loose"), put_op(origin(3), 8, "loose-too")]);
+    store.writer.install(&frontier(&[]), hlc(2));
+    store.writer.commit().unwrap();
+    let before = (all_records(&store.reader), store.reader.applied(), store.reader.loose());
+    assert_ne!(store.reader.durable(), store.reader.applied());
+    store.flusher.flush().unwrap();
+    assert_eq!(store.reader.durable(), store.reader.applied());
+
+    let mut store = store.reopen();
+    let after = (all_records(&store.reader), store.reader.applied(), store.reader.loose());
+    assert_eq!(after, before);
+    assert_counts(&store.reader, &before.0);
+    assert_eq!((store.reader.floor(), store.reader.durable()), (hlc(2), before.1.clone()));
+    assert_eq!(store.writer.others(), &before.1, "the last epoch's writes are seen too");
+    let stats = store.reader.stats();
+    assert_eq!((stats.key_count, stats.tombstones, stats.unsaved), (5, 1, 0));
+    assert!(stats.db_size.is_some_and(|bytes| bytes > 0));
+    assert!(store.reader.ring().is_empty(), "nothing is published again");
+
+    store.writer.expire(NOW.plus(10)).unwrap();
+    store.writer.commit().unwrap();
+    assert_eq!(store.reader.stats().expired, 1, "deadlines are followed again");
+    store.merge(origin(3), 8, &[]);
+    assert!(store.reader.loose().is_empty(), "what was loose settles");
+}
+
+#[test]
+fn a_restart_never_mints_below_what_was_seen() {
+    let mut store = TestStore::file();
+    let written = store.write(put("k", "1")).version;
+    store.flusher.flush().unwrap();
+    let mut store = store.reopen();
+    let next = store.writer.stage(put("k", "2"), UnixMs(1)).unwrap().version;
+    assert!(next > written && next.hlc > written.hlc, "the wall clock went back");
+    store.writer.commit().unwrap();
+    assert_eq!(store.value("k"), Some(b"2".to_vec()));
+
+    store.merge(origin(2), late(3), &[]);
+    store.flusher.flush().unwrap();
+    let mut store = store.reopen();
+    assert!(store.write(put("k", "3")).version.hlc > hlc(late(3)), "the frontier counts");
+    store.merge_page(&[put_op(origin(2), late(900), "loose")]);
+    store.flusher.flush().unwrap();
+    let mut store = store.reopen();
+    assert!(store.write(put("k", "4")).version.hlc > hlc(late(900)), "a loose record counts");
+}
+
+/// Without a flush the last one's state is there, and its frontier does not claim more.
+#[test]
+fn what_was_not_flushed_is_not_claimed() {
+    let mut store = TestStore::file();
+    let kept = store.write(put("kept", "v")).version;
+    store.flusher.flush().unwrap();
+    let lost = store.write(put("lost", "v")).version;
+    assert!(store.reader.applied().covers(lost) && !store.reader.durable().covers(lost));
+    let store = store.reopen();
+    assert!(store.reader.applied().covers(kept) && !store.reader.applied().covers(lost));
+    assert_eq!((store.value("kept").is_some(), store.value("lost")), (true, None));
+}
+
+/// What is committed while an image is written may be in it, and is not claimed.
+#[test]
+fn a_flush_claims_nothing_that_came_meanwhile() {
+    let (mut store, levers) = test_backend(true);
+    let before = store.write(put("k", "v")).version;
+    let (flusher, reader) = (store.flusher.clone(), store.reader.clone());
+    levers.meanwhile(move || assert!(store.write(put("k", "w")).existed));
+    flusher.flush().unwrap();
+    let (applied, durable) = (reader.applied(), reader.durable());
+    assert_eq!(durable, frontier(&[(origin(1), before.hlc.bits())]));
+    assert!(applied.get(origin(1)) > before.hlc);
+    assert!(flusher.is_needed() && reader.stats().unsaved == 1, "the later one is not on disk");
+    flusher.flush().unwrap();
+    assert_eq!(reader.durable(), applied);
+}
+
+#[test]
+fn the_flusher_knows_what_is_not_on_disk() {
+    let mut store = TestStore::file();
+    assert!(!store.flusher.is_needed());
+    store.merge(origin(2), 5, &[]);
+    assert!(!store.flusher.is_needed(), "closed time alone is not worth an image");
+    store.write(put("k", "v"));
+    store.merge(origin(2), 7, &[put_op(origin(2), 6, "r"), put_op(origin(2), 7, "s")]);
+    assert!(store.flusher.is_needed());
+    assert_eq!(store.reader.stats().unsaved, 3);
+    store.flusher.flush().unwrap();
+    assert!(!store.flusher.is_needed());
+    store.flusher.note(7, true);
+    store.flusher.note(5, false);
+    let stats = store.reader.stats();
+    assert_eq!((stats.persists, stats.persist_failures, stats.persist_ms), (1, 1, 12));
+    assert_eq!(stats.unsaved, 0);
+
+    let mut volatile = TestStore::memory();
+    volatile.write(put("k", "v"));
+    assert!(!volatile.flusher.is_needed());
+    assert_eq!(volatile.reader.durable(), volatile.reader.applied());
+    assert_eq!(volatile.reader.stats().unsaved, 0);
+}
+
+#[test]
+fn a_failed_flush_claims_nothing() {
+    let (mut store, levers) = test_backend(true);
+    store.write(put("k", "v"));
+    levers.set_broken(true);
+    assert!(store.flusher.flush().is_err());
+    assert!(store.flusher.is_needed() && store.reader.durable().is_empty());
+    levers.set_broken(false);
+    store.flusher.flush().unwrap();
+    assert!(!store.flusher.is_needed());
+}
+
+#[test]
+fn a_failed_commit_is_the_end() {
+    let (mut store, levers) = test_backend(false);
+    store.write(put("k", "before"));
+    let (records, stats) = (all_records(&store.reader), store.reader.stats());
+    let applied = store.reader.applied();
+    store.reader.ring().drain();
+
+    levers.set_broken(true);
+    store.writer.stage(put("k", "lost"), NOW).unwrap();
+    store.writer.stage(delete("other"), NOW).unwrap();
+    store.writer.merge(stretch(origin(2), 5, &[], &[put_op(origin(2), 5, "r")]), NOW).unwrap();
+    assert!(matches!(store.writer.commit(), Err(BackendError::Io { .. })));
+    assert!(store.writer.is_poisoned() && store.reader.is_poisoned());
+
+    levers.set_broken(false); // a disk that works again changes nothing
+    assert!(matches!(store.writer.commit(), Err(BackendError::Poisoned)));
+    let poisoned = |error: &BackendError| matches!(error, BackendError::Poisoned);
+    let refused = store.writer.stage(put("k", "after"), NOW);
+    assert!(matches!(refused, Err(PutError::Backend(BackendError::Poisoned))), "{refused:?}");
+    let (_, refused) = store.writer.check(&[put("k", "after")], NOW).unwrap_err();
+    assert!(matches!(refused, PutError::Backend(BackendError::Poisoned)));
+    let ops = [op(origin(2), 6, "r", live("v", None))];
+    assert!(poisoned(&store.writer.merge(stretch(origin(2), 6, &[], &ops), NOW).unwrap_err()));
+    assert!(poisoned(&store.writer.merge_page(keyed(&ops), NOW).unwrap_err()));
+    assert!(poisoned(&store.writer.take_origin(origin(9)).unwrap_err()));
+
+    assert_eq!(store.value("k"), Some(b"before".to_vec()), "reads go on");
+    assert_eq!(all_records(&store.reader), records);
+    assert_eq!(store.reader.applied(), applied);
+    let after = store.reader.stats();
+    assert_eq!(
+        (after.key_count, after.tombstones, after.memory_bytes),
+        (stats.key_count, stats.tombstones, stats.memory_bytes)
+    );
+    assert!(store.reader.ring().is_empty(), "nothing is published");
+}
+
+#[test]
+fn an_unknown_backend_is_named() {
+    let request = OpenRequest { store: config("memory").name, dir: None };
+    let unknown = StoreConfig { backend: "memmory".to_owned(), ..config("memory") };
+    let error = open(&Registry::with_built_in(), unknown, origin(1), &request).err().unwrap();
+    assert_eq!(error.to_string(), "there is no backend \"memmory\"; there are file, memory");
+}
+
+#[test]
+fn a_report_says_what_readers_see() {
+    let mut store = TestStore::memory();
+    store.write(put("k", "v"));
+    store.merge_page(&[op(origin(2), 5, "loose", State::Deleted)]);
+    store.writer.install(&frontier(&[]), hlc(3));
+    store.writer.commit().unwrap();
+    let report = store.reader.report();
+    assert_eq!((&report.applied, &report.durable), (&store.reader.applied(), &report.applied));
+    assert_eq!((report.floor, report.keys), (hlc(3), 1));
+    assert_eq!(report.loose, *store.reader.loose());
+}

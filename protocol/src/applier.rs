@@ -1,7 +1,8 @@
 //! The applier: decides what of a peer's batch a store takes.
 //!
 //! It refuses a batch of an epoch that is over, says Gap to one that starts above what the store has,
-//! and takes of any other the ops that the store's frontier does not cover, up to the skew limit.
+//! and takes of any other the ops that the store's frontier does not cover. Of time beyond the skew
+//! limit it takes what is within; a batch with an op beyond the limit waits whole.
 
 use crate::message::BatchOutcome;
 use crate::{Frontier, Hlc, NodeId, Op, OpBatch, Origin, UnixMs};
@@ -92,11 +93,15 @@ impl Applier {
         if have < after {
             return Some(Effect::Answer(BatchOutcome::Gap { have }));
         }
-        let upto = upto.min(Hlc::end_of(now.plus(self.max_clock_skew_ms)));
-        if upto <= have {
+        let limit = Hlc::end_of(now.plus(self.max_clock_skew_ms));
+        let upto = upto.min(limit);
+        // An op beyond the limit may stand for earlier ones of its key, within the limit, that were
+        // coalesced into it: without it no part of the batch can be covered.
+        let whole = ops.last().is_none_or(|last| last.record.version.hlc <= limit);
+        if upto <= have || !whole {
             return None;
         }
-        ops.retain(|op| have < op.record.version.hlc && op.record.version.hlc <= upto);
+        ops.retain(|op| have < op.record.version.hlc);
         Some(Effect::Merge(Stretch { origin, upto, seen, ops }))
     }
 }

@@ -16,7 +16,8 @@ use crate::{Frontier, Hlc, NodeId, Origin, StoreName, UnixMs};
 pub const SILENT_MS: u64 = 600;
 /// A page that did not come for this long is asked for again (milliseconds).
 pub const PAGE_TIMEOUT_MS: u64 = 2_000;
-/// A page is asked for this often before the session is given up.
+/// A page is asked for this often, because it did not come or lies too far in the future, before the
+/// session is given up.
 pub const PAGE_TRIES: u32 = 4;
 /// The shortest pause between two sessions (milliseconds); it doubles with each one that failed.
 pub const PAUSE_MS: u64 = 100;
@@ -203,7 +204,11 @@ impl CatchUp {
         let mut effects = Vec::new();
         match event {
             Event::Reported { from, report } => {
-                self.peers.insert(from.node(), Peer { origin: from, report });
+                let peer = Peer { origin: from, report };
+                if self.discrepant(&peer, view).is_empty() {
+                    self.gaps.remove(&from.node()); // batches or another donor have closed it
+                }
+                self.peers.insert(from.node(), peer);
             }
             Event::Gap { peer } => {
                 self.gaps.insert(peer);
@@ -214,8 +219,11 @@ impl CatchUp {
             }
             Event::Page { peer, page } => self.page(now, peer, page, &mut effects),
             Event::NoPage { peer, session } => {
-                let current = |s: &Session| s.donor == peer && s.number == session;
-                if self.session.as_ref().is_some_and(current) {
+                // While a page is merged this answers an older request for it. Ending the session now
+                // would let its `Merged` be taken for the next session's.
+                let asked =
+                    |s: &Session| s.donor == peer && s.number == session && s.stage.awaits_page();
+                if self.session.as_ref().is_some_and(asked) {
                     self.abort(now, &mut effects);
                 }
             }
@@ -233,11 +241,10 @@ impl CatchUp {
 
     fn page(&mut self, now: UnixMs, peer: NodeId, page: Page, effects: &mut Vec<Effect>) {
         let Some(session) = &mut self.session else { return };
-        let asked = matches!(session.stage, Stage::Asked(_) | Stage::AskAt(_));
         if session.donor != peer
             || session.number != page.session
             || session.cursor != page.cursor
-            || !asked
+            || !session.stage.awaits_page()
         {
             return; // late, or asked for twice
         }
@@ -290,9 +297,7 @@ impl CatchUp {
         if !due {
             return;
         }
-        if matches!(session.stage, Stage::Asked(_)) {
-            session.tries += 1;
-        }
+        session.tries += 1; // pages too far in the future count: a wrong clock must not hold the session
         if session.tries >= PAGE_TRIES {
             self.abort(now, effects);
             return;
@@ -369,8 +374,8 @@ impl CatchUp {
             .filter(|(id, peer)| self.wants(now, **id, peer, view))
             .map(|(id, _)| *id)
             .collect();
-        // Another donor than last time, if there is one.
-        wanted.sort_by_key(|id| Some(*id) == self.last_donor);
+        // Each in turn, so that no two donors that fail keep a third from being asked.
+        wanted.sort_by_key(|id| (Some(*id) <= self.last_donor, *id));
         let Some(donor) = wanted.first().copied() else { return };
         self.sessions += 1;
         self.last_donor = Some(donor);
@@ -387,6 +392,13 @@ impl CatchUp {
         effects.push(Effect::Started { peer: donor });
         effects.push(session.request(&self.store));
         self.session = Some(session);
+    }
+}
+
+impl Stage {
+    /// Whether a page that comes now is one that was asked for.
+    fn awaits_page(&self) -> bool {
+        matches!(self, Self::Asked(_))
     }
 }
 

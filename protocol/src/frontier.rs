@@ -106,7 +106,9 @@ impl FromIterator<(Origin, Hlc)> for Frontier {
 
 impl<'de> Deserialize<'de> for Frontier {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        capped::map::<_, _, _, MAX_ORIGINS>(deserializer).map(Self)
+        // Collected, not taken over: an origin at zero is an absent one, and equal frontiers are equal.
+        let pairs = capped::map::<D, Origin, Hlc, MAX_ORIGINS>(deserializer)?;
+        Ok(pairs.into_iter().collect())
     }
 }
 
@@ -115,6 +117,8 @@ impl<'de> Deserialize<'de> for Frontier {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn origin(node: u32, epoch: u32) -> Origin {
@@ -157,5 +161,61 @@ mod tests {
         .collect();
         assert_eq!(frontier.newest_epoch(NodeId(1)), Some(Epoch(9)));
         assert_eq!(frontier.newest_epoch(NodeId(3)), None);
+    }
+
+    /// Few origins and points, so that frontiers overlap, meet and cover each other all the time.
+    fn any_frontier() -> impl Strategy<Value = Frontier> {
+        prop::collection::vec((0u32..3, 1u32..3, 0u64..4), 0..5).prop_map(|points| {
+            let point = |(node, epoch, hlc)| (origin(node, epoch), Hlc::from_bits(hlc));
+            points.into_iter().map(point).collect()
+        })
+    }
+
+    fn join(a: &Frontier, b: &Frontier) -> Frontier {
+        let mut both = a.clone();
+        both.merge_except(b, origin(99, 99));
+        both
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn joining_is_commutative_and_idempotent(a in any_frontier(), b in any_frontier()) {
+            prop_assert_eq!(join(&a, &b), join(&b, &a));
+            prop_assert_eq!(join(&a, &a), a);
+        }
+
+        #[test]
+        fn joining_is_associative(a in any_frontier(), b in any_frontier(), c in any_frontier()) {
+            prop_assert_eq!(join(&join(&a, &b), &c), join(&a, &join(&b, &c)));
+        }
+
+        #[test]
+        fn a_join_is_the_least_that_covers_both(
+            a in any_frontier(), b in any_frontier(), c in any_frontier(),
+        ) {
+            let both = join(&a, &b);
+            prop_assert!(both.covers_all(&a) && both.covers_all(&b));
+            prop_assert_eq!(c.covers_all(&both), c.covers_all(&a) && c.covers_all(&b));
+        }
+
+        #[test]
+        fn covering_all_is_a_partial_order(
+            a in any_frontier(), b in any_frontier(), c in any_frontier(),
+        ) {
+            prop_assert!(a.covers_all(&a));
+            prop_assert_eq!(a.covers_all(&b) && b.covers_all(&a), a == b);
+            prop_assert!(!(a.covers_all(&b) && b.covers_all(&c)) || a.covers_all(&c));
+        }
+
+        #[test]
+        fn the_excepted_origin_and_only_it_stays(a in any_frontier(), b in any_frontier()) {
+            let except = origin(1, 1);
+            let mut some = a.clone();
+            some.merge_except(&b, except);
+            prop_assert_eq!(some.get(except), a.get(except));
+            prop_assert_eq!(some.without(except), join(&a, &b).without(except));
+        }
     }
 }

@@ -104,7 +104,56 @@ impl HlcClock {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Turn {
+        Mint(u64),
+        Observe(u64),
+    }
+
+    /// Moments and points that lie close together, at full counters, and just below the end.
+    fn any_turn() -> impl Strategy<Value = Turn> {
+        let last = Hlc::CEILING.0;
+        prop_oneof![
+            (0u64..4).prop_map(Turn::Mint),
+            any::<u64>().prop_map(Turn::Mint),
+            (0u64..4, 0u64..2)
+                .prop_map(|(ms, off)| Turn::Observe((ms << COUNTER_BITS) - off.min(ms))),
+            (last - 1_000..last).prop_map(Turn::Observe),
+            any::<u64>().prop_map(Turn::Observe),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_minted_exceeds_all_before_it(turns in prop::collection::vec(any_turn(), 1..40)) {
+            let mut clock = HlcClock::default();
+            let (mut last, mut seen) = (Hlc::ZERO, Hlc::ZERO);
+            for turn in turns {
+                match turn {
+                    Turn::Mint(now) => {
+                        let minted = clock.mint(UnixMs(now));
+                        prop_assert!(minted > last && minted > seen, "{} after {} {}", minted, last, seen);
+                        prop_assert!(minted >= Hlc::at(UnixMs(now)).min(Hlc::CEILING));
+                        prop_assert_eq!(minted, clock.last());
+                        last = minted;
+                    }
+                    Turn::Observe(bits) => {
+                        let point = Hlc::from_bits(bits);
+                        clock.observe(point);
+                        // What lies past the ceiling is not followed: a clock can always go on.
+                        seen = seen.max(point.min(Hlc::CEILING));
+                        prop_assert!(clock.last() >= last && clock.last() >= seen);
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn minting_is_strictly_increasing_even_when_time_stands_or_goes_back() {

@@ -15,6 +15,10 @@ mod capped;
 pub mod catchup;
 pub mod codec;
 pub mod content_type;
+#[cfg(test)]
+mod convergence_test;
+#[cfg(test)]
+mod fixture;
 pub mod frame;
 pub mod frontier;
 pub mod hlc;
@@ -22,6 +26,8 @@ pub mod key;
 pub mod limits;
 pub mod loose;
 pub mod membership;
+#[cfg(test)]
+mod mesh_test;
 pub mod message;
 pub mod op;
 pub mod op_log;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits::{MAX_MEMBERS, MAX_TEXT_BYTES};
 use crate::welcome::{Hello, Member, Members, Refusal, RefusalReason, StoreInfo, Welcome};
 use crate::{Hlc, NodeId, Origin, UnixMs};
 
@@ -122,7 +123,7 @@ impl Membership {
     pub fn step(&mut self, now: UnixMs, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Started => self.started(&mut effects),
+            Event::Started => self.record(self.config.me.clone(), &mut effects),
             Event::HelloFrom { hello, up, clock } => {
                 self.knocked(now, &hello, (&up, clock), &mut effects);
             }
@@ -142,12 +143,6 @@ impl Membership {
         effects
     }
 
-    fn started(&mut self, effects: &mut Vec<Effect>) {
-        if self.roster.joined {
-            self.record(self.config.me.clone(), effects);
-        }
-    }
-
     fn knocked(
         &mut self,
         now: UnixMs,
@@ -161,8 +156,10 @@ impl Membership {
         }
         let known_self = hello.member.origin == self.config.me.origin;
         if self.roster.joined && !known_self {
-            self.replace_namesake(&hello.member);
-            self.record(hello.member.clone(), effects);
+            let replaced = self.replace_namesakes(&hello.member);
+            if self.roster.members.add(hello.member.clone()) || replaced {
+                effects.push(Effect::Persist(self.roster.clone()));
+            }
         }
         effects.push(Effect::Welcome(Box::new(Welcome {
             member: self.config.me.clone(),
@@ -177,7 +174,7 @@ impl Membership {
     fn refusal(&self, hello: &Hello, up: &[Origin]) -> Option<Refusal> {
         let Hello { cluster, member, .. } = hello;
         let id = member.origin.node();
-        let refuse = |reason, detail| Some(Refusal { reason, detail });
+        let refuse = |reason, detail| Some(Refusal { reason, detail: shortened(detail) });
         if *cluster != self.config.cluster {
             let detail = format!("this is cluster {:?}, not {cluster:?}", self.config.cluster);
             return refuse(RefusalReason::OtherCluster, detail);
@@ -195,12 +192,18 @@ impl Membership {
             );
             return refuse(RefusalReason::IdentityInUse, detail);
         }
-        if let Some(namesake) = self.namesake(member)
-            && (namesake == me || up.contains(&namesake))
-        {
+        // By identity: the run in the member set may be older than the one that is up.
+        let is_up = |id| id == me.node() || up.iter().any(|origin| origin.node() == id);
+        if self.namesakes(member).into_iter().any(is_up) {
             let detail =
                 format!("a node named {:?} is up; names are unique in a cluster", member.name);
             return refuse(RefusalReason::NameInUse, detail);
+        }
+        let replaces = !self.namesakes(member).is_empty();
+        let members = &self.roster.members;
+        if members.len() >= MAX_MEMBERS && !members.contains(id) && !replaces {
+            let detail = format!("the cluster has {MAX_MEMBERS} members, as many as it takes");
+            return refuse(RefusalReason::TooMany, detail);
         }
         if let Some(store) = cache_mismatch(&self.config.me.stores, &member.stores) {
             let detail = format!("store {store:?} is a cache on one node and none on the other");
@@ -209,19 +212,23 @@ impl Membership {
         None
     }
 
-    /// Another identity under the same name.
-    fn namesake(&self, member: &Member) -> Option<Origin> {
-        let mut known = self.roster.members.iter().chain([&self.config.me]);
+    /// Other identities under the same name. Sets that grew apart can bring more than one.
+    fn namesakes(&self, member: &Member) -> Vec<NodeId> {
+        let known = self.roster.members.iter().chain([&self.config.me]);
         known
-            .find(|m| m.name == member.name && m.origin.node() != member.origin.node())
-            .map(|m| m.origin)
+            .filter(|m| m.name == member.name && m.origin.node() != member.origin.node())
+            .map(|m| m.origin.node())
+            .collect()
     }
 
-    /// A new identity under the name of a node that is not up: the old one lost its data directory.
-    fn replace_namesake(&mut self, member: &Member) {
-        if let Some(gone) = self.namesake(member) {
-            self.roster.members.forget(gone.node());
+    /// A new identity under the name of nodes that are not up: they lost their data directory.
+    /// Says whether there were any.
+    fn replace_namesakes(&mut self, member: &Member) -> bool {
+        let mut changed = false;
+        for gone in self.namesakes(member) {
+            changed |= self.roster.members.forget(gone);
         }
+        changed
     }
 
     fn welcomed(&mut self, addr: &str, welcome: Welcome, effects: &mut Vec<Effect>) {
@@ -265,8 +272,9 @@ impl Membership {
             })
     }
 
+    /// Adds a member durably, or its newer run. A node that never joined has no member set to add to.
     fn record(&mut self, member: Member, effects: &mut Vec<Effect>) {
-        if self.roster.members.add(member) {
+        if self.roster.joined && self.roster.members.add(member) {
             effects.push(Effect::Persist(self.roster.clone()));
         }
     }
@@ -340,6 +348,14 @@ impl Membership {
             })
             .collect()
     }
+}
+
+/// As much of a text as fits a frame's text: what a peer calls itself may fill one alone.
+fn shortened(mut text: String) -> String {
+    let most = text.len().min(MAX_TEXT_BYTES);
+    let fits = (0..=most).rev().find(|length| text.is_char_boundary(*length));
+    text.truncate(fits.unwrap_or(0));
+    text
 }
 
 fn cache_mismatch(mine: &[StoreInfo], theirs: &[StoreInfo]) -> Option<String> {

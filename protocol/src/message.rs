@@ -64,8 +64,8 @@ pub struct BatchAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchOutcome {
-    /// Merged; the receiver now has the origin up to these points. `applied` is below the batch's
-    /// `upto` when the rest lay too far in the future: it is to come again.
+    /// The receiver now has the origin up to these points. `applied` is below the batch's `upto` when
+    /// the batch, or the time after its last op, lay too far in the future: it is to come again.
     Applied {
         /// In its state.
         applied: Hlc,

@@ -57,6 +57,8 @@ pub enum Event {
     Answered {
         /// The peer.
         peer: NodeId,
+        /// The batch's origin: an answer to a past epoch says nothing of this one.
+        origin: Origin,
         /// The batch's `after`.
         after: Hlc,
         /// The batch's `upto`.
@@ -107,6 +109,9 @@ struct Cursor {
     sent: Hlc,
     in_flight: VecDeque<InFlight>,
     bytes_in_flight: usize,
+    /// Where the batch ended that the peer could not take: it goes again alone and no longer than it
+    /// was, for a batch that grew with each try might never be within the peer's skew limit.
+    again: Option<Hlc>,
     pace: Pace,
 }
 
@@ -146,9 +151,10 @@ impl Publisher {
                     cursor.rewind(cursor.have, Pace::Silent);
                 }
             }
-            Event::Answered { peer, after, upto, outcome } => {
+            Event::Answered { peer, origin, after, upto, outcome } => {
                 let retry = now.plus(self.limits.retry_ms);
-                if let Some(cursor) = self.peers.get_mut(&peer) {
+                let cursor = self.peers.get_mut(&peer).filter(|_| origin == self.origin);
+                if let Some(cursor) = cursor {
                     cursor.answered((after, upto), outcome, retry);
                 }
             }
@@ -160,9 +166,11 @@ impl Publisher {
 
     fn committed(&mut self, ops: Vec<LoggedOp>, closed: Hlc, floor: Hlc) {
         for logged in ops {
-            if logged.op.record.version.origin != self.origin {
-                self.restart(logged.op.record.version.origin);
+            let minted_by = logged.op.record.version.origin;
+            if minted_by < self.origin {
+                continue; // of a past epoch, left in the ring: those are never sent incrementally
             }
+            self.restart(minted_by);
             self.log.push(logged);
         }
         self.log.close(closed);
@@ -188,7 +196,11 @@ impl Publisher {
         self.log = OpLog::new(self.limits.log_bytes);
         for cursor in self.peers.values_mut() {
             cursor.have = Hlc::ZERO;
-            cursor.rewind(Hlc::ZERO, cursor.pace);
+            let pace = match cursor.pace {
+                Pace::Refused => Pace::Streaming, // the past epoch was refused, not this one
+                pace @ (Pace::Silent | Pace::Streaming | Pace::Holding(_)) => pace,
+            };
+            cursor.rewind(Hlc::ZERO, pace);
         }
     }
 
@@ -241,7 +253,14 @@ impl Cursor {
         self.sent = to;
         self.in_flight.clear();
         self.bytes_in_flight = 0;
+        self.again = None;
         self.pace = pace;
+    }
+
+    /// Goes back to `to`, and later sends again what ended at `upto`.
+    fn hold(&mut self, to: Hlc, upto: Hlc, retry: UnixMs) {
+        self.rewind(to, Pace::Holding(retry));
+        self.again = Some(upto);
     }
 
     fn may_send(&mut self, now: UnixMs, queue_bytes: usize) -> bool {
@@ -251,7 +270,9 @@ impl Cursor {
             self.pace = Pace::Streaming;
         }
         let room = self.in_flight.is_empty()
-            || (self.in_flight.len() < MAX_BATCHES_IN_FLIGHT && self.bytes_in_flight < queue_bytes);
+            || (self.again.is_none()
+                && self.in_flight.len() < MAX_BATCHES_IN_FLIGHT
+                && self.bytes_in_flight < queue_bytes);
         self.pace == Pace::Streaming && room
     }
 
@@ -273,13 +294,13 @@ impl Cursor {
         };
         self.bytes_in_flight = self.bytes_in_flight.saturating_sub(oldest.bytes);
         match outcome {
-            BatchOutcome::Applied { applied, .. } if applied >= oldest.upto => {}
-            BatchOutcome::Applied { applied, .. } => self.rewind(applied, Pace::Holding(retry)),
+            BatchOutcome::Applied { applied, .. } if applied >= oldest.upto => self.again = None,
+            BatchOutcome::Applied { applied, .. } => self.hold(applied, oldest.upto, retry),
             BatchOutcome::Gap { have } => {
                 self.have = have;
                 self.rewind(have, Pace::Streaming);
             }
-            BatchOutcome::Unavailable => self.rewind(oldest.after, Pace::Holding(retry)),
+            BatchOutcome::Unavailable => self.hold(oldest.after, oldest.upto, retry),
             BatchOutcome::Refused => self.rewind(oldest.after, Pace::Refused),
         }
     }
@@ -296,7 +317,8 @@ fn next_batch(
     if after < log.floor() || after >= log.closed() {
         return None;
     }
-    let stretch = Stretch::cut(log, after, limits);
+    let until = cursor.again.filter(|until| *until > after);
+    let stretch = Stretch::cut(log, (after, until), limits);
     if stretch.ops.is_empty() && !cursor.in_flight.is_empty() {
         return None; // a heartbeat can wait for the answer
     }
@@ -318,11 +340,15 @@ struct Stretch<'a> {
 
 impl<'a> Stretch<'a> {
     /// Takes ops above `after` until a limit, or until what their writer had seen changes: a conflict
-    /// is counted exactly only if `seen` holds for every op of the batch.
-    fn cut(log: &'a OpLog, after: Hlc, limits: &PublisherLimits) -> Self {
+    /// is counted exactly only if `seen` holds for every op of the batch. None lies above `until`.
+    fn cut(log: &'a OpLog, (after, until): (Hlc, Option<Hlc>), limits: &PublisherLimits) -> Self {
         let most = limits.batch_max_ops.clamp(1, MAX_BATCH_OPS);
         let mut stretch = Self { ops: Vec::new(), bytes: 0, last: after, seen: None, whole: true };
         for logged in log.after(after) {
+            if let Some(until) = until.filter(|until| *until < logged.hlc()) {
+                (stretch.last, stretch.whole) = (until, false);
+                break;
+            }
             let weight = logged.op.weight();
             let full = stretch.ops.len() >= most
                 || (!stretch.ops.is_empty() && stretch.bytes + weight > limits.batch_max_bytes);
@@ -353,7 +379,8 @@ fn coalesce(stretch: &[&LoggedOp]) -> Vec<Op> {
 
 // CAVEATS: coalescing happens within one batch only; across batches it would let a receiver's frontier
 // cover an op whose effect it never had (36 of 300 seeds failed). A peer below the floor is not told:
-// it sees the floor in the report, or answers Gap, and asks for catch-up itself.
+// it sees the floor in the report, or answers Gap, and asks for catch-up itself. Because of coalescing, a
+// receiver may not cut a batch between its ops: it takes all of them or none.
 
 #[cfg(test)]
 #[path = "publisher_test.rs"]

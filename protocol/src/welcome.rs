@@ -68,8 +68,8 @@ pub enum RefusalReason {
     TooMany,
 }
 
-/// A member of the mesh.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A member of the mesh. Orders by origin first, so that of one identity the newest run is greatest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Member {
     /// Its identity and the newest epoch seen of it.
     pub origin: Origin,
@@ -85,7 +85,7 @@ pub struct Member {
 }
 
 /// What a member says of one of its stores.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StoreInfo {
     /// The store.
     pub name: StoreName,
@@ -143,7 +143,8 @@ impl Members {
             return false;
         }
         match self.joined.get(&id) {
-            Some(known) if known.origin > member.origin || *known == member => false,
+            // Within one run a node says the same everywhere; should it not, all keep the same one.
+            Some(known) if *known >= member => false,
             None if self.joined.len() >= MAX_MEMBERS => false,
             Some(_) | None => {
                 self.joined.insert(id, member);

@@ -48,7 +48,9 @@ fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     telemetry::start(&loaded.config.log.level, loaded.config.log.format, no_colour)?;
     if args.insecure_expose_without_auth {
-        tracing::warn!("listeners may be reached from other machines, and nobody is asked who they are");
+        tracing::warn!(
+            "listeners may be reached from other machines, and nobody is asked who they are"
+        );
     }
     actix_rt::System::new().block_on(node::run(&loaded, &registry))?;
     Ok(ExitCode::SUCCESS)

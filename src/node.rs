@@ -137,7 +137,10 @@ fn node_config(config: &Config, advertise: String) -> Result<NodeConfig, RunErro
         max_frame_bytes: peers.max_frame_bytes,
         max_queue_bytes: peers.max_queue_bytes,
         gate: GateLimits {
-            ops: writes.saturating_mul(u64::try_from(config.http.max_batch_ops).unwrap_or(1)).min(MAX_OPS_IN_FLIGHT).max(writes),
+            ops: writes
+                .saturating_mul(u64::try_from(config.http.max_batch_ops).unwrap_or(1))
+                .min(MAX_OPS_IN_FLIGHT)
+                .max(writes),
             bytes: writes.saturating_mul(BYTES_PER_WRITE),
         },
         stores: stores(config)?,
@@ -153,7 +156,9 @@ fn stores(config: &Config) -> Result<Vec<StoreSetup>, RunError> {
             config: StoreConfig {
                 name: StoreName::new(name)?,
                 backend: store.backend.clone(),
-                default_ttl_ms: store.default_ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
+                default_ttl_ms: store
+                    .default_ttl
+                    .map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
                 memory_limit_bytes: store.max_memory_bytes,
                 refuse_over_limit: store.memory_policy == MemoryPolicy::Reject,
                 ring_slots: store.sync.buffer_size,

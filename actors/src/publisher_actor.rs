@@ -185,8 +185,8 @@ impl Handler<Answered> for SyncPublisher {
             }
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        let BatchAnswer { after, upto, outcome, .. } = answer;
-        self.step(Event::Answered { peer, after, upto, outcome });
+        let BatchAnswer { origin, after, upto, outcome, .. } = answer;
+        self.step(Event::Answered { peer, origin, after, upto, outcome });
     }
 }
 

@@ -1,5 +1,6 @@
 //! What leaves a store: ops of its own writes, with what their writer had seen, and closed time.
 
+use gridkv_protocol::State;
 use gridkv_protocol::op_log::LoggedOp;
 
 use super::*;
@@ -9,6 +10,7 @@ use crate::test_store::{
     NOW, TestStore, config, delete, frontier, hlc, keyed, late, live, op, origin, put, put_for,
     put_op, stretch, touch,
 };
+use crate::write::Ttl;
 
 fn own(store: &TestStore) -> Hlc {
     store.reader.applied().get(store.writer.origin())

@@ -7,8 +7,8 @@ use crate::test_store::{
     NOW, TestStore, all_records, assert_counts, config, delete, key, live, op, origin, put,
     put_for, put_op, refusal, stretch, touch,
 };
-use crate::write::{Condition, Matcher};
-use gridkv_protocol::{ContentType, Value};
+use crate::write::{Action, Condition, Matcher, Rejection, Ttl, Write};
+use gridkv_protocol::{ContentType, State, Value, Version};
 
 const LATER: UnixMs = UnixMs(NOW.0 + 1_000);
 

@@ -1,0 +1,193 @@
+//! What clients ask of the writer: conditions, lifetimes, room, and the mint.
+
+use std::sync::Arc;
+
+use gridkv_protocol::op_log::LoggedOp;
+use gridkv_protocol::{Hlc, Key, Live, Op, Record, State, UnixMs, Version};
+
+use super::StoreWriter;
+use crate::account::Account;
+use crate::backend::BackendError;
+use crate::stats::Counter;
+use crate::store::Shared;
+use crate::write::{Action, Rejection, Ttl, Write, Written};
+
+/// Why a write was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// It was refused. Nothing was changed.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The backend could not be read. Nothing was changed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+impl StoreWriter {
+    /// Makes a client's write part of the next commit.
+    ///
+    /// # Errors
+    /// [`PutError`] when it is refused: then nothing was changed.
+    pub fn stage(&mut self, write: Write, now: UnixMs) -> Result<Written, PutError> {
+        let standing = self.standing(&write.key)?;
+        let current = standing.as_ref().filter(|record| record.live_at(now).is_some());
+        let state = self.next_state(&write, current, now)?;
+        let mut record = self.unborn(state);
+        let due = record.expired_at(now);
+        let kept = due.as_ref().unwrap_or(&record);
+        self.room_for(&write, standing.as_ref(), kept, self.pending.account())?;
+        let existed = current.is_some();
+        let kind = Kind::of(&write.action);
+        let expires_at = match &record.state {
+            State::Live(live) => live.expires_at,
+            State::Expired { .. } | State::Deleted => None,
+        };
+        let version = Version { hlc: self.clock.mint(now), origin: self.origin };
+        record.version = version;
+        let op = Op { key: write.key, record };
+        self.pending.log(LoggedOp { op: op.clone(), seen: Arc::clone(&self.others) });
+        self.admit(op, standing.as_ref(), now);
+        self.own_upto = version.hlc;
+        kind.counter(&self.shared).add(1);
+        let durability = self.shared.backend.promises().durability;
+        Ok(Written { version, existed, expires_at, durability })
+    }
+
+    /// What a write would make of `current`, or why it is refused. Changes nothing but counters.
+    fn next_state(
+        &self,
+        write: &Write,
+        current: Option<&Record>,
+        now: UnixMs,
+    ) -> Result<State, Rejection> {
+        let version = current.map(|record| record.version);
+        let live = current.and_then(|record| record.live_at(now));
+        if !write.condition.holds(version) {
+            self.shared.operations.precondition_failed.add(1);
+            return Err(Rejection::PreconditionFailed { current: version });
+        }
+        let deadline = |ttl| self.deadline(ttl, live, now);
+        match &write.action {
+            Action::Delete => Ok(State::Deleted),
+            Action::Touch { ttl } => match live {
+                Some(live) => Ok(State::Live(Live { expires_at: deadline(*ttl), ..live.clone() })),
+                None => Err(Rejection::KeyNotFound),
+            },
+            Action::Put { value, content_type, ttl } => Ok(State::Live(Live {
+                value: value.clone(),
+                content_type: content_type.clone(),
+                expires_at: deadline(*ttl),
+            })),
+        }
+    }
+
+    /// A record whose version is not minted: one that nobody can name yet.
+    fn unborn(&self, state: State) -> Record {
+        Record { version: Version { hlc: Hlc::ZERO, origin: self.origin }, state }
+    }
+
+    fn deadline(&self, ttl: Ttl, live: Option<&Live>, now: UnixMs) -> Option<UnixMs> {
+        match ttl {
+            Ttl::StoreDefault => self.shared.config.default_ttl_ms.map(|ms| now.plus(ms)),
+            Ttl::Keep => live.and_then(|live| live.expires_at),
+            Ttl::Unlimited => None,
+            Ttl::Ms(ms) => Some(now.plus(ms)),
+        }
+    }
+
+    /// The account of a commit of `pending` and this write, or a refusal: a put may not grow a full
+    /// store.
+    fn room_for(
+        &self,
+        Write { key, action, .. }: &Write,
+        standing: Option<&Record>,
+        record: &Record,
+        pending: &Account,
+    ) -> Result<Account, Rejection> {
+        let Shared { config, account, operations, .. } = &*self.shared;
+        let mut after = *pending;
+        if let Some(standing) = standing {
+            after.remove(key, standing);
+        }
+        after.add(key, record);
+        let limit_bytes = config.memory_limit_bytes;
+        let is_over = account.bytes().saturating_add_signed(after.bytes) > limit_bytes;
+        let grows = matches!(action, Action::Put { .. }) && after.bytes > pending.bytes;
+        if config.refuse_over_limit && grows && is_over {
+            operations.memory_limit.add(1);
+            let used_bytes = account.bytes().saturating_add_signed(pending.bytes);
+            return Err(Rejection::MemoryLimit { used_bytes, limit_bytes });
+        }
+        Ok(after)
+    }
+
+    /// Checks every write of an atomic batch before any is staged. Says which one is refused.
+    ///
+    /// # Errors
+    /// The place and reason of the first write that would be refused; nothing was changed.
+    pub fn check(&self, writes: &[Write], now: UnixMs) -> Result<(), (usize, PutError)> {
+        let mut scratch: Vec<(&Key, Option<Record>)> = Vec::new();
+        let mut account = *self.pending.account();
+        for (at, write) in writes.iter().enumerate() {
+            let earlier = scratch.iter().rev().find(|(key, _)| **key == write.key);
+            let standing = match earlier {
+                Some((_, left)) => left.clone(),
+                None => self.standing(&write.key).map_err(|error| (at, error.into()))?,
+            };
+            let current = standing.as_ref().filter(|record| record.live_at(now).is_some());
+            let refused =
+                |rejection: Rejection| (at, nameable(rejection, earlier.is_some()).into());
+            let state = self.next_state(write, current, now).map_err(refused)?;
+            let record = self.unborn(state);
+            let record = record.expired_at(now).unwrap_or(record);
+            account =
+                self.room_for(write, standing.as_ref(), &record, &account).map_err(refused)?;
+            scratch.push((&write.key, Some(record)));
+        }
+        Ok(())
+    }
+
+    /// The live record under `key`, as the writes staged so far leave it.
+    ///
+    /// # Errors
+    /// [`BackendError`] when it can not be read.
+    pub fn get(&self, key: &Key, now: UnixMs) -> Result<Option<Record>, BackendError> {
+        Ok(self.standing(key)?.filter(|record| record.live_at(now).is_some()))
+    }
+}
+
+/// A refusal as a client may see it: a version that a write of the same batch would get is not minted.
+fn nameable(rejection: Rejection, unborn: bool) -> Rejection {
+    if unborn && matches!(rejection, Rejection::PreconditionFailed { .. }) {
+        return Rejection::PreconditionFailed { current: None };
+    }
+    rejection
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Put,
+    Delete,
+    Touch,
+}
+
+impl Kind {
+    fn of(action: &Action) -> Self {
+        match action {
+            Action::Put { .. } => Self::Put,
+            Action::Delete => Self::Delete,
+            Action::Touch { .. } => Self::Touch,
+        }
+    }
+
+    fn counter(self, shared: &Shared) -> &Counter {
+        match self {
+            Self::Put => &shared.operations.put,
+            Self::Delete => &shared.operations.delete,
+            Self::Touch => &shared.operations.touch,
+        }
+    }
+}
+
+// CAVEATS: operations are counted when they are staged; if the commit then fails the node stops taking
+// writes anyway. The list of an atomic batch is searched linearly: batches are capped at a thousand.

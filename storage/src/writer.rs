@@ -258,7 +258,8 @@ impl StoreWriter {
         if others_moved {
             frontiers.others.store(Arc::clone(&self.others));
         }
-        if others_moved || !self.loose.is_empty() {
+        // Without loose records before and after there is nothing to say: the usual case.
+        if others_moved || !self.loose.is_empty() || !loose.load().is_empty() {
             loose.publish(self.loose.hashes());
         }
         for op in self.pending.take_logged() {

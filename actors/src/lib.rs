@@ -21,6 +21,7 @@ pub mod handle;
 pub mod identity;
 mod links;
 pub mod node;
+pub mod node_config;
 mod node_state;
 mod peer_applier;
 mod peer_link;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +12,15 @@ use actix_rt::Arbiter;
 use gridkv_protocol::StoreName;
 use gridkv_storage::flusher::StoreFlusher;
 use gridkv_storage::registry::{OpenError, OpenRequest, Registry};
-use gridkv_storage::store::{self, Store, StoreConfig};
+use gridkv_storage::store::{self, Store};
 use tokio::sync::oneshot;
 
 use crate::clock::ClockSource;
-use crate::gate::{Gate, GateLimits};
+use crate::gate::Gate;
 use crate::handle::{self, StoreHandle};
 use crate::identity::{Identity, IdentityError};
 use crate::node::{self, NodeHandle};
+pub use crate::node_config::{NodeConfig, StoreSetup};
 use crate::node_state::Phase;
 use crate::persist;
 use crate::post::post;
@@ -29,55 +29,6 @@ use crate::store_ends::StoreEnd;
 use crate::views::{PeerState, PeerView};
 use crate::watchdog::Watchdog;
 use crate::wiring::{Wiring, ms};
-
-/// How a node is to run.
-pub struct NodeConfig {
-    /// Its name, for people.
-    pub name: String,
-    /// Its cluster's name.
-    pub cluster: String,
-    /// Where it keeps its identity and its stores' files; `None`: nowhere.
-    pub data_dir: Option<PathBuf>,
-    /// Where peers dial it, `host:port`.
-    pub advertise: String,
-    /// Whom it dials, `host:port`.
-    pub seeds: Vec<String>,
-    /// Form a cluster although seeds are silent.
-    pub bootstrap: bool,
-    /// Between two reports to each peer.
-    pub heartbeat: Duration,
-    /// A peer not heard from for this long is suspect.
-    pub suspect_after: Duration,
-    /// A peer not heard from for this long is down, and its connections are closed.
-    pub down_after: Duration,
-    /// Ops from further in the future wait at their sender.
-    pub max_clock_skew: Duration,
-    /// Bytes of a frame's payload.
-    pub max_frame_bytes: usize,
-    /// Bytes on their way to one peer, and from it.
-    pub max_queue_bytes: usize,
-    /// What may be in flight to one store.
-    pub gate: GateLimits,
-    /// Its stores.
-    pub stores: Vec<StoreSetup>,
-}
-
-/// How one store is to run.
-#[derive(Clone, Debug)]
-pub struct StoreSetup {
-    /// The store itself.
-    pub config: StoreConfig,
-    /// Between two images of a store that persists; `None` on one that does not.
-    pub persist_interval: Option<Duration>,
-    /// Bytes of published ops kept for peers that lag.
-    pub log_bytes: usize,
-    /// Ops in a batch, at most.
-    pub batch_max_ops: usize,
-    /// Bytes in a batch, at most.
-    pub batch_max_bytes: usize,
-    /// The longest that an op waits for its batch to fill.
-    pub flush_interval: Duration,
-}
 
 /// Why a node does not start. What it opened is closed again.
 #[derive(Debug, thiserror::Error)]

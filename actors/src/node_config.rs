@@ -1,0 +1,57 @@
+//! How a node is to run: what the program decided, in types.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gridkv_storage::store::StoreConfig;
+
+use crate::gate::GateLimits;
+
+/// How a node is to run.
+pub struct NodeConfig {
+    /// Its name, for people.
+    pub name: String,
+    /// Its cluster's name.
+    pub cluster: String,
+    /// Where it keeps its identity and its stores' files; `None`: nowhere.
+    pub data_dir: Option<PathBuf>,
+    /// Where peers dial it, `host:port`.
+    pub advertise: String,
+    /// Whom it dials, `host:port`.
+    pub seeds: Vec<String>,
+    /// Form a cluster although seeds are silent.
+    pub bootstrap: bool,
+    /// Between two reports to each peer.
+    pub heartbeat: Duration,
+    /// A peer not heard from for this long is suspect.
+    pub suspect_after: Duration,
+    /// A peer not heard from for this long is down, and its connections are closed.
+    pub down_after: Duration,
+    /// Ops from further in the future wait at their sender.
+    pub max_clock_skew: Duration,
+    /// Bytes of a frame's payload.
+    pub max_frame_bytes: usize,
+    /// Bytes on their way to one peer, and from it.
+    pub max_queue_bytes: usize,
+    /// What may be in flight to one store.
+    pub gate: GateLimits,
+    /// Its stores.
+    pub stores: Vec<StoreSetup>,
+}
+
+/// How one store is to run.
+#[derive(Clone, Debug)]
+pub struct StoreSetup {
+    /// The store itself.
+    pub config: StoreConfig,
+    /// Between two images of a store that persists; `None` on one that does not.
+    pub persist_interval: Option<Duration>,
+    /// Bytes of published ops kept for peers that lag.
+    pub log_bytes: usize,
+    /// Ops in a batch, at most.
+    pub batch_max_ops: usize,
+    /// Bytes in a batch, at most.
+    pub batch_max_bytes: usize,
+    /// The longest that an op waits for its batch to fill.
+    pub flush_interval: Duration,
+}

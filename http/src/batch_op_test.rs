@@ -1,3 +1,5 @@
+//! The operations of a batch: every field, every way to get it wrong.
+
 use gridkv_actors::write::Matcher;
 
 use super::*;

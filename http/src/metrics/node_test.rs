@@ -1,3 +1,5 @@
+//! The metrics of a node and its peers, as Prometheus reads them.
+
 use std::collections::BTreeMap;
 
 use gridkv_actors::views::{LinkCounts, PeerStoreView};

@@ -64,7 +64,7 @@ pub(crate) struct ClusterActor {
     boot: Option<Boot>,
 }
 
-/// The link task of an address, and the peer that it serves.
+/// The link task of an address, and its peer.
 struct Dialling {
     task: JoinHandle<()>,
     peer: Option<NodeId>,
@@ -131,6 +131,7 @@ impl ClusterActor {
     /// Starts a link for each address that should have one, and ends the others.
     fn dial(&mut self, ctx: &mut Context<Self>) {
         let targets = self.parts.membership.targets();
+        self.contacts.refusals.keep(&targets.iter().cloned().collect());
         let over =
             |addr: &String, link: &Dialling| !targets.contains(addr) || link.task.is_finished();
         for (_, link) in
@@ -257,12 +258,18 @@ impl ClusterActor {
             .stores
             .iter()
             .find(|(name, store)| !boot.covers(name, &store.reader.applied(), own));
-        if boot.has_listened(self.now(), &others) && behind.is_none() {
+        let taken_in = self.refused_by().is_empty() && boot.has_listened(self.now(), &others);
+        if taken_in && behind.is_none() {
             let silent = boot.silent(&others).len();
             tracing::info!(peers = others.len(), silent, "ready");
             self.boot = None;
             self.parts.state.enter(Phase::Ready);
         }
+    }
+
+    /// What keeps this node from being ready although its peers answer.
+    fn refused_by(&self) -> Vec<String> {
+        self.contacts.refusals.against(!self.parts.links.peers().is_empty())
     }
 
     /// Puts up for everyone to see what this actor knows.
@@ -281,6 +288,7 @@ impl ClusterActor {
             joined: self.parts.membership.is_joined(),
             waits_for: self.parts.membership.waits_for(),
             silent_at_boot: silent,
+            refused_by: self.refused_by(),
             neighbours,
         });
     }
@@ -321,11 +329,18 @@ impl Handler<Dialled> for ClusterActor {
 
     fn handle(&mut self, message: Dialled, ctx: &mut Self::Context) {
         let Dialled { addr, welcome, outbox, reply } = message;
-        let (origin, theirs) = (welcome.member.origin, welcome.joined);
+        self.contacts.refusals.note(&addr, None);
+        if self.parts.membership.is_copy(&welcome.member, &self.contacts.up()) {
+            let reason = "it runs on a copy of a member's data".into();
+            self.step(Event::Silent { addr, reason }, ctx);
+            post::answer(reply, Verdict::NotYet);
+            return;
+        }
+        let (origin, joined) = (welcome.member.origin, welcome.joined);
         self.step(Event::WelcomeFrom { addr: addr.clone(), welcome }, ctx);
         let verdict = if origin == self.own() {
             Verdict::Myself
-        } else if !theirs || !self.parts.membership.is_joined() {
+        } else if !joined || !self.parts.membership.is_joined() {
             Verdict::NotYet
         } else if self.contacts.has_link(origin.node()) {
             Verdict::NotNeeded
@@ -348,7 +363,10 @@ impl Handler<Dialled> for ClusterActor {
 impl Handler<Silent> for ClusterActor {
     type Result = ();
 
-    fn handle(&mut self, Silent { addr, reason }: Silent, ctx: &mut Self::Context) {
+    fn handle(&mut self, Silent { addr, reason, refused }: Silent, ctx: &mut Self::Context) {
+        if self.contacts.refusals.note(&addr, refused.map(|why| (why, reason.as_str()))) {
+            tracing::warn!(%addr, %reason, "a peer does not take this node in");
+        }
         self.step(Event::Silent { addr, reason }, ctx);
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Board {
     pub(crate) waits_for: Vec<String>,
     /// Members that have not answered since it started, while it still asks.
     pub(crate) silent_at_boot: Vec<NodeId>,
+    /// Who refuses this node, and why, while it is not ready for that.
+    pub(crate) refused_by: Vec<String>,
     /// The other members.
     pub(crate) neighbours: Vec<Neighbour>,
 }

@@ -2,7 +2,7 @@
 
 use actix::Message;
 use gridkv_protocol::report::Report;
-use gridkv_protocol::welcome::{Hello, Refusal, Welcome};
+use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
 use gridkv_protocol::{NodeId, Origin};
 use tokio::sync::oneshot;
 
@@ -45,6 +45,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Silent {
     pub(crate) addr: String,
     pub(crate) reason: String,
+    /// Why, when it was a refusal and no silence.
+    pub(crate) refused: Option<RefusalReason>,
 }
 
 /// A link that served has ended.

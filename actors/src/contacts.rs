@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use gridkv_protocol::report::Report;
 use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs};
 
+use crate::refusals::Refusals;
+
 /// The peers of this run.
 #[derive(Debug, Default)]
 pub(crate) struct Contacts {
     by_node: BTreeMap<NodeId, Contact>,
+    pub(crate) refusals: Refusals,
 }
 
 /// What is known of one peer.
@@ -35,7 +38,7 @@ impl Contacts {
     pub(crate) fn reported(&mut self, report: &Report, now: UnixMs) {
         let contact = self.by_node.entry(report.origin.node()).or_default();
         contact.last = Some(now);
-        contact.skew_ms = Some(report.now.0.cast_signed() - now.0.cast_signed());
+        contact.skew_ms = Some(report.now.0.cast_signed().saturating_sub(now.0.cast_signed()));
         contact.keys = report.stores.iter().map(|s| (s.store.clone(), s.keys)).collect();
     }
 

@@ -29,6 +29,7 @@ mod peer_server;
 mod persist;
 mod post;
 mod publisher_actor;
+mod refusals;
 pub mod runtime;
 mod storage_actor;
 mod storage_messages;

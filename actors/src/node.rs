@@ -107,6 +107,9 @@ impl NodeHandle {
                 "joining: {}. Start the silent seeds, or form a new cluster here with --bootstrap (only ever on a cluster's first node)",
                 board.waits_for.join("; ")
             ),
+            Phase::CatchingUp if !board.refused_by.is_empty() => {
+                format!("catching_up: refused by {}", board.refused_by.join("; "))
+            }
             Phase::CatchingUp if board.silent_at_boot.is_empty() => {
                 "catching_up: fetching what peers have".to_owned()
             }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use actix::Addr;
 use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS};
-use gridkv_protocol::message::Message;
-use gridkv_protocol::welcome::{Hello, Welcome};
+use gridkv_protocol::message::{Message, SendError};
+use gridkv_protocol::welcome::{Hello, Refusal, Welcome};
 use gridkv_protocol::{NodeId, StoreName};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -51,8 +51,10 @@ enum LinkError {
     Wire(#[from] WireError),
     #[error("no answer within the time of a handshake")]
     SlowHandshake,
-    #[error("refused: {0}")]
-    Refused(String),
+    #[error("{0}")]
+    Hello(#[from] SendError),
+    #[error("refused: {}", .0.detail)]
+    Refused(Refusal),
     #[error("nothing heard for too long")]
     Silence,
     #[error("a message that does not belong here")]
@@ -77,7 +79,11 @@ pub(crate) async fn keep(addr: String, parts: LinkParts) {
             Err(error) => {
                 tracing::debug!(%addr, reason = %error, "a peer can not be reached");
                 let reason = error.to_string();
-                post(&parts.cluster, Silent { addr: addr.clone(), reason });
+                let refused = match error {
+                    LinkError::Refused(refusal) => Some(refusal.reason),
+                    _ => None,
+                };
+                post(&parts.cluster, Silent { addr: addr.clone(), reason, refused });
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
@@ -130,13 +136,11 @@ async fn shake_hands(
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
     let (mut read, mut write) = stream.into_split();
-    let frame = Message::Hello(hello)
-        .to_frame(HANDSHAKE_FRAME_BYTES)
-        .map_err(|error| LinkError::Refused(error.to_string()))?;
+    let frame = Message::Hello(hello).to_frame(HANDSHAKE_FRAME_BYTES)?;
     write.write_all(&frame).await?;
     let answer = read_message(&mut read, HANDSHAKE_FRAME_BYTES * 16).await?.0;
     if let Message::Refusal(refusal) = answer {
-        return Err(LinkError::Refused(refusal.detail));
+        return Err(LinkError::Refused(refusal));
     }
     let Message::Welcome(welcome) = answer else { return Err(LinkError::UnexpectedMessage) };
     Ok((read, write, welcome))

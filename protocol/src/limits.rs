@@ -34,6 +34,9 @@ pub const MAX_STORES: usize = 64;
 /// Bytes of names, addresses and reasons on the wire, at most.
 pub const MAX_TEXT_BYTES: usize = 512;
 
+/// Bytes of a node's name, at most: it is in a header of every response and in every log line.
+pub const MAX_NAME_BYTES: usize = 128;
+
 /// Bytes of a page cursor, at most: a key and some framing.
 pub const MAX_CURSOR_BYTES: usize = MAX_KEY_BYTES + 64;
 

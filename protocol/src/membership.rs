@@ -185,8 +185,7 @@ impl Membership {
             return refuse(RefusalReason::Forgotten, detail);
         }
         let me = self.config.me.origin;
-        let lives = |origin: &Origin| origin.node() == id && *origin != member.origin;
-        if (id == me.node() && member.origin != me) || up.iter().any(lives) {
+        if self.is_copy(member, up) {
             let detail = format!(
                 "a node with identity {id} is up; two nodes run on copies of one data directory"
             );
@@ -209,7 +208,21 @@ impl Membership {
             let detail = format!("store {store:?} is a cache on one node and none on the other");
             return refuse(RefusalReason::CacheMismatch, detail);
         }
-        None
+        member.fault().and_then(|fault| refuse(RefusalReason::UnexpectedMessage, fault.into()))
+    }
+
+    /// Whether `member` has the identity of another process that lives: of this one, or of one in
+    /// `up`. Copies of one data directory may even come to the same epoch; then their addresses differ.
+    #[must_use]
+    pub fn is_copy(&self, member: &Member, up: &[Origin]) -> bool {
+        let id = member.origin.node();
+        let me = &self.config.me;
+        if id == me.origin.node() {
+            return member.origin != me.origin || member.addr != me.addr;
+        }
+        let elsewhere = |known: &Member| known.origin == member.origin && known.addr != member.addr;
+        up.iter().any(|origin| origin.node() == id && *origin != member.origin)
+            || (up.contains(&member.origin) && self.roster.members.get(id).is_some_and(elsewhere))
     }
 
     /// Other identities under the same name. Sets that grew apart can bring more than one.

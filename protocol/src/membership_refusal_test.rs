@@ -206,3 +206,38 @@ fn sets_have_an_end() {
     assert!(!members.forget(NodeId(0)), "nor is more remembered as forgotten");
     assert!(members.contains(NodeId(0)), "who is not remembered as forgotten stays");
 }
+
+#[test]
+fn copies_of_one_directory_that_come_to_the_same_epoch_are_told_apart() {
+    let peer = member(PEER, 3);
+    let copy = |of: &Member| Member { addr: "elsewhere:1".into(), ..of.clone() };
+    for (who, up, verdict) in [
+        (peer.clone(), vec![peer.clone()], None),
+        (copy(&peer), vec![], None),
+        (copy(&peer), vec![peer.clone()], Some(RefusalReason::IdentityInUse)),
+        (me(), vec![], None),
+        (copy(&me()), vec![], Some(RefusalReason::IdentityInUse)),
+    ] {
+        let effects = step(&mut joined(slice::from_ref(&peer)), hello(&who, &up));
+        assert_eq!(refused(&effects), verdict, "{who:?} while {up:?} are up");
+    }
+}
+
+#[test]
+fn who_could_not_have_been_started_like_this_is_refused() {
+    let knock = |name: &str, addr: &str| {
+        let who = Member { name: name.into(), addr: addr.into(), ..member(PEER, 3) };
+        refused(&step(&mut joined(&[]), hello(&who, &[])))
+    };
+    let long = "n".repeat(129);
+    for name in ["", " ", "-a", "a b", "a\n", "é", "a/b", &long] {
+        assert_eq!(knock(name, "h:1"), Some(RefusalReason::UnexpectedMessage), "{name:?}");
+    }
+    for addr in ["", "h", ":1", "h:", "h:0", "h:65536", "h:+1", "a b:1", "a:1:2", "[h]:1", "::1:1"]
+    {
+        assert_eq!(knock("n", addr), Some(RefusalReason::UnexpectedMessage), "{addr:?}");
+    }
+    for (name, addr) in [("n", "h:1"), ("0.a_b-C", "10.0.0.7:65535"), (&long[1..], "[::1]:7500")] {
+        assert_eq!(knock(name, addr), None, "{name:?} at {addr:?}");
+    }
+}

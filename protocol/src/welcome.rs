@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::limits::{MAX_MEMBERS, MAX_STORES};
+use crate::limits::{MAX_MEMBERS, MAX_NAME_BYTES, MAX_STORES};
 use crate::{Hlc, NodeId, Origin, StoreName, UnixMs, capped};
 
 /// The first frame of the node that dialled.
@@ -84,6 +84,27 @@ pub struct Member {
     pub stores: Vec<StoreInfo>,
 }
 
+impl Member {
+    /// What no node can have been started with, in words for people: names go into headers, labels and
+    /// log lines, and addresses are dialled.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        let letter = |b: u8| b.is_ascii_alphanumeric();
+        let plain = |text: &str| text.bytes().all(|b| letter(b) || matches!(b, b'.' | b'_' | b'-'));
+        let named = self.name.bytes().next().is_some_and(letter) && plain(&self.name);
+        if !named || self.name.len() > MAX_NAME_BYTES {
+            return Some("a name has 1 to 128 letters, digits, dots, dashes and underscores");
+        }
+        let (host, port) = self.addr.rsplit_once(':').unwrap_or_default();
+        let v6 = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let v6 = v6.is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'));
+        let digits = port.bytes().all(|b| b.is_ascii_digit());
+        let dialled = port.parse::<u16>().is_ok_and(|port| port > 0) && digits;
+        let fits = dialled && (v6 || (!host.is_empty() && plain(host)));
+        (!fits).then_some("an address is host:port")
+    }
+}
+
 /// What a member says of one of its stores.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StoreInfo {
@@ -98,6 +119,14 @@ pub struct StoreInfo {
 pub struct Members {
     joined: BTreeMap<NodeId, Member>,
     forgotten: BTreeSet<NodeId>,
+}
+
+impl RefusalReason {
+    /// Whether it is about who the peer is: it will not be taken in as long as that stays so.
+    #[must_use]
+    pub fn is_of_identity(self) -> bool {
+        matches!(self, Self::Forgotten | Self::IdentityInUse | Self::NameInUse)
+    }
 }
 
 impl Members {

@@ -10,7 +10,6 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use gridkv_cluster::{Cluster, Node, wait_until};
-use gridkv_protocol::codec;
 use gridkv_protocol::frame::{Format, HEADER_BYTES};
 use serde_json::Value;
 
@@ -132,11 +131,13 @@ fn an_empty_directory_under_an_old_name_replaces_the_old_identity() {
 /// Sets the epoch that a node file says was used last.
 fn set_epoch(data: &Path, epoch: u32) {
     const FORMAT: Format = Format { magic: *b"GKVN", version: 1 };
+    const FIELD: &[u8] = b"\xa5epoch\xce";
     let path = data.join("node");
     let bytes = fs::read(&path).unwrap();
-    let mut file: Value = codec::decode(&bytes[HEADER_BYTES..]).unwrap();
-    file["epoch"] = epoch.into();
-    let frame = FORMAT.wrap(bytes[5], &codec::encode_named(&file).unwrap(), 1 << 20).unwrap();
+    let mut payload = bytes[HEADER_BYTES..].to_vec();
+    let at = payload.windows(FIELD.len()).position(|bytes| bytes == FIELD).unwrap() + FIELD.len();
+    payload[at..at + 4].copy_from_slice(&epoch.to_be_bytes());
+    let frame = FORMAT.wrap(bytes[5], &payload, 1 << 20).unwrap();
     fs::write(path, frame).unwrap();
 }
 

@@ -3,12 +3,16 @@
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+pub(crate) mod gallery;
+
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use gridkv_cluster::{Cluster, Node, wait_until};
+use gridkv_protocol::frame::{HEADER_BYTES, WIRE};
+use gridkv_protocol::message::Message;
 use serde_json::Value;
 
 use crate::mesh::{self, Model, PATIENCE};
@@ -43,7 +47,13 @@ impl Siege {
             .env("GRIDKV_HTTP__HEAD_TIMEOUT", "2s")
             .env("GRIDKV_HTTP__BODY_TIMEOUT", "3s");
         let cluster = mesh::ready(builder);
-        let mut siege = Self { cluster, before: Vec::new(), model: Model::new(), sent: 0, _directory: directory };
+        let mut siege = Self {
+            cluster,
+            before: Vec::new(),
+            model: Model::new(),
+            sent: 0,
+            _directory: directory,
+        };
         siege.converges("before");
         siege.before = siege.nodes().into_iter().map(Weight::of).collect();
         siege
@@ -98,12 +108,22 @@ impl Siege {
             })
             .unwrap();
             let log = fs::read_to_string(node.log_path()).unwrap();
-            assert!(!log.contains(" ERROR "), "{} met an error:\n{}", node.name(), node.log_tail(20));
+            assert!(
+                !log.contains(" ERROR "),
+                "{} met an error:\n{}",
+                node.name(),
+                node.log_tail(20)
+            );
             let live = node.client().request("GET", "/livez").send().unwrap();
             assert_eq!(live.status, 200);
         }
         for node in self.nodes() {
-            assert_eq!(node.stop(PATIENCE).unwrap().code(), Some(0), "{} stops in order", node.name());
+            assert_eq!(
+                node.stop(PATIENCE).unwrap().code(),
+                Some(0),
+                "{} stops in order",
+                node.name()
+            );
         }
     }
 
@@ -161,4 +181,15 @@ pub(crate) fn until_closed(stream: &mut TcpStream, what: &str) -> Vec<u8> {
 /// A body as JSON; nothing when it is none.
 pub(crate) fn json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_default()
+}
+
+/// The next message from a node; `None` when it closes first.
+pub(crate) fn next(stream: &mut TcpStream) -> Option<Message> {
+    let mut head = [0; HEADER_BYTES];
+    stream.read_exact(&mut head).ok()?;
+    let header = WIRE.parse(&head, 64 << 20).unwrap();
+    let mut payload = vec![0; header.length()];
+    stream.read_exact(&mut payload).ok()?;
+    header.verify(&payload).unwrap();
+    Some(Message::from_frame(&header, &payload).unwrap())
 }

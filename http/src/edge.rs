@@ -6,11 +6,13 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{Error, HttpResponse};
 use futures_util::FutureExt;
 
+use crate::connection::Progress;
 use crate::exchange::Exchange;
 use crate::headers;
 use crate::problem::{Code, Problem};
@@ -26,6 +28,10 @@ pub(crate) async fn serve(
 ) -> Result<ServiceResponse, Error> {
     let stopwatch = Stopwatch::start();
     let (request, payload) = request.into_parts();
+    let progress = request.conn_data::<Progress>().cloned();
+    if let Some(progress) = &progress {
+        progress.begin();
+    }
     let verb = Verb::of(request.method());
     let route = routes::find(request.path());
     let request_id = site.request_ids.of(request.headers());
@@ -34,7 +40,10 @@ pub(crate) async fn serve(
     let in_flight = requests.enter();
 
     let answer = match admit(&exchange, route, verb, in_flight.count()) {
-        Ok(endpoint) => guarded(endpoint, &exchange, payload).await,
+        Ok(endpoint) => {
+            let handler = routes::answer(endpoint, &exchange, payload);
+            guarded(handler, &exchange.request_id).await
+        }
         Err(problem) => Err(problem),
     };
     let mut response = answer.unwrap_or_else(|problem| {
@@ -48,6 +57,9 @@ pub(crate) async fn serve(
     response_headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     requests.observe(route, verb, response.status(), stopwatch.elapsed());
     drop(in_flight);
+    if progress.is_some_and(|progress| progress.end()) {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
     Ok(ServiceResponse::new(exchange.request, response))
 }
 
@@ -82,15 +94,28 @@ fn comes_from_another_site(exchange: &Exchange) -> bool {
 
 /// The handler's answer; a panic in it is a 500, and ends the connection: its body may be half read.
 async fn guarded(
-    endpoint: Endpoint,
-    exchange: &Exchange,
-    payload: Payload,
+    handler: impl Future<Output = Result<HttpResponse, Problem>>,
+    request_id: &HeaderValue,
 ) -> Result<HttpResponse, Problem> {
-    let answer = AssertUnwindSafe(routes::answer(endpoint, exchange, payload));
-    answer.catch_unwind().await.unwrap_or_else(|_| {
-        let request_id = exchange.request_id.to_str().unwrap_or_default();
-        tracing::error!(request_id, ?endpoint, "a handler panicked");
+    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|_| {
+        let request_id = request_id.to_str().unwrap_or_default();
+        tracing::error!(request_id, "a handler panicked");
         let detail = "whether the request had an effect is not known; see the node's log";
         Err(Problem::new(Code::Internal, detail).closing())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_problem_that_tells_nothing() {
+        let handler = async { panic!("a secret") };
+        let id = HeaderValue::from_static("r-1");
+        let answer = guarded(handler, &id).now_or_never().unwrap();
+        let problem = answer.unwrap_err();
+        assert_eq!(problem.code, Code::Internal);
+        assert!(!format!("{problem:?}").contains("secret"));
+    }
 }

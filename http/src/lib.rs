@@ -13,6 +13,7 @@ mod batch_request;
 mod body;
 mod condition;
 pub mod config;
+mod connection;
 mod cursor;
 mod duration;
 mod edge;

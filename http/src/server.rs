@@ -4,18 +4,25 @@
 //! handle (a shutdown future would stop the whole actix system with it, and the stores' actors live
 //! there). Nothing is compressed: a strong `ETag` names bytes.
 
-use std::net::TcpListener;
+use std::future::ready;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
-use actix_web::dev::Server;
-use actix_web::{App, HttpServer};
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Server};
+use actix_web::rt::net::TcpStream;
+use actix_web::rt::spawn;
 use gridkv_actors::node::NodeHandle;
 use serde_json::Value as Json;
 
 use crate::config::HttpConfig;
+use crate::connection::{Closing, Connection, Patience};
 use crate::routes::routes;
 use crate::site::Site;
 
@@ -23,7 +30,7 @@ use crate::site::Site;
 /// the client sees the answer and no reset.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Serves `node` on `listener` until the server's handle stops it.
+/// Serves `node` on `listener` until the server's handle stops it, and lets requests in flight end.
 ///
 /// `effective_config` is shown at `/v1/node` as it is. The server runs when it is awaited.
 ///
@@ -36,22 +43,52 @@ pub fn server(
     effective_config: Json,
 ) -> io::Result<Server> {
     let workers = workers(&config);
-    let (keep_alive, head_timeout) = (config.keep_alive, config.head_timeout);
-    let shutdown_seconds = whole_seconds(config.shutdown_timeout);
     let connections_each = config.max_connections.div_ceil(workers).max(1);
+    let shutdown_seconds = whole_seconds(config.shutdown_timeout);
+    let patience = Patience { head: config.head_timeout, write: config.body_timeout };
+    let keep_alive = config.keep_alive;
     let site = Site::new(node, config, effective_config)?;
-    let app = move || App::new().configure(routes(Arc::clone(&site)));
-    let server = HttpServer::new(app)
+    let server = Server::build();
+    let end = server.graceful_shutdown_signal();
+
+    let worker = move || {
+        let (closing, end) = (Arc::new(Closing::default()), end.clone());
+        let said = Arc::clone(&closing);
+        spawn(async move {
+            end.notified().await;
+            said.say();
+        });
+        let app = App::new().configure(routes(Arc::clone(&site)));
+        let http = HttpService::build()
+            .keep_alive(keep_alive)
+            // The connection's own deadline holds for every head.
+            .client_request_timeout(Duration::ZERO)
+            .client_disconnect_timeout(LINGER)
+            .on_connect_ext(|connection: &Connection, data| {
+                data.insert(connection.progress());
+            })
+            .h1(map_config(app, |()| AppConfig::default()));
+        fn_service(move |stream: TcpStream| ready(accept(stream, patience, &closing)))
+            .and_then(http)
+    };
+    let server = server
         .workers(workers)
-        .max_connections(connections_each)
-        .keep_alive(keep_alive)
-        .client_request_timeout(head_timeout)
-        .client_disconnect_timeout(LINGER)
-        .tcp_nodelay(true)
+        .max_concurrent_connections(connections_each)
         .shutdown_timeout(shutdown_seconds)
         .disable_signals()
-        .listen(listener)?;
+        .listen("http", listener, worker)?;
     Ok(server.run())
+}
+
+/// A connection and the address of its client, as the framework wants them.
+fn accept(
+    stream: TcpStream,
+    patience: Patience,
+    closing: &Arc<Closing>,
+) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
+    stream.set_nodelay(true)?;
+    let peer = stream.peer_addr().ok();
+    Ok((Connection::new(stream, patience, Arc::clone(closing)), peer))
 }
 
 fn workers(config: &HttpConfig) -> usize {

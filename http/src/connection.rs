@@ -1,0 +1,253 @@
+//! A client's socket that knows what it waits for, and does not wait for ever.
+//!
+//! The framework has a deadline for the head of a connection's first request (which may come half a
+//! second early), and none for the next ones; and none for a client that does not read its answer. A
+//! socket that drips a byte now and then would hold a connection for as long as it likes. Here each of
+//! these ends the connection, and so does the end of the server when nothing is under way: it reads as
+//! closed by the client.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use actix_web::rt::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// What a client hears whose head did not come in time.
+const HEAD_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The first byte of the first request: it is timed like a head.
+    New,
+    /// The first byte of another request.
+    Idle,
+    /// The rest of a head.
+    Head,
+    /// The answer to a request.
+    Busy,
+    /// The first byte of an answer to be written.
+    Answered,
+}
+
+/// The phase of a connection, shared with those who handle its requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    phase: Rc<Cell<Phase>>,
+    closing: Arc<Closing>,
+}
+
+impl Progress {
+    /// A request has come whole, up to its body.
+    pub(crate) fn begin(&self) {
+        self.phase.set(Phase::Busy);
+    }
+
+    /// Its answer is on its way. Says whether it must be the connection's last.
+    pub(crate) fn end(&self) -> bool {
+        self.phase.set(Phase::Answered);
+        self.closing.is_said()
+    }
+}
+
+/// Says once, to the connections of one worker, that the server stops.
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
+    said: AtomicBool,
+    notify: Arc<Notify>,
+}
+
+impl Closing {
+    /// Says it.
+    pub(crate) fn say(&self) {
+        self.said.store(true, Ordering::Release);
+        self.notify.notify_waiters();
+    }
+
+    fn is_said(&self) -> bool {
+        self.said.load(Ordering::Acquire)
+    }
+}
+
+/// The deadlines of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// From the first byte of a request to the end of its head.
+    pub(crate) head: Duration,
+    /// Without a byte that the client takes of its answer.
+    pub(crate) write: Duration,
+}
+
+/// A client's socket.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    progress: Progress,
+    patience: Patience,
+    closed: Pin<Box<OwnedNotified>>,
+    /// Who is woken when the server stops.
+    waker: Option<Waker>,
+    head: Alarm,
+    write: Alarm,
+    /// Whether all that was to be written has been taken by the system.
+    written: bool,
+}
+
+impl Connection {
+    /// Takes a socket that was just accepted.
+    pub(crate) fn new(stream: TcpStream, patience: Patience, closing: Arc<Closing>) -> Self {
+        let closed = Box::pin(Arc::clone(&closing.notify).notified_owned());
+        let mut head = Alarm::default();
+        head.set(patience.head);
+        Self {
+            stream,
+            progress: Progress { phase: Rc::new(Cell::new(Phase::New)), closing },
+            patience,
+            closed,
+            waker: None,
+            head,
+            write: Alarm::default(),
+            written: true,
+        }
+    }
+
+    /// Its phase, for those who handle its requests.
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// Sees to it that this task is woken when the server stops: once, because all connections of
+    /// the worker meet at that bell.
+    fn wait_for_the_end(&mut self, cx: &mut Context<'_>) {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+            #[expect(clippy::let_underscore_must_use, reason = "the flag says whether it was said")]
+            let _ = self.closed.as_mut().poll(cx);
+        }
+    }
+
+    /// A last word, if nothing else is being said. Whether it arrives does not matter.
+    fn say_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.written {
+            drop(Pin::new(&mut self.stream).poll_write(cx, HEAD_TIMEOUT));
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    /// Reads; nothing, which means the end, when a head is overdue or the server stops.
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.wait_for_the_end(cx);
+        let phase = Rc::clone(&this.progress.phase);
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let came = buffer.filled().len() > before;
+        match phase.get() {
+            Phase::New if came => phase.set(Phase::Head),
+            Phase::Idle if came => {
+                phase.set(Phase::Head);
+                this.head.set(this.patience.head);
+            }
+            Phase::New | Phase::Idle if read.is_pending() && this.progress.closing.is_said() => {
+                return Poll::Ready(Ok(()));
+            }
+            Phase::New | Phase::Idle | Phase::Head | Phase::Busy | Phase::Answered => {}
+        }
+        if matches!(phase.get(), Phase::New | Phase::Head) && this.head.poll(cx).is_ready() {
+            buffer.set_filled(before);
+            this.say_timeout(cx);
+            return Poll::Ready(Ok(()));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Connection {
+    /// Writes; an error when the client has taken nothing for too long.
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.progress.phase.get() == Phase::Answered {
+            this.progress.phase.set(Phase::Idle);
+        }
+        let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        let was_blocked = !this.written;
+        this.written = matches!(&result, Poll::Ready(Ok(taken)) if *taken == bytes.len());
+        if result.is_pending() {
+            if !was_blocked || !this.write.is_set() {
+                this.write.set(this.patience.write);
+            }
+            ready!(this.write.poll(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        this.write.clear();
+        result
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A deadline that is set often and comes rarely: setting it only notes the time. The timer under it
+/// is set anew when it fires too early.
+#[derive(Default)]
+struct Alarm {
+    due: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    fn set(&mut self, after: Duration) {
+        self.due = Instant::now().checked_add(after);
+    }
+
+    fn clear(&mut self) {
+        self.due = None;
+    }
+
+    fn is_set(&self) -> bool {
+        self.due.is_some()
+    }
+
+    /// Ready once the deadline has come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.due else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(Duration::ZERO)));
+        loop {
+            if timer.deadline() > due {
+                timer.as_mut().reset(due);
+            }
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= due {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(due);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "connection_test.rs"]
+mod tests;

@@ -1,0 +1,168 @@
+//! What happens around every request, and on connections that behave badly.
+
+use std::time::{Duration, Instant};
+
+use gridkv_http::HttpConfig;
+
+use crate::node::serve;
+
+#[test]
+fn every_answer_names_the_node_and_the_request() {
+    let node = serve(HttpConfig::default());
+    for target in ["/", "/livez", "/nowhere", "/v1/kv/main/a", "/v1/kv/none/a", "/metrics"] {
+        let answer = node.send("GET", target, &[("x-request-id", "my-id_1")], b"");
+        assert_eq!(answer.header("gridkv-node"), "n1", "{target}");
+        assert_eq!(answer.header("x-request-id"), "my-id_1", "{target}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{target}");
+    }
+    let (first, second) = (node.get("/"), node.get("/"));
+    assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+    let long = "x".repeat(129);
+    let made = node.send("GET", "/", &[("x-request-id", &long)], b"");
+    assert_ne!(made.header("x-request-id"), long);
+}
+
+#[test]
+fn what_is_not_there_is_a_problem() {
+    let node = serve(HttpConfig::default());
+    for target in ["/nowhere", "/v1", "/v1/", "/v1/kv", "/livez/", "/v1/stores/main", "/console/"] {
+        assert_eq!(node.get(target).refusal(), (404, "route_not_found".to_owned()), "{target}");
+    }
+    for (method, target, allow) in [
+        ("PATCH", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE"),
+        ("OPTIONS", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE"),
+        ("BREW", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE"),
+        ("GET", "/v1/stores/main/batch", "POST"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("DELETE", "/v1/stores", "GET, HEAD"),
+        ("PUT", "/metrics", "GET, HEAD"),
+    ] {
+        let refused = node.send(method, target, &[], b"");
+        assert_eq!(refused.refusal(), (405, "method_not_allowed".to_owned()), "{method} {target}");
+        assert_eq!(refused.header("allow"), allow, "{method} {target}");
+    }
+    assert_eq!(node.get("/livez?x=1").refusal(), (400, "invalid_parameter".to_owned()));
+}
+
+#[test]
+fn a_foreign_page_changes_nothing() {
+    let node = serve(HttpConfig::default());
+    let foreign = [("sec-fetch-site", "cross-site")];
+    let refused = node.send("PUT", "/v1/kv/main/a", &foreign, b"v");
+    assert_eq!(refused.refusal(), (403, "forbidden".to_owned()));
+    assert_eq!(node.send("GET", "/v1/kv/main/a", &foreign, b"").status, 404);
+    let own = [("sec-fetch-site", "same-origin")];
+    assert_eq!(node.send("PUT", "/v1/kv/main/a", &own, b"v").status, 201);
+}
+
+#[test]
+fn a_client_that_asks_first_is_told_to_go_on() {
+    let node = serve(HttpConfig::default());
+    let mut client = node.client();
+    client.raw(b"PUT /v1/kv/main/a HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n");
+    assert_eq!(client.answer("PUT").status, 100);
+    client.raw(b"v");
+    assert_eq!(client.answer("PUT").status, 201);
+    assert_eq!(client.send("GET", "/v1/kv/main/a", &[], b"").body, b"v");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let node = serve(HttpConfig::default());
+    let mut client = node.client();
+    for number in 0..20 {
+        let body = number.to_string();
+        let length = body.len();
+        client.raw(format!("PUT /v1/kv/main/{number} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}GET /v1/kv/main/{number} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes());
+    }
+    for number in 0..20 {
+        assert_eq!(client.answer("PUT").status, 201);
+        assert_eq!(client.answer("GET").body, number.to_string().as_bytes());
+    }
+}
+
+#[test]
+fn more_than_may_be_in_flight_is_refused_before_anything_happened() {
+    let node = serve(HttpConfig { max_in_flight: 1, ..HttpConfig::default() });
+    let mut slow = node.client();
+    slow.raw(b"PUT /v1/kv/main/slow HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nv");
+    let refused = loop {
+        let answer = node.put("/v1/kv/main/fast", b"v");
+        if answer.status == 503 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.refusal(), (503, "overloaded".to_owned()));
+    assert_eq!(refused.header("retry-after"), "1");
+    for exempt in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(node.get(exempt).status, 200, "{exempt}");
+    }
+    slow.raw(b"w");
+    assert_eq!(slow.answer("PUT").status, 201);
+    assert!(node.put("/v1/kv/main/fast", b"v").status < 300);
+}
+
+#[test]
+fn a_body_that_does_not_come_is_given_up() {
+    let body_timeout = Duration::from_millis(200);
+    let node = serve(HttpConfig { body_timeout, ..HttpConfig::default() });
+    let started = Instant::now();
+    let mut client = node.client();
+    client.raw(b"PUT /v1/kv/main/a HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nv");
+    let refused = client.answer("PUT");
+    assert_eq!(refused.refusal(), (408, "body_timeout".to_owned()));
+    assert_eq!(refused.header("connection"), "close");
+    assert!(started.elapsed() >= body_timeout);
+    assert_eq!(node.get("/v1/kv/main/a").status, 404);
+}
+
+#[test]
+fn a_head_that_does_not_come_is_given_up_on_every_request() {
+    let head_timeout = Duration::from_millis(300);
+    let node = serve(HttpConfig { head_timeout, ..HttpConfig::default() });
+    for beginning in ["GET /livez HTTP/1.1\r\nhost", ""] {
+        let mut client = node.client();
+        client.raw(beginning.as_bytes());
+        assert_eq!(client.answer("GET").status, 408);
+        assert!(client.is_closed());
+    }
+
+    let mut client = node.client();
+    assert_eq!(client.send("GET", "/livez", &[], b"").status, 200);
+    std::thread::sleep(head_timeout * 2);
+    let answer = client.send("GET", "/livez", &[], b"");
+    assert_eq!(answer.status, 200, "idle is no crime: {answer:?}");
+    client.raw(b"GET /livez HTTP/1.1\r\nhost");
+    assert_eq!(client.answer("GET").status, 408);
+    assert!(client.is_closed());
+}
+
+#[test]
+fn an_idle_connection_is_closed_in_time() {
+    let keep_alive = Duration::from_millis(200);
+    let node = serve(HttpConfig { keep_alive, ..HttpConfig::default() });
+    let mut client = node.client();
+    assert_eq!(client.send("GET", "/livez", &[], b"").status, 200);
+    let started = Instant::now();
+    assert!(client.is_closed());
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn the_server_ends_idle_connections_and_lets_requests_end() {
+    let mut node = serve(HttpConfig { workers: 1, ..HttpConfig::default() });
+    let mut idle = node.client();
+    assert_eq!(idle.send("GET", "/livez", &[], b"").status, 200);
+    let mut busy = node.client();
+    busy.raw(b"PUT /v1/kv/main/a HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nv");
+    std::thread::sleep(Duration::from_millis(100));
+    let started = Instant::now();
+    node.tell_to_stop();
+    std::thread::sleep(Duration::from_millis(200));
+    busy.raw(b"w");
+    let answer = busy.answer("PUT");
+    assert_eq!((answer.status, answer.header("connection")), (201, "close"));
+    assert!(idle.is_closed());
+    node.wait();
+    assert!(started.elapsed() < Duration::from_secs(10), "it waited for nobody");
+}

@@ -1,0 +1,16 @@
+//! The HTTP side as a client meets it: a real node in this process, and bytes over a socket.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "a test that fails should say where, and measures how long it waited"
+)]
+
+mod batches;
+mod client;
+mod edge;
+mod keys;
+mod lists;
+mod node;
+mod views;

@@ -1,0 +1,160 @@
+//! A real node of one, with stores on memory and on files, on ports that the system chose.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::rt::{System, spawn};
+use gridkv_actors::gate::GateLimits;
+use gridkv_actors::runtime::{Node, NodeConfig, StoreSetup};
+use gridkv_actors::{Registry, StoreConfig};
+use gridkv_http::HttpConfig;
+use gridkv_protocol::StoreName;
+use tokio::sync::oneshot;
+
+use crate::client::{Answer, Client};
+
+/// A node that is served until this is dropped.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Serves a node that is ready.
+pub(crate) fn serve(config: HttpConfig) -> Served {
+    let served = serve_as_it_is(config, vec![]);
+    for _ in 0..1_000 {
+        if served.get("/readyz").status == 200 {
+            return served;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("not ready: {:?}", served.get("/readyz"));
+}
+
+/// Serves a node that waits for a seed that is not there: it never is ready.
+pub(crate) fn serve_unready() -> Served {
+    serve_as_it_is(HttpConfig::default(), vec!["127.0.0.1:1".to_owned()])
+}
+
+fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>) -> Served {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (report, address) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        System::new().block_on(async move {
+            let directory = tempfile::tempdir().unwrap();
+            let peers = TcpListener::bind("127.0.0.1:0").unwrap();
+            let config_of_node = node_config(directory.path(), &peers, seeds);
+            let node = Node::start(config_of_node, &Registry::with_built_in(), peers).unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            report.send(listener.local_addr().unwrap()).unwrap();
+            let shown = serde_json::json!({"node": {"name": "n1"}});
+            let server =
+                gridkv_http::server(node.handle().clone(), config, listener, shown).unwrap();
+            let handle = server.handle();
+            let running = spawn(server);
+            stopped.await.unwrap_or_default();
+            handle.stop(true).await;
+            running.await.unwrap().unwrap();
+            assert_eq!(node.stop(Duration::ZERO).await, Vec::<String>::new());
+        });
+    });
+    let address = address.recv().unwrap();
+    Served { address, stop: Some(stop), thread: Some(thread) }
+}
+
+fn node_config(directory: &std::path::Path, peers: &TcpListener, seeds: Vec<String>) -> NodeConfig {
+    NodeConfig {
+        name: "n1".to_owned(),
+        cluster: "test".to_owned(),
+        data_dir: Some(directory.to_owned()),
+        advertise: peers.local_addr().unwrap().to_string(),
+        seeds,
+        bootstrap: false,
+        heartbeat: Duration::from_millis(50),
+        suspect_after: Duration::from_secs(2),
+        down_after: Duration::from_secs(10),
+        max_clock_skew: Duration::from_millis(500),
+        max_frame_bytes: 4_194_304,
+        max_queue_bytes: 16_777_216,
+        gate: GateLimits { ops: 10_000, bytes: 64 << 20 },
+        stores: vec![
+            store("disk", "file", None, u64::MAX),
+            store("main", "memory", None, u64::MAX),
+            store("tiny", "memory", Some(60_000), 4_096),
+        ],
+    }
+}
+
+fn store(name: &str, backend: &str, default_ttl_ms: Option<u64>, limit: u64) -> StoreSetup {
+    StoreSetup {
+        config: StoreConfig {
+            name: StoreName::new(name).unwrap(),
+            backend: backend.to_owned(),
+            default_ttl_ms,
+            memory_limit_bytes: limit,
+            refuse_over_limit: limit < u64::MAX,
+            ring_slots: 1_024,
+        },
+        persist_interval: Duration::from_secs(5),
+        log_bytes: 1 << 20,
+        batch_max_ops: 512,
+        batch_max_bytes: 1 << 20,
+        flush_interval: Duration::from_millis(10),
+    }
+}
+
+impl Served {
+    /// A connection of its own.
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        self.client().send(method, target, headers, body)
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        self.send("GET", target, &[], b"")
+    }
+
+    pub(crate) fn put(&self, target: &str, body: &[u8]) -> Answer {
+        self.send("PUT", target, &[], body)
+    }
+
+    pub(crate) fn delete(&self, target: &str) -> Answer {
+        self.send("DELETE", target, &[], b"")
+    }
+
+    /// Tells the server to stop.
+    pub(crate) fn tell_to_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).unwrap_or_default();
+        }
+    }
+
+    /// Waits until it has.
+    pub(crate) fn wait(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.tell_to_stop();
+        if !std::thread::panicking() {
+            self.wait();
+        }
+    }
+}

@@ -98,7 +98,7 @@ fn store(name: &str, backend: &str, default_ttl_ms: Option<u64>, limit: u64) -> 
             refuse_over_limit: limit < u64::MAX,
             ring_slots: 1_024,
         },
-        persist_interval: Duration::from_secs(5),
+        persist_interval: Some(Duration::from_secs(5)),
         log_bytes: 1 << 20,
         batch_max_ops: 512,
         batch_max_bytes: 1 << 20,

@@ -13,6 +13,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 
+/// Exit code of a node that could not start or go on.
+const EXIT_FAILED: i32 = 1;
+
 fn main() -> ExitCode {
     let cli::Command::Serve(args) = cli::Cli::parse().command;
     match serve(&args) {
@@ -52,7 +55,12 @@ fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
             "listeners may be reached from other machines, and nobody is asked who they are"
         );
     }
-    actix_rt::System::new().block_on(node::run(&loaded, &registry))?;
+    let system = actix_rt::System::new();
+    if let Err(error) = system.block_on(node::run(&loaded, &registry)) {
+        complain(format_args!("gridkv: {:#}", anyhow::Error::from(error)));
+        // Not by returning: that would wait for what a failed node still has on its hands.
+        std::process::exit(EXIT_FAILED);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -79,20 +79,21 @@ pub(crate) async fn run(loaded: &Loaded, registry: &Registry) -> Result<(), RunE
     let http = server.handle();
     let mut server = actix_rt::spawn(server);
 
-    tokio::select! {
-        signal = signals.next() => tracing::info!(signal, "stopping"),
-        reason = node.failed() => {
-            let saved = tokio::time::timeout(LAST_BREATH, node.stop(Duration::ZERO)).await;
-            tracing::error!(%reason, saved = saved.is_ok(), "the node can not go on");
-            return Err(RunError::Failed(reason));
+    let failure = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
+            None
         }
-        ended = &mut server => {
-            let reason = match ended {
-                Ok(Err(error)) => error.to_string(),
-                Ok(Ok(())) | Err(_) => "the HTTP server ended".into(),
-            };
-            return Err(RunError::Failed(reason));
-        }
+        reason = node.failed() => Some(reason),
+        ended = &mut server => Some(match ended {
+            Ok(Err(error)) => format!("the HTTP server failed: {error}"),
+            Ok(Ok(())) | Err(_) => "the HTTP server ended".into(),
+        }),
+    };
+    if let Some(reason) = failure {
+        let saved = tokio::time::timeout(LAST_BREATH, node.stop(Duration::ZERO)).await;
+        tracing::error!(%reason, saved = saved.is_ok(), "the node can not go on");
+        return Err(RunError::Failed(reason));
     }
     signals.end_at_the_next();
     // Not ready first; then requests in flight end; then peers get what is left; then the disk.

@@ -7,62 +7,70 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gridkv_protocol::limits::BOOT_WAIT_MS;
 use gridkv_protocol::report::StoreReport;
-use gridkv_protocol::{Frontier, NodeId, StoreName, UnixMs};
+use gridkv_protocol::{Frontier, Hlc, NodeId, Origin, StoreName, UnixMs};
 
 /// What a node waits for before it is ready.
 #[derive(Debug)]
 pub(crate) struct Boot {
     since: UnixMs,
-    heard: BTreeSet<NodeId>,
-    targets: BTreeMap<StoreName, Frontier>,
+    heard: BTreeMap<NodeId, Heard>,
+}
+
+/// What a peer had when it first answered, in the run that it is in.
+#[derive(Debug)]
+struct Heard {
+    from: Origin,
+    stores: BTreeMap<StoreName, Frontier>,
 }
 
 impl Boot {
     pub(crate) fn start(now: UnixMs) -> Self {
-        Self { since: now, heard: BTreeSet::new(), targets: BTreeMap::new() }
+        Self { since: now, heard: BTreeMap::new() }
     }
 
-    /// Notes what a peer had when it first answered.
-    pub(crate) fn heard(&mut self, peer: NodeId, stores: &[StoreReport]) {
-        if !self.heard.insert(peer) {
+    /// Notes what a peer had when it first answered. Points above `limit` lie in the future: nobody can
+    /// have them yet.
+    pub(crate) fn heard(&mut self, from: Origin, stores: &[StoreReport], limit: Hlc) {
+        if self.heard.get(&from.node()).is_some_and(|heard| heard.from == from) {
             return;
         }
-        for StoreReport { store, applied, .. } in stores {
-            let target = self.targets.entry(store.clone()).or_default();
-            for (origin, upto) in applied.iter() {
-                target.advance(origin, upto);
-            }
-        }
+        let had =
+            |applied: &Frontier| applied.iter().map(|(o, upto)| (o, upto.min(limit))).collect();
+        let stores = stores.iter().map(|s| (s.store.clone(), had(&s.applied))).collect();
+        self.heard.insert(from.node(), Heard { from, stores });
+    }
+
+    /// A peer went away: what only it had may never come. It is awaited no more than any other.
+    pub(crate) fn lost(&mut self, peer: NodeId) {
+        self.heard.remove(&peer);
     }
 
     /// Members that have not answered.
     pub(crate) fn silent(&self, others: &BTreeSet<NodeId>) -> Vec<NodeId> {
-        others.difference(&self.heard).copied().collect()
+        others.iter().filter(|id| !self.heard.contains_key(id)).copied().collect()
     }
 
     /// Whether nothing is awaited any more: every other member has answered, or had its time.
     pub(crate) fn has_listened(&self, now: UnixMs, others: &BTreeSet<NodeId>) -> bool {
-        others.is_subset(&self.heard) || now.since(self.since) >= BOOT_WAIT_MS
+        self.silent(others).is_empty() || now.since(self.since) >= BOOT_WAIT_MS
     }
 
-    /// Whether a store covers what its peers had; `applied` includes the node's present origin.
-    pub(crate) fn covers(
-        &self,
-        store: &StoreName,
-        applied: &Frontier,
-        own: gridkv_protocol::Origin,
-    ) -> bool {
-        self.targets.get(store).is_none_or(|target| applied.covers_all(&target.without(own)))
+    /// Whether a store covers what its peers had, but for the node's present origin `own`.
+    pub(crate) fn covers(&self, store: &StoreName, applied: &Frontier, own: Origin) -> bool {
+        let mut targets = self.heard.values().filter_map(|heard| heard.stores.get(store));
+        targets.all(|target| applied.covers_all(&target.without(own)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use gridkv_protocol::{Epoch, Hlc, Origin};
+    use gridkv_protocol::Epoch;
 
     use super::*;
+
+    fn far() -> Hlc {
+        Hlc::from_bits(u64::MAX)
+    }
 
     fn origin(node: u32) -> Origin {
         Origin::new(NodeId(node), Epoch(1))
@@ -85,7 +93,7 @@ mod tests {
         let mut boot = Boot::start(UnixMs(1_000));
         let theirs: Frontier =
             [(origin(2), Hlc::from_bits(5)), (origin(1), Hlc::from_bits(9))].into_iter().collect();
-        boot.heard(NodeId(2), &[report(theirs)]);
+        boot.heard(origin(2), &[report(theirs)], far());
         assert!(!boot.has_listened(UnixMs(1_000 + BOOT_WAIT_MS - 1), &others));
         assert!(boot.has_listened(UnixMs(1_000 + BOOT_WAIT_MS), &others));
         assert_eq!(boot.silent(&others), [NodeId(3)]);
@@ -94,16 +102,30 @@ mod tests {
         assert!(!boot.covers(&main, &Frontier::default(), origin(1)));
         assert!(boot.covers(&main, &have, origin(1)), "its own present origin is not awaited");
         assert!(!boot.covers(&main, &have, origin(4)));
-        boot.heard(NodeId(3), &[]);
+        boot.heard(origin(3), &[], far());
         assert!(boot.has_listened(UnixMs(1_000), &others));
     }
 
     #[test]
     fn only_the_first_answer_counts() {
         let mut boot = Boot::start(UnixMs(0));
-        boot.heard(NodeId(2), &[]);
+        boot.heard(origin(2), &[], far());
         let later: Frontier = [(origin(2), Hlc::from_bits(5))].into_iter().collect();
-        boot.heard(NodeId(2), &[report(later)]);
+        boot.heard(origin(2), &[report(later)], far());
         assert!(boot.covers(&StoreName::new("main").unwrap(), &Frontier::default(), origin(1)));
+    }
+
+    #[test]
+    fn who_went_away_or_lives_in_the_future_is_not_waited_for() {
+        let main = StoreName::new("main").unwrap();
+        let have: Frontier = [(origin(2), Hlc::from_bits(5))].into_iter().collect();
+        let theirs: Frontier = [(origin(2), Hlc::from_bits(9))].into_iter().collect();
+        let mut boot = Boot::start(UnixMs(0));
+        boot.heard(origin(2), &[report(theirs.clone())], far());
+        assert!(!boot.covers(&main, &have, origin(1)));
+        boot.lost(NodeId(2));
+        assert!(boot.covers(&main, &have, origin(1)));
+        boot.heard(origin(2), &[report(theirs)], Hlc::from_bits(5));
+        assert!(boot.covers(&main, &have, origin(1)), "beyond the limit nobody can have it");
     }
 }

@@ -52,8 +52,6 @@ pub(crate) struct CatchUpActor {
     clock: Arc<ClockSource>,
     links: Arc<Links>,
     counters: Arc<CatchUpCounters>,
-    /// The frontier and floor to install, once the records before them are merged.
-    install: Option<(Frontier, Hlc)>,
 }
 
 /// What a catch-up is made of.
@@ -115,7 +113,7 @@ pub(crate) struct NewOrigin(pub(crate) Origin);
 impl CatchUpActor {
     pub(crate) fn new(parts: CatchUpParts) -> Self {
         let CatchUpParts { machine, reader, storage, clock, links, counters } = parts;
-        Self { machine, reader, storage, clock, links, counters, install: None }
+        Self { machine, reader, storage, clock, links, counters }
     }
 
     fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
@@ -134,10 +132,7 @@ impl CatchUpActor {
                 self.links.send(peer, &WireMessage::PageRequest(request));
             }
             Effect::Merge(records) => self.merge(records, ctx),
-            Effect::Install { frontier, floor } => {
-                self.install = Some((frontier, floor));
-                self.merge(Vec::new(), ctx);
-            }
+            Effect::Install { frontier, floor } => self.install(frontier, floor),
             Effect::Started { peer } => tracing::info!(%store, %peer, "catching up"),
             Effect::Ended { peer, records, complete: true } => {
                 self.counters.completed.fetch_add(1, Ordering::Relaxed);
@@ -150,16 +145,25 @@ impl CatchUpActor {
         }
     }
 
-    fn merge(&mut self, records: Vec<KeyedRecord>, ctx: &mut Context<Self>) {
-        let install = self.install.take();
+    fn merge(&self, records: Vec<KeyedRecord>, ctx: &mut Context<Self>) {
         let (reply, answer) = oneshot::channel();
-        post(&self.storage, MergePage { records, install, reply });
+        post(&self.storage, MergePage { records, install: None, reply });
         let me = ctx.address();
         actix_rt::spawn(async move {
             // A store that is gone has merged nothing.
             let merged = answer.await.unwrap_or(false);
             post(&me, Merged(merged));
         });
+    }
+
+    /// Ends the session in the store. The machine waits for no answer: an install that is not committed
+    /// leaves the frontier where it was, and reports start the next session.
+    fn install(&self, frontier: Frontier, floor: Hlc) {
+        let (reply, _unheard) = oneshot::channel();
+        post(
+            &self.storage,
+            MergePage { records: Vec::new(), install: Some((frontier, floor)), reply },
+        );
     }
 }
 

@@ -21,6 +21,8 @@ pub struct ClockSource {
     /// Milliseconds added to the monotonic clock so far, by slewing.
     slewed: AtomicU64,
     last_slew: Mutex<Instant>,
+    /// What [`ClockSource::now`] said last: it never says less.
+    said: AtomicU64,
     /// The greatest point of any store's hybrid clock on this node, and of what it saw.
     observed: AtomicU64,
 }
@@ -35,15 +37,30 @@ impl ClockSource {
             wall_at_start: wall(),
             slewed: AtomicU64::new(0),
             last_slew: Mutex::new(started),
+            said: AtomicU64::new(0),
             observed: AtomicU64::new(0),
         }
     }
 
-    /// Physical time. Never goes back while the node runs.
+    /// Physical time. Never goes back while the node runs: where it is slewed back, it stands.
     pub fn now(&self) -> UnixMs {
+        let now = self.reckoned().0;
+        UnixMs(now.max(self.said.fetch_max(now, Ordering::AcqRel)))
+    }
+
+    fn reckoned(&self) -> UnixMs {
         let slewed = self.slewed.load(Ordering::Relaxed).cast_signed();
-        let ms = self.elapsed_ms().saturating_add_signed(slewed);
-        self.wall_at_start.plus(ms)
+        self.wall_at_start.plus(self.elapsed_ms().saturating_add_signed(slewed))
+    }
+
+    /// How far the wall clock is ahead of physical time, in milliseconds; negative when behind.
+    pub fn wall_ahead_ms(&self) -> i64 {
+        wall().0.cast_signed() - self.reckoned().0.cast_signed()
+    }
+
+    /// Steps forward. Only for a machine that slept, when its peers agree.
+    pub fn step_forward(&self, ms: u64) {
+        self.slewed.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// Milliseconds since the node started, unslewed.
@@ -61,8 +78,7 @@ impl ClockSource {
             return; // wait until a whole millisecond may be moved
         }
         *last = now;
-        let ahead = wall().0.cast_signed() - self.now().0.cast_signed();
-        let moved = ahead.clamp(-step, step);
+        let moved = self.wall_ahead_ms().clamp(-step, step);
         self.slewed.fetch_add(moved.cast_unsigned(), Ordering::Relaxed);
     }
 
@@ -87,8 +103,8 @@ fn signed_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-// CAVEATS: a machine that slept, or started with a wrong clock, is brought to the wall only by slewing;
-// stepping forward when the median of the peers agrees belongs with fencing.
+// CAVEATS: whether to step forward is decided by the cluster actor, which knows the peers' clocks. A node
+// that runs ahead of its peers only stops minting once fencing comes; until then its batches wait there.
 
 #[cfg(test)]
 mod tests {
@@ -105,6 +121,18 @@ mod tests {
             assert!(now >= last);
             last = now;
         }
+    }
+
+    #[test]
+    fn it_steps_forward_and_stands_instead_of_going_back() {
+        let clock = ClockSource::start();
+        let before = clock.now();
+        clock.step_forward(60_000);
+        assert!(clock.now().since(before) >= 60_000);
+        assert!(clock.wall_ahead_ms() <= -59_000);
+        clock.slewed.fetch_sub(60_000, Ordering::Relaxed);
+        let stands = clock.now();
+        assert!(stands.since(before) >= 60_000 && clock.now() == stands);
     }
 
     #[test]

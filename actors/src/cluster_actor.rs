@@ -3,7 +3,7 @@
 //! It feeds the protocol's membership machine, keeps the roster before it answers anyone, starts and
 //! ends links as the roster says, and carries reports to publishers and catch-ups.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,7 +14,6 @@ use gridkv_protocol::message::Message as WireMessage;
 use gridkv_protocol::report::Report;
 use gridkv_protocol::welcome::{Refusal, Welcome};
 use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
-use tokio::task::JoinHandle;
 
 use crate::boot::Boot;
 use crate::catch_up_actor;
@@ -24,6 +23,7 @@ use crate::cluster_messages::{
     Arrived, Dialled, Knock, Left, LinkEnded, PeerReported, ReportTo, SayHello, Silent, Verdict,
 };
 use crate::contacts::Contacts;
+use crate::dialling::Dialling;
 use crate::identity::Identity;
 use crate::links::Links;
 use crate::node_state::{NodeState, Phase};
@@ -52,6 +52,7 @@ pub(crate) struct ClusterParts {
 pub(crate) struct ClusterSettings {
     pub(crate) heartbeat: Duration,
     pub(crate) silence: Duration,
+    pub(crate) suspect_ms: u64,
     pub(crate) max_clock_skew_ms: u64,
     pub(crate) outbox: OutboxLimits,
 }
@@ -60,19 +61,13 @@ pub(crate) struct ClusterSettings {
 pub(crate) struct ClusterActor {
     parts: ClusterParts,
     contacts: Contacts,
-    dialling: BTreeMap<String, Dialling>,
+    dialling: Dialling,
     boot: Option<Boot>,
-}
-
-/// The link task of an address, and its peer.
-struct Dialling {
-    task: JoinHandle<()>,
-    peer: Option<NodeId>,
 }
 
 impl ClusterActor {
     pub(crate) fn new(parts: ClusterParts) -> Self {
-        Self { parts, contacts: Contacts::default(), dialling: BTreeMap::new(), boot: None }
+        Self { parts, contacts: Contacts::default(), dialling: Dialling::default(), boot: None }
     }
 
     fn now(&self) -> UnixMs {
@@ -89,7 +84,11 @@ impl ClusterActor {
         let mut answer = None;
         for effect in self.parts.membership.step(now, event) {
             match effect {
-                Effect::Persist(roster) => self.keep(roster),
+                Effect::Persist(roster) => {
+                    if !self.keep(roster) {
+                        break;
+                    }
+                }
                 Effect::Joined { formed, clock } => self.joined(formed, clock),
                 Effect::Welcome(welcome) => answer = Some(Ok(*welcome)),
                 Effect::Refuse(refusal) => answer = Some(Err(refusal)),
@@ -100,12 +99,21 @@ impl ClusterActor {
         answer
     }
 
-    /// An answer that promises what is not kept would be worse than none: the node ends instead.
-    fn keep(&mut self, roster: Roster) {
-        if let Err(error) = self.parts.identity.keep_roster(roster) {
+    /// Keeps the roster. Without it nothing that follows may be said: the node ends instead.
+    fn keep(&mut self, roster: Roster) -> bool {
+        let kept = self.parts.identity.keep_roster(roster);
+        if let Err(error) = &kept {
             tracing::error!(%error, "the roster can not be kept; the node stops");
             self.parts.board.fail(format!("the roster can not be kept: {error}"));
         }
+        if self.parts.membership.members().is_forgotten(self.own().node()) {
+            self.parts.board.fail(
+                "this identity was forgotten by its cluster; move the data directory away and start \
+                 again, to come back empty under a new one"
+                    .into(),
+            );
+        }
+        kept.is_ok()
     }
 
     fn joined(&mut self, formed: bool, clock: Hlc) {
@@ -132,37 +140,28 @@ impl ClusterActor {
     fn dial(&mut self, ctx: &mut Context<Self>) {
         let targets = self.parts.membership.targets();
         self.contacts.refusals.keep(&targets.iter().cloned().collect());
-        let over =
-            |addr: &String, link: &Dialling| !targets.contains(addr) || link.task.is_finished();
-        for (_, link) in
-            self.dialling.extract_if(.., |addr, link| over(addr, link)).collect::<Vec<_>>()
-        {
-            link.task.abort();
-            if let Some(peer) = link.peer {
-                self.unlink(peer);
-            }
+        for peer in self.dialling.end_others(&targets) {
+            self.unlink(peer);
         }
-        for addr in targets {
-            let (cluster, parts) = (ctx.address(), &self.parts);
-            self.dialling.entry(addr).or_insert_with_key(|addr| {
-                let link = LinkParts {
-                    cluster,
-                    stores: Arc::clone(&parts.stores),
-                    links: Arc::clone(&parts.links),
-                    limits: parts.settings.outbox,
-                    silence: parts.settings.silence,
-                };
-                let task = actix_rt::spawn(peer_link::keep(addr.clone(), link));
-                Dialling { task, peer: None }
-            });
-        }
+        let (cluster, parts) = (ctx.address(), &self.parts);
+        self.dialling.start(targets, |addr| {
+            let link = LinkParts {
+                cluster: cluster.clone(),
+                stores: Arc::clone(&parts.stores),
+                links: Arc::clone(&parts.links),
+                limits: parts.settings.outbox,
+                silence: parts.settings.silence,
+            };
+            actix_rt::spawn(peer_link::keep(addr.to_owned(), link))
+        });
     }
 
     fn unlink(&mut self, peer: NodeId) {
         self.contacts.link_down(peer);
         self.parts.links.close(peer);
-        for link in self.dialling.values_mut().filter(|link| link.peer == Some(peer)) {
-            link.peer = None;
+        self.dialling.lost(peer);
+        if let Some(boot) = &mut self.boot {
+            boot.lost(peer);
         }
         for store in self.parts.stores.values() {
             post(&store.publisher, publisher_actor::LinkDown(peer));
@@ -183,6 +182,7 @@ impl ClusterActor {
 
     fn heartbeat(&mut self) {
         self.parts.clock.slew();
+        self.follow_the_wall();
         self.look_if_ready();
         self.show();
         if !self.parts.membership.is_joined() {
@@ -191,6 +191,22 @@ impl ClusterActor {
         let report = WireMessage::Report(self.report());
         for peer in self.parts.links.peers() {
             self.parts.links.send(peer, &report);
+        }
+    }
+
+    /// A machine that slept finds its peers ahead by what it missed: then, or without peers, the clock
+    /// steps forward to the wall. It never follows a wall clock that only this machine has.
+    fn follow_the_wall(&self) {
+        let ahead = self.parts.clock.wall_ahead_ms();
+        let limit = self.parts.settings.max_clock_skew_ms.cast_signed();
+        let agreed =
+            self.contacts.median_skew_ms().is_none_or(|median| (median - ahead).abs() <= limit);
+        if ahead > limit && agreed {
+            tracing::warn!(
+                ms = ahead,
+                "the clock steps forward to the wall: did this machine sleep?"
+            );
+            self.parts.clock.step_forward(ahead.unsigned_abs());
         }
     }
 
@@ -204,7 +220,8 @@ impl ClusterActor {
         self.observe(report.clock);
         self.leave_epochs_of_others(&report);
         if let Some(boot) = &mut self.boot {
-            boot.heard(peer, &report.stores);
+            let limit = Hlc::end_of(now.plus(self.parts.settings.max_clock_skew_ms));
+            boot.heard(report.origin, &report.stores, limit);
         }
         if self.contacts.has_link(peer) {
             self.spread(&report);
@@ -242,6 +259,14 @@ impl ClusterActor {
             }
             Err(error) => self.parts.board.fail(format!("the epoch can not be kept: {error}")),
         }
+    }
+
+    /// Who is up beside the node that knocks: connected, or heard of a moment ago, because the restart of
+    /// another is not its absence. Its own earlier run counts only while it is connected.
+    fn up_beside(&self, knocks: NodeId) -> Vec<Origin> {
+        let lately = self.contacts.heard_within(self.parts.settings.suspect_ms, self.now());
+        let others = lately.filter(|run| run.node() != knocks);
+        self.contacts.up().into_iter().chain(others).collect()
     }
 
     fn others(&self) -> BTreeSet<NodeId> {
@@ -305,19 +330,14 @@ impl Actor for ClusterActor {
         self.step(Event::Started, ctx);
         ctx.run_interval(self.parts.settings.heartbeat, |actor, _| actor.heartbeat());
     }
-
-    fn stopped(&mut self, _ctx: &mut Self::Context) {
-        for link in self.dialling.values() {
-            link.task.abort();
-        }
-    }
 }
 
 impl Handler<Knock> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, Knock { hello, reply }: Knock, ctx: &mut Self::Context) {
-        let (up, clock) = (self.contacts.up(), self.parts.clock.observed());
+        let up = self.up_beside(hello.member.origin.node());
+        let clock = self.parts.clock.observed();
         if let Some(answer) = self.step(Event::HelloFrom { hello, up, clock }, ctx) {
             post::answer(reply, answer);
         }
@@ -342,16 +362,15 @@ impl Handler<Dialled> for ClusterActor {
             Verdict::Myself
         } else if !joined || !self.parts.membership.is_joined() {
             Verdict::NotYet
-        } else if self.contacts.has_link(origin.node()) {
+        } else if self.contacts.has_link(origin.node())
+            || !self.dialling.serves(&addr, origin.node())
+        {
             Verdict::NotNeeded
         } else {
             Verdict::Serve
         };
         if verdict == Verdict::Serve {
             self.contacts.link_up(origin, self.now());
-            if let Some(link) = self.dialling.get_mut(&addr) {
-                link.peer = Some(origin.node());
-            }
             outbox.send(&WireMessage::Report(self.report()));
             self.parts.links.open(origin.node(), outbox);
             tracing::info!(peer = %origin, "linked");

@@ -19,6 +19,8 @@ pub(crate) struct Contacts {
 pub(crate) struct Contact {
     /// When it was last heard from.
     pub(crate) last: Option<UnixMs>,
+    /// In which run it was last heard from.
+    run: Option<Origin>,
     /// Its clock minus this node's, in milliseconds.
     pub(crate) skew_ms: Option<i64>,
     /// Its live keys, by store.
@@ -38,6 +40,7 @@ impl Contacts {
     pub(crate) fn reported(&mut self, report: &Report, now: UnixMs) {
         let contact = self.by_node.entry(report.origin.node()).or_default();
         contact.last = Some(now);
+        contact.run = Some(report.origin);
         contact.skew_ms = Some(report.now.0.cast_signed().saturating_sub(now.0.cast_signed()));
         contact.keys = report.stores.iter().map(|s| (s.store.clone(), s.keys)).collect();
     }
@@ -68,6 +71,21 @@ impl Contacts {
         {
             contact.inbound.swap_remove(at);
         }
+    }
+
+    /// The runs of peers that were heard of within the last `ms` milliseconds.
+    pub(crate) fn heard_within(&self, ms: u64, now: UnixMs) -> impl Iterator<Item = Origin> + '_ {
+        let lately =
+            self.by_node.values().filter(move |c| c.last.is_some_and(|at| now.since(at) < ms));
+        lately.filter_map(|contact| contact.run)
+    }
+
+    /// The median of the linked peers' clocks minus this node's, in milliseconds.
+    pub(crate) fn median_skew_ms(&self) -> Option<i64> {
+        let linked = self.by_node.values().filter(|contact| contact.link.is_some());
+        let mut skews: Vec<i64> = linked.filter_map(|contact| contact.skew_ms).collect();
+        skews.sort_unstable();
+        skews.get(skews.len() / 2).copied()
     }
 
     /// The runs of peers that are connected now, in either direction.

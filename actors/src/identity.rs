@@ -35,6 +35,9 @@ pub enum IdentityError {
         #[source]
         source: io::Error,
     },
+    /// The system has no random numbers: two nodes could take the same identity.
+    #[error("can not make an identity: the system has no random numbers")]
+    NoRandomness(#[source] getrandom::Error),
     /// Another process uses the data directory.
     #[error("another node uses the data directory {}", path.display())]
     InUse {
@@ -109,7 +112,7 @@ impl Identity {
             Some(NodeFile { id, epoch, joined, members }) => {
                 (id, epoch.next().max(at_least), Roster { joined, members })
             }
-            None => (fresh_id(), at_least, Roster::default()),
+            None => (fresh_id()?, at_least, Roster::default()),
         };
         let identity = Self { origin: Origin::new(id, epoch), roster, home };
         identity.save()?;
@@ -193,10 +196,10 @@ fn io_error<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Id
     move |source| IdentityError::Io { doing, path: path.to_owned(), source }
 }
 
-/// A random identity, never 0. Without the system's randomness there is none to be had.
-fn fresh_id() -> NodeId {
-    let random = getrandom::u32().unwrap_or_else(|_| fastrand::u32(..));
-    NodeId(random.max(1))
+/// A random identity, never 0.
+fn fresh_id() -> Result<NodeId, IdentityError> {
+    let random = getrandom::u32().map_err(IdentityError::NoRandomness)?;
+    Ok(NodeId(random.max(1)))
 }
 
 #[cfg(test)]

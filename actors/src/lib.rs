@@ -15,6 +15,7 @@ mod cluster_actor;
 mod cluster_board;
 mod cluster_messages;
 mod contacts;
+mod dialling;
 pub mod error;
 pub mod gate;
 pub mod handle;

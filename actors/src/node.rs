@@ -186,6 +186,15 @@ impl NodeHandle {
         }
     }
 
+    /// Whether every peer that is up covers all that this node minted, up to the last point closed.
+    pub(crate) fn is_covered(&self) -> bool {
+        let peers = self.cluster().peers;
+        peers.iter().filter(|peer| peer.state == PeerState::Up).all(|peer| {
+            let mut shared = peer.stores.keys().filter_map(|name| self.inner.ends.get(name));
+            shared.all(|store| store.publishing.is_covered_by(peer.origin.node()))
+        })
+    }
+
     /// The storage actors and the writes in flight to them.
     pub fn actors(&self) -> Vec<ActorView> {
         let handles = self.inner.handles.values();

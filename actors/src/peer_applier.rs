@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, Context, Handler};
 use gridkv_protocol::Origin;
@@ -12,15 +13,18 @@ use gridkv_protocol::message::{
     BatchAnswer, BatchOutcome, Message as WireMessage, NoPage, StoreBatch,
 };
 use gridkv_protocol::page::PageRequest;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{PeerReported, ReportTo};
 use crate::links::Links;
 use crate::post::post;
 use crate::storage_messages::ApplyBatch;
-use crate::store_ends::StoreEnds;
+use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::wire::Outbox;
+
+/// How often a page that waits for room looks for it.
+const ROOM_LOOK: Duration = Duration::from_millis(5);
 
 /// What every applier of a node shares. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +40,8 @@ pub(crate) struct ApplierParts {
 pub(crate) struct PeerApplier {
     peer: Origin,
     outbox: Outbox,
+    /// Pages are read one after the other.
+    pages: Arc<Semaphore>,
     parts: ApplierParts,
 }
 
@@ -49,7 +55,7 @@ pub(crate) struct Received {
 
 impl PeerApplier {
     pub(crate) fn new(peer: Origin, outbox: Outbox, parts: ApplierParts) -> Self {
-        Self { peer, outbox, parts }
+        Self { peer, outbox, pages: Arc::new(Semaphore::new(1)), parts }
     }
 
     fn batch(&self, batch: StoreBatch, permit: OwnedSemaphorePermit, ctx: &mut Context<Self>) {
@@ -88,31 +94,42 @@ impl PeerApplier {
         let donor = Origin::from_bits(self.parts.origin.load(Ordering::Acquire));
         let outbox = self.outbox.clone();
         let store = self.parts.stores.get(&request.store).cloned();
-        // Reading may touch a disk.
-        drop(tokio::task::spawn_blocking(move || {
-            let page = store.and_then(|store| match store.reader.page(&request, donor) {
-                Ok(page) => {
-                    store.catch_up_counters.pages_served.fetch_add(1, Ordering::Relaxed);
-                    Some(page)
-                }
-                Err(error) => {
-                    tracing::warn!(store = %request.store, %error, "a page can not be read");
-                    None
-                }
-            });
-            let message = page.map_or_else(
-                || WireMessage::NoPage(NoPage { store: request.store, session: request.session }),
-                WireMessage::Page,
-            );
-            outbox.send(&message);
-            drop(permit);
-        }));
+        let turn = Arc::clone(&self.pages);
+        actix_rt::spawn(async move {
+            // One page at a time, and only into a queue with room: the peer waits, and is not cut.
+            let Ok(turn) = turn.acquire_owned().await else { return };
+            while outbox.is_busy() {
+                tokio::time::sleep(ROOM_LOOK).await;
+            }
+            // Reading may touch a disk.
+            let read =
+                tokio::task::spawn_blocking(move || read_page(store.as_ref(), request, donor));
+            if let Ok(message) = read.await {
+                outbox.send(&message);
+            }
+            drop((turn, permit));
+        });
     }
 
     fn cut(&self, ctx: &mut Context<Self>) {
         self.outbox.cut();
         ctx.stop();
     }
+}
+
+fn read_page(store: Option<&StoreEnd>, request: PageRequest, donor: Origin) -> WireMessage {
+    let page = store.map(|store| (store, store.reader.page(&request, donor)));
+    match page {
+        Some((store, Ok(page))) => {
+            store.catch_up_counters.pages_served.fetch_add(1, Ordering::Relaxed);
+            return WireMessage::Page(page);
+        }
+        Some((_, Err(error))) => {
+            tracing::warn!(store = %request.store, %error, "a page can not be read");
+        }
+        None => {}
+    }
+    WireMessage::NoPage(NoPage { store: request.store, session: request.session })
 }
 
 impl Actor for PeerApplier {

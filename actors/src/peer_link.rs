@@ -24,7 +24,7 @@ use crate::links::Links;
 use crate::post::post;
 use crate::publisher_actor::Answered;
 use crate::store_ends::StoreEnds;
-use crate::wire::{OutboxLimits, WireError, outbox, read_message, write_queue};
+use crate::wire::{OutboxLimits, WireError, Writer, outbox, read_message};
 
 /// The first pause before a link dials again; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -71,7 +71,9 @@ pub(crate) async fn keep(addr: String, parts: LinkParts) {
     loop {
         match connect(&addr, &parts).await {
             Ok(Ended::AtOnce(Verdict::Myself)) | Err(LinkError::Stopping) => return,
-            Ok(Ended::AtOnce(_)) => pause = FIRST_PAUSE.max(pause),
+            // Another address leads to the same node: look again now and then whether it still does.
+            Ok(Ended::AtOnce(Verdict::NotNeeded)) => pause = LONGEST_PAUSE,
+            Ok(Ended::AtOnce(_)) => pause = FIRST_PAUSE,
             Ok(Ended::AfterAWhile(error)) => {
                 tracing::info!(%addr, reason = %error, "a link ended");
                 pause = FIRST_PAUSE;
@@ -79,9 +81,10 @@ pub(crate) async fn keep(addr: String, parts: LinkParts) {
             Err(error) => {
                 tracing::debug!(%addr, reason = %error, "a peer can not be reached");
                 let reason = error.to_string();
-                let refused = match error {
-                    LinkError::Refused(refusal) => Some(refusal.reason),
-                    _ => None,
+                let refused = if let LinkError::Refused(refusal) = error {
+                    Some(refusal.reason)
+                } else {
+                    None
                 };
                 post(&parts.cluster, Silent { addr: addr.clone(), reason, refused });
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -115,14 +118,11 @@ async fn connect(addr: &str, parts: &LinkParts) -> Result<Ended, LinkError> {
     }
     let sent = Arc::clone(&parts.links.counters(peer).sent_bytes);
     let cut = Arc::clone(&queue.cut);
-    let writer = actix_rt::spawn(write_queue(write, queue, sent));
+    let mut writer = Writer::start(write, queue, sent);
     let error = tokio::select! {
         error = read_all(read, peer, parts) => error,
         () = cut.notified() => LinkError::Cut,
-        ended = writer => match ended {
-            Ok(Err(error)) => error.into(),
-            Ok(Ok(())) | Err(_) => LinkError::Cut,
-        },
+        ended = writer.ended() => ended.map_or_else(Into::into, |()| LinkError::Cut),
     };
     parts.links.close(peer);
     post(&parts.cluster, LinkEnded { peer });

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
-use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS, MAX_PEER_CONNECTIONS};
+use gridkv_protocol::limits::{
+    HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS, MAX_PEER_CONNECTIONS, PAGE_BYTES,
+};
 use gridkv_protocol::message::Message;
 use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
 use tokio::io::AsyncWriteExt as _;
@@ -20,7 +22,7 @@ use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{Arrived, Knock, Left};
 use crate::peer_applier::{ApplierParts, PeerApplier, Received};
 use crate::post::post;
-use crate::wire::{OutboxLimits, WireError, outbox, read_message, write_queue};
+use crate::wire::{OutboxLimits, WireError, Writer, outbox, read_message};
 
 /// The pause after a failed accept, such as when the process has no file left to open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -93,16 +95,13 @@ async fn serve_connection(stream: TcpStream, parts: &ServerParts) -> Result<(), 
     let (outbox, queue) = outbox(parts.limits);
     let cut = Arc::clone(&queue.cut);
     let sent = Arc::clone(&parts.applier.links.counters(origin.node()).sent_bytes);
-    let writer = actix_rt::spawn(write_queue(write, queue, sent));
+    let mut writer = Writer::start(write, queue, sent);
     post(&parts.cluster, Arrived(origin));
     let applier = PeerApplier::new(origin, outbox, parts.applier.clone()).start();
     let error = tokio::select! {
         error = read_all(read, &applier, parts) => error,
         () = cut.notified() => ServeError::Cut,
-        ended = writer => match ended {
-            Ok(Err(error)) => error.into(),
-            Ok(Ok(())) | Err(_) => ServeError::Cut,
-        },
+        ended = writer.ended() => ended.map_or_else(Into::into, |()| ServeError::Cut),
     };
     post(&parts.cluster, Left(origin));
     Err(error)
@@ -152,10 +151,15 @@ async fn read_all(
                 Ok(Err(error)) => return error.into(),
                 Ok(Ok(read)) => read,
             };
-        let weight = u32::try_from(bytes).unwrap_or(u32::MAX).min(window);
+        let weight = u32::try_from(costs(&message, bytes)).unwrap_or(u32::MAX).min(window);
         let Ok(permit) = Arc::clone(&room).acquire_many_owned(weight).await else {
             return ServeError::Stopping;
         };
         post(applier, Received { message, permit });
     }
+}
+
+/// Bytes that a message takes until it is dealt with: a small request for a page makes a large answer.
+fn costs(message: &Message, bytes: usize) -> usize {
+    if matches!(message, Message::PageRequest(_)) { bytes.max(PAGE_BYTES) } else { bytes }
 }

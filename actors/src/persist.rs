@@ -17,18 +17,21 @@ pub(crate) async fn every(
 ) {
     loop {
         tokio::time::sleep(interval).await;
+        if !flusher.is_needed() {
+            continue;
+        }
         if let Err(error) = flush_now(flusher.clone(), &clock).await {
             tracing::error!(%store, error, "a store can not be brought to the disk; what was there before still is");
         }
     }
 }
 
-/// Flushes if there is something to flush, and counts it. The error is for people.
+/// Flushes a store that persists, and counts it. The error is for people.
 pub(crate) async fn flush_now(
     flusher: StoreFlusher,
     clock: &Arc<ClockSource>,
 ) -> Result<(), String> {
-    if !flusher.is_needed() {
+    if !flusher.persists() {
         return Ok(());
     }
     let clock = Arc::clone(clock);

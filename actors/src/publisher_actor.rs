@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message as WireMessage, StoreBatch};
 use gridkv_protocol::publisher::{Event, Publisher};
 use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
@@ -106,6 +106,12 @@ impl Publishing {
             sent_operations: state.sent_operations.get(&peer).copied().unwrap_or(0),
         }
     }
+
+    /// Whether a peer needs nothing more of this node, not even the closing of its time.
+    pub(crate) fn is_covered_by(&self, peer: NodeId) -> bool {
+        let state = self.state();
+        self.reader.ring().is_empty() && state.publisher.is_covered_by(peer)
+    }
 }
 
 impl SyncPublisher {
@@ -115,8 +121,11 @@ impl SyncPublisher {
     }
 
     fn step(&self, event: Event) {
+        self.perform(&mut self.publishing.state(), event);
+    }
+
+    fn perform(&self, state: &mut State, event: Event) {
         let store = self.publishing.reader.name();
-        let mut state = self.publishing.state();
         for send in state.publisher.step(self.clock.now(), event) {
             let ops = u64::try_from(send.batch.ops.len()).unwrap_or(u64::MAX);
             *state.sent_operations.entry(send.peer).or_default() += ops;
@@ -148,9 +157,12 @@ impl Handler<Drain> for SyncPublisher {
     type Result = ();
 
     fn handle(&mut self, _: Drain, _ctx: &mut Self::Context) {
+        // Under the lock, so that a view sees each op in the ring or in the log, never in neither.
+        let mut state = self.publishing.state();
         let drained = self.publishing.reader.ring().drain();
         let (ops, closed, floor) = (drained.ops, drained.closed, drained.floor);
-        self.step(Event::Committed { ops, closed, floor });
+        self.perform(&mut state, Event::Committed { ops, closed, floor });
+        drop(state);
         if !self.publishing.reader.ring().is_empty() {
             self.nudge.notify_one();
         }
@@ -195,18 +207,5 @@ impl Handler<NewOrigin> for SyncPublisher {
 
     fn handle(&mut self, NewOrigin(origin): NewOrigin, _ctx: &mut Self::Context) {
         self.step(Event::NewOrigin(origin));
-    }
-}
-
-/// The end of the actor, once nothing is left to send.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Stop;
-
-impl Handler<Stop> for SyncPublisher {
-    type Result = ();
-
-    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
-        ctx.stop();
     }
 }

@@ -26,7 +26,6 @@ use crate::persist;
 use crate::post::post;
 use crate::storage_messages::Drain;
 use crate::store_ends::StoreEnd;
-use crate::views::{PeerState, PeerView};
 use crate::watchdog::Watchdog;
 use crate::wiring::{Wiring, ms};
 
@@ -150,19 +149,20 @@ impl Node {
         self.handle.inner().state.enter(Phase::Stopping);
     }
 
-    /// Ends the node: waits, at most for `grace`, until peers cover what it minted, then commits and
-    /// brings every store to the disk. Says what could not be saved.
+    /// Ends the node: commits and closes time for good, waits, at most for `grace`, until peers cover
+    /// what it minted (so that the next start needs nothing from them), then brings every store to the
+    /// disk. Says what could not be saved.
     pub async fn stop(self, grace: Duration) -> Vec<String> {
         self.drain();
-        self.wait_for_peers(grace).await;
         let mut unsaved = Vec::new();
         for store in self.handle.inner().ends.values() {
             let (reply, done) = oneshot::channel();
             post(&store.storage, Drain(reply));
-            if done.await.is_err() {
-                unsaved.push(format!("store {}: its actor was gone", store.reader.name()));
+            if !matches!(tokio::time::timeout(DRAIN_LIMIT, done).await, Ok(Ok(()))) {
+                unsaved.push(format!("store {}: its actor does not answer", store.reader.name()));
             }
         }
+        self.wait_for_peers(grace).await;
         for (name, flusher) in self.flushers {
             if let Err(error) = persist::flush_now(flusher, &self.handle.inner().clock).await {
                 unsaved.push(format!("store {name}: {error}"));
@@ -175,14 +175,22 @@ impl Node {
     }
 
     async fn wait_for_peers(&self, grace: Duration) {
-        const LOOK: Duration = Duration::from_millis(10);
-        let mut left = grace;
-        while left > Duration::ZERO && self.handle.cluster().peers.iter().any(owes) {
-            tokio::time::sleep(LOOK).await;
-            left = left.saturating_sub(LOOK);
+        const LOOK: Duration = Duration::from_millis(5);
+        let covered = async {
+            while !self.handle.is_covered() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(grace, covered).await.is_err() {
+            tracing::warn!(
+                "not every peer has what this node wrote; it gives the rest after its restart"
+            );
         }
     }
 }
+
+/// The longest that a stopping node waits for the last commit of a store.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// The gated door to a store.
 fn open_door(config: &NodeConfig, wiring: &Wiring, end: &StoreEnd) -> StoreHandle {
@@ -194,9 +202,4 @@ fn open_door(config: &NodeConfig, wiring: &Wiring, end: &StoreEnd) -> StoreHandl
         state: Arc::clone(&wiring.state),
         catch_up: Arc::clone(&end.catch_up_counters),
     })
-}
-
-/// Whether a peer that is up has yet to get something.
-fn owes(peer: &PeerView) -> bool {
-    peer.state == PeerState::Up && peer.stores.values().any(|store| !store.frontier_covered)
 }

@@ -1,7 +1,7 @@
 //! The storage actor: the only writer of its store, on a thread of its own.
 //!
 //! A handler stages a change and keeps the reply; the first one asks for a flush, which runs when the
-//! mailbox is drained, or at [`MAX_GROUP`] changes. The flush commits once, then answers everyone, then
+//! mailbox is drained, or at [`MAX_GROUP`] messages. The flush commits once, then answers everyone, then
 //! nudges the publisher: nothing is readable, published or acknowledged before it is committed.
 
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::catch_up_actor::Gap;
 use crate::clock::ClockSource;
 use crate::error::WriteError;
+use crate::gate::Permit;
 use crate::node_state::NodeState;
 use crate::post::{answer as reply_to, post};
 use crate::storage_messages::{
@@ -26,7 +27,7 @@ use crate::storage_messages::{
 };
 use crate::turns::Turns;
 
-/// Changes in one commit, at most: a flood can not put off the flush.
+/// Messages in one commit, at most: a flood can not put off the flush.
 const MAX_GROUP: usize = 512;
 
 /// The writer of one store.
@@ -41,6 +42,8 @@ pub(crate) struct StorageActor {
     nudge: Arc<Notify>,
     waiting: Vec<Waiting>,
     flush_asked: bool,
+    /// A commit failed, and was logged.
+    failed: bool,
     /// The node stops: time is closed for good, so that peers can cover it.
     drained: bool,
 }
@@ -58,8 +61,8 @@ pub(crate) struct StorageParts {
 
 /// An answer that waits for the commit.
 enum Waiting {
-    Write(oneshot::Sender<Result<Written, WriteError>>, Written),
-    Batch(oneshot::Sender<Result<Vec<ItemOutcome>, WriteError>>, Vec<ItemOutcome>),
+    Write(oneshot::Sender<Result<Written, WriteError>>, Written, Permit),
+    Batch(oneshot::Sender<Result<Vec<ItemOutcome>, WriteError>>, Vec<ItemOutcome>, Permit),
     Apply(ApplyBatch, Option<BatchOutcome>),
     Merge(oneshot::Sender<bool>),
 }
@@ -67,6 +70,11 @@ enum Waiting {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Flush;
+
+/// More records are due than one turn takes.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Expire;
 
 impl StorageActor {
     pub(crate) fn new(parts: StorageParts) -> Self {
@@ -82,6 +90,7 @@ impl StorageActor {
             nudge,
             waiting: Vec::new(),
             flush_asked: false,
+            failed: false,
             drained: false,
         }
     }
@@ -110,16 +119,18 @@ impl StorageActor {
         self.flush_asked = false;
         let committed = self.writer.commit();
         let failed = committed.is_err();
-        if let Err(error) = committed {
+        if let Err(error) = committed
+            && !std::mem::replace(&mut self.failed, true)
+        {
             tracing::error!(store = %self.reader.name(), %error, "a commit failed; the store takes no more writes");
         }
         self.clock.observe(self.writer.clock());
         for waiting in std::mem::take(&mut self.waiting) {
             match waiting {
-                Waiting::Write(reply, written) => {
+                Waiting::Write(reply, written, _permit) => {
                     reply_to(reply, if failed { Err(WriteError::Poisoned) } else { Ok(written) });
                 }
-                Waiting::Batch(reply, outcomes) => {
+                Waiting::Batch(reply, outcomes, _permit) => {
                     reply_to(reply, if failed { Err(WriteError::Poisoned) } else { Ok(outcomes) });
                 }
                 Waiting::Merge(reply) => reply_to(reply, !failed),
@@ -248,10 +259,9 @@ impl Handler<ClientWrite> for StorageActor {
         let ClientWrite { write, durability, reply, permit } = message;
         let now = self.now();
         match self.stage(write, durability, now) {
-            Ok(written) => self.wait(Waiting::Write(reply, written), ctx),
+            Ok(written) => self.wait(Waiting::Write(reply, written, permit), ctx),
             Err(error) => reply_to(reply, Err(error)),
         }
-        drop(permit);
     }
 }
 
@@ -262,10 +272,9 @@ impl Handler<ClientBatch> for StorageActor {
         let ClientBatch { batch, reply, permit } = message;
         let now = self.now();
         match self.batch(batch, now) {
-            Ok(outcomes) => self.wait(Waiting::Batch(reply, outcomes), ctx),
+            Ok(outcomes) => self.wait(Waiting::Batch(reply, outcomes, permit), ctx),
             Err(error) => reply_to(reply, Err(error)),
         }
-        drop(permit);
     }
 }
 
@@ -315,11 +324,17 @@ impl Handler<MergePage> for StorageActor {
 impl Handler<Tick> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, _: Tick, _ctx: &mut Self::Context) {
+    fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
         self.turns.turned(self.clock.elapsed_ms());
         let now = self.now();
-        if let Err(error) = self.writer.expire(now) {
-            tracing::error!(store = %self.reader.name(), %error, "records can not be expired");
+        match self.writer.expire(now) {
+            // Writes come between: a flood of deadlines does not hold them up.
+            Ok(true) => ctx.notify(Expire),
+            Ok(false) => {}
+            Err(error) if self.failed => tracing::trace!(%error, "nothing expires any more"),
+            Err(error) => {
+                tracing::error!(store = %self.reader.name(), %error, "records can not be expired");
+            }
         }
         if !self.drained && self.state.may_mint() {
             self.writer.close_time(now);
@@ -353,6 +368,18 @@ impl Handler<Flush> for StorageActor {
     type Result = ();
 
     fn handle(&mut self, _: Flush, _ctx: &mut Self::Context) {
+        self.flush();
+    }
+}
+
+impl Handler<Expire> for StorageActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Expire, ctx: &mut Self::Context) {
+        let now = self.now();
+        if matches!(self.writer.expire(now), Ok(true)) {
+            ctx.notify(Expire);
+        }
         self.flush();
     }
 }

@@ -98,7 +98,7 @@ pub struct PeerStoreView {
     pub pending: u64,
     /// Age in milliseconds of the oldest own op that the peer does not cover, else 0.
     pub lag_ms: u64,
-    /// Whether this node covers everything that the peer reported.
+    /// Whether the peer covers every op that was minted here.
     pub frontier_covered: bool,
     /// Live keys that the peer reported.
     pub key_count: u64,
@@ -130,12 +130,13 @@ pub struct CatchUpCounts {
     pub pages_served: u64,
 }
 
-/// An actor's mailbox, as its handle counts it: the mailbox itself tells no length.
+/// A storage actor's mailbox, as its handle counts it: the mailbox itself tells no length. The other
+/// actors bound what they are sent by their protocols.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActorView {
-    /// What it does: `storage`, `publisher`, `catch_up`, `cluster`.
+    /// What it does: `storage`.
     pub actor: &'static str,
-    /// Its store, or `_node` for the node's own.
+    /// Its store.
     pub store: String,
     /// Messages in flight to it.
     pub messages: u64,

@@ -11,6 +11,7 @@ use gridkv_protocol::frame::{FrameError, HEADER_BYTES, WIRE};
 use gridkv_protocol::message::{Message, MessageError, SendError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 
 /// Why a connection is of no further use.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,11 @@ impl Outbox {
         }
     }
 
+    /// Whether so much waits already that what can wait should.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.queued.load(Ordering::Acquire) > self.limits.queue_bytes / 2
+    }
+
     /// Closes the connection.
     pub(crate) fn cut(&self) {
         self.cut.notify_one();
@@ -114,8 +120,35 @@ impl Outbox {
     }
 }
 
+/// The task that writes a connection's queue; it ends with this value, and the socket with it.
+pub(crate) struct Writer {
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Writer {
+    /// Starts to write what is queued.
+    pub(crate) fn start<W: AsyncWrite + Unpin + 'static>(
+        write: W,
+        queue: OutboxReceiver,
+        sent: Arc<AtomicU64>,
+    ) -> Self {
+        Self { task: actix_rt::spawn(write_queue(write, queue, sent)) }
+    }
+
+    /// Waits until nothing more can be written; an error when the socket failed.
+    pub(crate) async fn ended(&mut self) -> io::Result<()> {
+        (&mut self.task).await.unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 /// Writes what is queued until the outbox is dropped or the socket fails. Adds to `sent`.
-pub(crate) async fn write_queue<W: AsyncWrite + Unpin>(
+async fn write_queue<W: AsyncWrite + Unpin>(
     mut write: W,
     mut outbox: OutboxReceiver,
     sent: Arc<AtomicU64>,

@@ -164,6 +164,7 @@ impl Wiring {
             settings: ClusterSettings {
                 heartbeat: config.heartbeat,
                 silence: config.down_after,
+                suspect_ms: ms(config.suspect_after),
                 max_clock_skew_ms: ms(config.max_clock_skew),
                 outbox: outbox_limits(config),
             },
@@ -212,9 +213,11 @@ async fn tick(ends: Arc<StoreEnds>, heartbeat: Duration) {
     }
 }
 
+/// Every store may have a batch on its way whatever its window, and reports go between.
 fn outbox_limits(config: &NodeConfig) -> OutboxLimits {
-    // Half of the queue is for what answers: two windows never fill one outbox.
-    OutboxLimits { frame_bytes: config.max_frame_bytes, queue_bytes: config.max_queue_bytes }
+    let batches: usize = config.stores.iter().map(|store| store.batch_max_bytes).sum();
+    let queue_bytes = config.max_queue_bytes.max(2 * batches + config.max_frame_bytes);
+    OutboxLimits { frame_bytes: config.max_frame_bytes, queue_bytes }
 }
 
 pub(crate) fn ms(duration: Duration) -> u64 {

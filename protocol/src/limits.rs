@@ -22,8 +22,9 @@ pub const MAX_BATCH_OPS: usize = 4_096;
 /// Records in one catch-up page, at most: as for batches.
 pub const MAX_PAGE_RECORDS: usize = 4_096;
 
-/// Origins in a frontier, at most: 25 members with many restarts each.
-pub const MAX_ORIGINS: usize = 4_096;
+/// Origins in a frontier, at most: each restart of a member adds one until dead origins are closed. At
+/// this many a frontier has about a megabyte.
+pub const MAX_ORIGINS: usize = 65_536;
 
 /// Members of a mesh (and forgotten identities that are remembered), at most.
 pub const MAX_MEMBERS: usize = 1_024;

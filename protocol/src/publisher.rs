@@ -219,12 +219,10 @@ impl Publisher {
         sends
     }
 
-    /// How far `peer` lags behind; nothing for a peer that was never heard of.
+    /// How far `peer` lags behind; of a peer that was never heard of, nothing is covered.
     #[must_use]
     pub fn lag(&self, peer: NodeId, now: UnixMs) -> Lag {
-        let Some(have) = self.peers.get(&peer).map(|cursor| cursor.have) else {
-            return Lag::default();
-        };
+        let have = self.peers.get(&peer).map_or(Hlc::ZERO, |cursor| cursor.have);
         let gap = have < self.log.floor();
         let lost = gap.then(|| self.log.floor().physical());
         let oldest = lost.or_else(|| self.log.oldest_after(have));
@@ -233,6 +231,12 @@ impl Publisher {
             age_ms: oldest.map_or(0, |oldest| now.since(oldest)),
             gap,
         }
+    }
+
+    /// Whether `peer` covers everything up to the closed point: a restart needs nothing from it.
+    #[must_use]
+    pub fn is_covered_by(&self, peer: NodeId) -> bool {
+        self.peers.get(&peer).is_some_and(|cursor| cursor.have >= self.log.closed())
     }
 
     /// Who publishes, in which run.

@@ -259,7 +259,7 @@ pub(super) static KEYS: &[Key] = &[
         "stores.NAME.durability",
         Kind::Choice(&["interval"]),
         "interval",
-        "when the journal is made safe against a power cut",
+        "when the data reaches the disk: interval = an image every persist_interval",
     )
     .on_disk(),
     Key::new(

@@ -62,7 +62,7 @@ pub(super) const SILENCE: Span = span(20, HOUR);
 /// Clock skew between nodes: more would order writes by luck.
 pub(super) const CLOCK_SKEW: Span = span(1, 10 * MINUTE);
 /// Bytes of a frame: it is held whole while its checksum is checked.
-pub(super) const FRAME_BYTES: Whole = 128 * KIB..=64 * MIB;
+pub(super) const FRAME_BYTES: Whole = 2 * MIB..=64 * MIB;
 /// What a frame holds beside one key and one value, bytes: versions, frontiers, names.
 pub(super) const FRAME_OVERHEAD_BYTES: usize = 64 << 10;
 /// Bytes that wait for one peer: memory of this node, times the number of peers.
@@ -73,7 +73,7 @@ pub(super) const RING_SLOTS: Whole = 1..=1 << 20;
 /// Bytes of the op log: memory of this node, per store.
 pub(super) const LOG_BYTES: Whole = 4 * KIB..=64 * GIB;
 /// Operations of a batch to a peer: one message to the peer's store.
-pub(super) const SYNC_BATCH_OPS: Whole = 1..=65_536;
+pub(super) const SYNC_BATCH_OPS: Whole = 1..=4_096;
 /// Bytes of a batch to a peer; below one frame, which `rules` checks.
 pub(super) const SYNC_BATCH_BYTES: Whole = KIB..=64 * MIB;
 /// Wait for a batch to fill: it delays every operation.

@@ -117,6 +117,16 @@ pub enum BackendError {
         #[source]
         source: std::io::Error,
     },
+    /// The file was written by another version of this program. It is left alone.
+    #[error(
+        "{path} was written by another version of this program; start that one, or move the file away"
+    )]
+    Foreign {
+        /// The file.
+        path: String,
+        /// The version of its format.
+        version: u8,
+    },
     /// The cursor was not made by this backend. Nothing was changed.
     #[error("not a cursor of this store")]
     BadCursor,

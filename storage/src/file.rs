@@ -64,6 +64,9 @@ impl File {
                 Recovered::default()
             }
             Err(ImageError::Io(source)) => return Err(io_error("read", &path)(source)),
+            Err(ImageError::Foreign(version)) => {
+                return Err(BackendError::Foreign { path: path.display().to_string(), version });
+            }
             Err(damage) => file.quarantine(&path, &damage)?,
         };
         Ok((file, recovered))

@@ -1,5 +1,6 @@
 //! What survives on disk, and what damage does.
 
+use gridkv_protocol::frame::Format;
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Epoch, Live, NodeId, Origin, State, StoreName, Value, Version};
 
@@ -84,6 +85,25 @@ fn damage_anywhere_is_noticed_and_put_aside() {
         assert_eq!(fs::read(&aside).unwrap(), bad, "what is damaged is kept");
         fs::remove_file(aside).unwrap();
     }
+}
+
+/// A later version is no damage: an older program leaves the image alone instead of starting empty.
+#[test]
+fn an_image_of_another_version_stops_the_start_and_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 1);
+    let path = dir.path().join("main").join(IMAGE);
+    let later = Format { version: image::FORMAT.version + 1, ..image::FORMAT };
+    let frame = later.wrap(1, b"whatever comes then", 100).unwrap();
+    fs::write(&path, &frame).unwrap();
+    let request =
+        OpenRequest { store: StoreName::new("main").unwrap(), dir: Some(dir.path().join("main")) };
+    let refused = open(&request).err().unwrap();
+    let OpenError::Backend { source: BackendError::Foreign { version, .. }, .. } = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(version, later.version);
+    assert_eq!(fs::read(&path).unwrap(), frame);
 }
 
 #[test]

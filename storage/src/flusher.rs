@@ -17,11 +17,15 @@ impl StoreFlusher {
         Self { shared }
     }
 
-    /// Whether there is anything to flush: a persistent backend with changes that are not on disk.
+    /// Whether the backend keeps anything beyond the process.
+    pub fn persists(&self) -> bool {
+        self.shared.backend.promises().persistent
+    }
+
+    /// Whether a flush is worth it: the backend persists, and has changes that are not on disk.
     pub fn is_needed(&self) -> bool {
         let persists = &self.shared.persists;
-        self.shared.backend.promises().persistent
-            && persists.changes.get() != persists.changes_saved.load(Ordering::Acquire)
+        self.persists() && persists.changes.get() != persists.changes_saved.load(Ordering::Acquire)
     }
 
     /// Brings everything committed so far to the disk, with the frontier that it honours. Takes as

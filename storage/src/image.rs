@@ -32,6 +32,9 @@ pub enum ImageError {
     /// A frame is not what was written.
     #[error("a damaged frame: {0}")]
     Frame(#[from] FrameError),
+    /// The image is whole, and of a version that this program does not read.
+    #[error("version {0} of the image format is not read by this program")]
+    Foreign(u8),
     /// A frame's content is not what was written.
     #[error("a damaged frame: {0}")]
     Content(#[from] DecodeError),
@@ -169,10 +172,18 @@ impl ImageReader {
 fn read_frame(file: &mut impl Read, bytes: &mut u64) -> Result<(u8, Vec<u8>), ImageError> {
     let mut head = [0; HEADER_BYTES];
     read_exact(file, &mut head)?;
-    let header = FORMAT.parse(&head, MAX_PAYLOAD_BYTES)?;
+    let (format, known) = match FORMAT.parse(&head, MAX_PAYLOAD_BYTES) {
+        // A later version, or a flipped bit: the checksum, which covers the version, tells.
+        Err(FrameError::UnknownVersion(version)) => (Format { version, ..FORMAT }, false),
+        _ => (FORMAT, true),
+    };
+    let header = format.parse(&head, MAX_PAYLOAD_BYTES)?;
     let mut payload = vec![0; header.length()];
     read_exact(file, &mut payload)?;
     header.verify(&payload)?;
+    if !known {
+        return Err(ImageError::Foreign(format.version));
+    }
     *bytes += u64::try_from(HEADER_BYTES + payload.len()).unwrap_or(u64::MAX);
     Ok((header.kind(), payload))
 }

@@ -11,12 +11,12 @@ pub struct Counter(AtomicU64);
 impl Counter {
     /// Adds `n`.
     pub fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+        self.0.fetch_add(n, Ordering::Release);
     }
 
     /// Its value.
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Acquire)
     }
 }
 
@@ -89,7 +89,7 @@ pub struct StoreStats {
     pub durability: Durability,
     /// Records that came to their deadline.
     pub expired: u64,
-    /// Persist runs that ended well, with the last one's duration in milliseconds.
+    /// Persist runs that ended well.
     pub persists: u64,
     /// Persist runs that failed.
     pub persist_failures: u64,

@@ -1,0 +1,101 @@
+//! The links that this node keeps, by the address that is dialled.
+
+use std::collections::BTreeMap;
+
+use gridkv_protocol::NodeId;
+use tokio::task::JoinHandle;
+
+/// One task per address.
+#[derive(Debug, Default)]
+pub(crate) struct Dialling {
+    by_addr: BTreeMap<String, Link>,
+}
+
+/// The task of an address, and the peer that its link serves now.
+#[derive(Debug)]
+struct Link {
+    task: JoinHandle<()>,
+    peer: Option<NodeId>,
+}
+
+impl Dialling {
+    /// Ends the links to addresses that are not among `targets`, and those whose task is over. Returns
+    /// the peers that they served.
+    pub(crate) fn end_others(&mut self, targets: &[String]) -> Vec<NodeId> {
+        let mut served = Vec::new();
+        self.by_addr.retain(|addr, link| {
+            let goes_on = targets.contains(addr) && !link.task.is_finished();
+            if !goes_on {
+                link.task.abort();
+                served.extend(link.peer);
+            }
+            goes_on
+        });
+        served
+    }
+
+    /// Starts a link for each of `targets` that has none.
+    pub(crate) fn start(&mut self, targets: Vec<String>, start: impl Fn(&str) -> JoinHandle<()>) {
+        for addr in targets {
+            self.by_addr
+                .entry(addr)
+                .or_insert_with_key(|addr| Link { task: start(addr), peer: None });
+        }
+    }
+
+    /// Notes that the link to `addr` serves `peer`. Says whether the address is still dialled: what was
+    /// learnt from an answer may have ended its link.
+    pub(crate) fn serves(&mut self, addr: &str, peer: NodeId) -> bool {
+        let Some(link) = self.by_addr.get_mut(addr) else { return false };
+        link.peer = Some(peer);
+        true
+    }
+
+    /// Notes that no link serves `peer` any more.
+    pub(crate) fn lost(&mut self, peer: NodeId) {
+        for link in self.by_addr.values_mut().filter(|link| link.peer == Some(peer)) {
+            link.peer = None;
+        }
+    }
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        for link in self.by_addr.values() {
+            link.task.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn idle(_: &str) -> JoinHandle<()> {
+        actix_rt::spawn(std::future::pending())
+    }
+
+    #[actix_rt::test]
+    async fn an_address_that_is_not_dialled_any_more_serves_nobody() {
+        let mut dialling = Dialling::default();
+        dialling.start(vec!["a:1".into(), "b:1".into()], idle);
+        assert!(dialling.serves("a:1", NodeId(7)));
+        assert_eq!(dialling.end_others(&["b:1".into()]), [NodeId(7)]);
+        assert!(!dialling.serves("a:1", NodeId(7)), "its link was ended meanwhile");
+        assert!(dialling.serves("b:1", NodeId(7)));
+        dialling.lost(NodeId(7));
+        assert_eq!(dialling.end_others(&[]), []);
+    }
+
+    #[actix_rt::test]
+    async fn a_task_that_is_over_is_started_again() {
+        let mut dialling = Dialling::default();
+        dialling.start(vec!["a:1".into()], |_| actix_rt::spawn(async {}));
+        while !dialling.by_addr.values().all(|link| link.task.is_finished()) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(dialling.end_others(&["a:1".into()]), []);
+        dialling.start(vec!["a:1".into()], idle);
+        assert!(dialling.serves("a:1", NodeId(7)));
+    }
+}

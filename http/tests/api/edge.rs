@@ -89,7 +89,8 @@ fn more_than_may_be_in_flight_is_refused_before_anything_happened() {
     let mut slow = node.client();
     slow.raw(b"PUT /v1/kv/main/slow HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nv");
     let both = "gridkv_http_requests_in_flight 2";
-    while !String::from_utf8(node.get("/metrics").body).unwrap().contains(both) {}
+    let shown = || String::from_utf8(node.get("/metrics").body).unwrap().contains(both);
+    assert!((0..1_000).any(|_| shown()), "the slow request never came");
     let refused = node.put("/v1/kv/main/fast", b"v");
     assert_eq!(refused.refusal(), (503, "overloaded".to_owned()));
     assert_eq!(refused.header("retry-after"), "1");

@@ -100,6 +100,8 @@ pub(crate) struct Connection {
     write: Alarm,
     /// Whether all that was to be written has been taken by the system.
     written: bool,
+    /// Whether bytes came while a request was worked on: requests that follow, maybe.
+    ahead: bool,
 }
 
 impl Connection {
@@ -117,6 +119,7 @@ impl Connection {
             head,
             write: Alarm::default(),
             written: true,
+            ahead: false,
         }
     }
 
@@ -157,6 +160,11 @@ impl AsyncRead for Connection {
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         let came = buffer.filled().len() > before;
         match phase.get() {
+            Phase::Busy | Phase::Answered if came => this.ahead = true,
+            Phase::Idle if this.written => this.ahead = false,
+            Phase::New | Phase::Head | Phase::Idle | Phase::Busy | Phase::Answered => {}
+        }
+        match phase.get() {
             Phase::New if came => phase.set(Phase::Head),
             Phase::Idle if came => {
                 phase.set(Phase::Head);
@@ -186,6 +194,11 @@ impl AsyncWrite for Connection {
         let this = &mut *self;
         if this.progress.phase.get() == Phase::Answered {
             this.progress.phase.set(Phase::Idle);
+            if this.ahead {
+                // With more than 16 requests waiting, the framework leaves what it has read of the
+                // next ones alone, and comes back to it only when it is woken.
+                cx.waker().wake_by_ref();
+            }
         }
         let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
         let was_blocked = !this.written;

@@ -37,9 +37,10 @@ pub(crate) async fn serve(
     let request_id = site.request_ids.of(request.headers());
     let exchange = Exchange { site, request, request_id };
     let requests = &exchange.site.metrics.requests;
-    let in_flight = requests.enter();
+    let endpoint = endpoint(route, verb);
+    let in_flight = requests.enter(endpoint.as_ref().map_or(true, |endpoint| endpoint.is_exempt()));
 
-    let answer = match admit(&exchange, route, verb, in_flight.count()) {
+    let answer = match endpoint.and_then(|it| admit(&exchange, it, verb, in_flight.count())) {
         Ok(endpoint) => {
             let handler = routes::answer(endpoint, &exchange, payload);
             guarded(handler, &exchange.request_id).await
@@ -63,17 +64,21 @@ pub(crate) async fn serve(
     Ok(ServiceResponse::new(exchange.request, response))
 }
 
-/// Where the request leads, unless it is refused before anything happens.
-fn admit(
-    exchange: &Exchange,
-    route: Option<usize>,
-    verb: Verb,
-    in_flight: u64,
-) -> Result<Endpoint, Problem> {
+/// Where the request leads.
+fn endpoint(route: Option<usize>, verb: Verb) -> Result<Endpoint, Problem> {
     let resource = route
         .and_then(|index| RESOURCES.get(index))
         .ok_or_else(|| Problem::new(Code::RouteNotFound, "GET / links to what there is"))?;
-    let endpoint = resource.endpoint(verb)?;
+    resource.endpoint(verb)
+}
+
+/// Where the request leads, unless it is refused before anything happens.
+fn admit(
+    exchange: &Exchange,
+    endpoint: Endpoint,
+    verb: Verb,
+    in_flight: u64,
+) -> Result<Endpoint, Problem> {
     let most = u64::try_from(exchange.site.config.max_in_flight).unwrap_or(u64::MAX);
     if in_flight > most && !endpoint.is_exempt() {
         return Err(overloaded("too many requests are in flight"));

@@ -25,7 +25,10 @@ const STATUSES: usize = 500;
 
 /// Every request of one server.
 pub(crate) struct Requests {
-    in_flight: AtomicU64,
+    /// In flight and under the cap.
+    capped: AtomicU64,
+    /// In flight and not under the cap.
+    exempt: AtomicU64,
     /// One for each route and `unmatched`, times one for each verb.
     series: Vec<OnceLock<Series>>,
     template: HistogramOpts,
@@ -47,13 +50,16 @@ impl Requests {
         Histogram::with_opts(template.clone())?;
         let places = (RESOURCES.len() + 1) * Verb::ALL.len();
         let series = (0..places).map(|_| OnceLock::new()).collect();
-        Ok(Self { in_flight: AtomicU64::new(0), series, template })
+        let (capped, exempt) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { capped, exempt, series, template })
     }
 
-    /// Counts a request as being in flight until the guard is dropped.
-    pub(crate) fn enter(&self) -> InFlight<'_> {
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight { gauge: &self.in_flight, count: before.saturating_add(1) }
+    /// Counts a request as being in flight until the guard is dropped. One that is exempt from the
+    /// cap takes no place from the others.
+    pub(crate) fn enter(&self, exempt: bool) -> InFlight<'_> {
+        let gauge = if exempt { &self.exempt } else { &self.capped };
+        let before = gauge.fetch_add(1, Ordering::Relaxed);
+        InFlight { gauge, count: before.saturating_add(1) }
     }
 
     /// Counts an answered request. `route` is its place in the table of resources.
@@ -78,7 +84,8 @@ impl Requests {
 
     /// Writes every series that was used.
     pub(super) fn collect(&self, into: &mut Exposition) {
-        into.count(&HTTP_IN_FLIGHT, &[], self.in_flight.load(Ordering::Relaxed));
+        let of = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+        into.count(&HTTP_IN_FLIGHT, &[], of(&self.capped).saturating_add(of(&self.exempt)));
         let routes = RESOURCES.iter().map(|resource| resource.pattern).chain(["unmatched"]);
         let places = routes.flat_map(|route| Verb::ALL.map(|verb| (route, verb.as_str())));
         for ((route, method), place) in places.zip(&self.series) {
@@ -114,7 +121,7 @@ pub(crate) struct InFlight<'a> {
 }
 
 impl InFlight<'_> {
-    /// Requests in flight when this one came, this one included.
+    /// Requests of its kind in flight when this one came, this one included.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
@@ -137,8 +144,9 @@ mod tests {
         requests.observe(Some(0), Verb::Get, StatusCode::OK, took);
         requests.observe(Some(0), Verb::Get, StatusCode::OK, took);
         requests.observe(None, Verb::Other, StatusCode::NOT_FOUND, took);
-        let guard = requests.enter();
-        assert_eq!(guard.count(), 1);
+        let guard = requests.enter(false);
+        let exempt = requests.enter(true);
+        assert_eq!((guard.count(), exempt.count()), (1, 1));
         let mut exposition = Exposition::default();
         requests.collect(&mut exposition);
         let text =
@@ -152,11 +160,11 @@ mod tests {
                 "gridkv_http_requests_total{method=\"other\",route=\"unmatched\",code=\"404\"} 1",
             ]
         );
-        assert!(text.contains("gridkv_http_requests_in_flight 1\n"));
+        assert!(text.contains("gridkv_http_requests_in_flight 2\n"));
         assert!(
             text.contains("_bucket{method=\"GET\",route=\"/v1/kv/{store}/{key}\",le=\"0.0001\"} 2")
         );
         drop(guard);
-        assert_eq!(requests.enter().count(), 1);
+        assert_eq!(requests.enter(false).count(), 1);
     }
 }

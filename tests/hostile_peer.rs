@@ -1,7 +1,5 @@
 //! Strangers at the port for peers: whatever they send, they are refused or cut off, and the cluster goes on.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-
 mod mesh;
 mod siege;
 

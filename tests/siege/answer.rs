@@ -39,10 +39,9 @@ impl Answer {
     /// Refused by somebody: with a problem, by the parser with a bare answer, or by the end of the connection.
     pub(crate) fn is_refusal(&self, what: &str) {
         match self.status {
-            0 => {}
             503 => drop(self.is_problem(what)),
             400..=499 if self.head.contains("gridkv-node: ") => drop(self.is_problem(what)),
-            400..=499 => {}
+            0 | 400..=499 => {}
             _ => panic!("{what} was answered by {self:?}"),
         }
     }

@@ -179,7 +179,7 @@ fn rust_files(root: &Path) -> Vec<String> {
                 if name != "target" && !name.starts_with('.') {
                     open.push(path);
                 }
-            } else if name.ends_with(".rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 files.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned());
             }
         }

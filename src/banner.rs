@@ -17,9 +17,10 @@ pub(crate) fn show(config: &Config, node: &NodeHandle, http: SocketAddr, peers: 
         epoch = origin.epoch().0,
         "gridkv"
     );
-    match &config.node.data_dir {
-        Some(dir) => tracing::info!(dir = %dir.display(), "data directory"),
-        None => tracing::info!("no data directory: nothing outlives this process"),
+    if let Some(dir) = &config.node.data_dir {
+        tracing::info!(dir = %dir.display(), "data directory");
+    } else {
+        tracing::info!("no data directory: nothing outlives this process");
     }
     for store in node.stores() {
         let stats = store.stats();

@@ -14,6 +14,10 @@ use tracing_subscriber::EnvFilter;
 /// The level names that a directive may end in.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+/// What the HTTP library says of connections, always as an error, when a client sends nonsense or goes away: strangers
+/// must not be able to fill the log, and the metrics count refusals. Who wants it names the target.
+const UNHEARD: &str = "actix_http::h1=off";
+
 /// What is logged: `info`, or parts of the program each at its own level, such as
 /// `info,gridkv_actors=debug`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -37,7 +41,7 @@ pub(crate) enum DirectiveError {
 impl Directive {
     fn filter(&self) -> Result<EnvFilter, DirectiveError> {
         EnvFilter::builder()
-            .parse(&self.0)
+            .parse(format!("{UNHEARD},{}", self.0))
             .map_err(|wrong| DirectiveError::Filter(wrong.to_string()))
     }
 }

@@ -75,6 +75,7 @@ fn killed_under_load_and_back_beyond_the_ring() {
         stop.store(true, Ordering::Relaxed);
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     });
+    let before = caught_up(nodes[1]);
     nodes[1].start().unwrap();
     nodes[1].wait_ready(PATIENCE).unwrap();
     for (store, pair) in NAMES.iter().zip(models.chunks(2)) {
@@ -82,6 +83,7 @@ fn killed_under_load_and_back_beyond_the_ring() {
             pair.iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
         agree(&nodes, store, &model);
     }
+    assert!(caught_up(nodes[1]) > before, "it came back without a catch-up: the test is too small");
 }
 
 #[test]
@@ -95,6 +97,7 @@ fn tens_of_thousands_of_operations_with_the_settings_that_everybody_has() {
         agree(&nodes, store, model);
     }
     nodes[1].kill().unwrap();
+    let before = caught_up(nodes[1]);
     for (store, model) in NAMES.iter().zip(&mut models) {
         write_and_note(&nodes[0].client(), store, model, &puts("k", 12_000, "second"));
         write_and_note(&nodes[2].client(), store, model, &deletes("k", 12_000, 4));
@@ -104,6 +107,19 @@ fn tens_of_thousands_of_operations_with_the_settings_that_everybody_has() {
     for (store, model) in NAMES.iter().zip(&models) {
         agree(&nodes, store, model);
     }
+    assert!(
+        caught_up(nodes[1]) > before + 2_000,
+        "a memory store lost more than the log may bring"
+    );
+}
+
+/// How many records catch-ups brought to a node so far, as its log tells: batches alone would bring none.
+fn caught_up(node: &Node) -> u64 {
+    let log = std::fs::read_to_string(node.log_path()).unwrap();
+    let sessions = log.lines().filter(|line| line.contains("caught up"));
+    let records =
+        sessions.filter_map(|line| line.split_once("records=")?.1.trim().parse::<u64>().ok());
+    records.sum()
 }
 
 /// Waits until the image of a node's store is at least this large.

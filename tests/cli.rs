@@ -1,6 +1,6 @@
 //! The command line, as a person at a terminal meets it: what it prints, what it refuses, and how it exits.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};

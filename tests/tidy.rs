@@ -132,6 +132,10 @@ fn rooms_never_do_what_is_not_theirs() {
     let test = "fn f() {}\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}";
     assert_eq!(in_code("protocol/src/a.rs", test), []);
     assert_eq!(in_code("protocol/src/a_test.rs", "use std::fs;"), []);
+    let fixture = ("protocol/src/fixture.rs", "//! Files.\nuse std::fs;\n");
+    let library = |mark| format!("//! A room.\n{mark}\nmod fixture;\n");
+    assert_eq!(found(&[fixture, ("protocol/src/lib.rs", &library("#[cfg(test)]"))]), []);
+    assert_eq!(found(&[fixture, ("protocol/src/lib.rs", &library(""))]).len(), 1);
 }
 
 #[test]

@@ -211,8 +211,7 @@ impl ClusterActor {
     }
 
     fn reported(&mut self, report: Report, ctx: &mut Context<Self>) {
-        let now = self.now();
-        let peer = report.origin.node();
+        let (now, peer) = (self.now(), report.origin.node());
         if !self.parts.membership.members().contains(peer) {
             return; // forgotten, or not added yet
         }

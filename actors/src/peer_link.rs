@@ -81,11 +81,8 @@ pub(crate) async fn keep(addr: String, parts: LinkParts) {
             Err(error) => {
                 tracing::debug!(%addr, reason = %error, "a peer can not be reached");
                 let reason = error.to_string();
-                let refused = if let LinkError::Refused(refusal) = error {
-                    Some(refusal.reason)
-                } else {
-                    None
-                };
+                let refused =
+                    if let LinkError::Refused(why) = error { Some(why.reason) } else { None };
                 post(&parts.cluster, Silent { addr: addr.clone(), reason, refused });
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

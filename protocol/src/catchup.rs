@@ -7,22 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::limits::{PAGE_TIMEOUT_MS, PAGE_TRIES, PAUSE_MS, SILENT_MS, SKEW_RETRY_MS};
 use crate::op::KeyedRecord;
 use crate::page::{Page, PageCursor, PageRequest};
 use crate::report::StoreReport;
 use crate::{Frontier, Hlc, NodeId, Origin, StoreName, UnixMs};
-
-/// An origin that moved nowhere for this long, while a peer is ahead on it, is silent (milliseconds).
-pub const SILENT_MS: u64 = 600;
-/// A page that did not come for this long is asked for again (milliseconds).
-pub const PAGE_TIMEOUT_MS: u64 = 2_000;
-/// A page is asked for this often, because it did not come or lies too far in the future, before the
-/// session is given up.
-pub const PAGE_TRIES: u32 = 4;
-/// The shortest pause between two sessions (milliseconds); it doubles with each one that failed.
-pub const PAUSE_MS: u64 = 100;
-/// Milliseconds before a page that lies too far in the future is asked for again.
-pub const SKEW_RETRY_MS: u64 = 100;
 
 /// What happened.
 #[derive(Debug)]

@@ -64,3 +64,19 @@ pub const BOOT_WAIT_MS: u64 = 5_000;
 
 /// Milliseconds after which an actor that has not turned is stuck.
 pub const STUCK_MS: u64 = 10_000;
+
+/// An origin that moved nowhere for this long, while a peer is ahead on it, is silent (milliseconds).
+pub const SILENT_MS: u64 = 600;
+
+/// A page that did not come for this long is asked for again (milliseconds).
+pub const PAGE_TIMEOUT_MS: u64 = 2_000;
+
+/// A page is asked for this often, because it did not come or lies too far in the future, before the
+/// session is given up.
+pub const PAGE_TRIES: u32 = 4;
+
+/// The shortest pause between two sessions (milliseconds); it doubles with each one that failed.
+pub const PAUSE_MS: u64 = 100;
+
+/// Milliseconds before a page that lies too far in the future is asked for again.
+pub const SKEW_RETRY_MS: u64 = 100;

@@ -136,7 +136,7 @@ fn stores_get_what_their_backend_obeys() {
     let disk = file.disk.clone().unwrap();
     assert_eq!(disk.durability, Durability::Interval);
     assert_eq!(disk.persist_interval, Duration::from_secs(2));
-    assert_eq!(file.default_ttl, Some(Duration::from_secs(1_800)));
+    assert_eq!(file.default_ttl, Some(Duration::from_mins(30)));
     assert_eq!((file.sync.log_bytes, file.sync.batch_max_ops), (8_192, 9));
     assert_eq!(memory.disk, None);
     assert_eq!(memory.default_ttl, None);

@@ -12,7 +12,7 @@ use gridkv_cluster::{Builder, Client, Cluster, Node, wait_for, wait_until};
 use serde_json::{Value, json};
 
 /// How long anything may take on a machine that is busy with other tests; no test waits for it to pass.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// Operations of a batch, as many as a node takes.
 const BATCH: usize = 1_000;
 
@@ -160,7 +160,9 @@ pub(crate) fn same(nodes: &[&Node], store: &str) -> BTreeMap<String, (String, St
 
 /// The ends of the logs, for messages.
 pub(crate) fn logs(nodes: &[&Node]) -> String {
-    nodes.iter().map(|node| format!("-- {}\n{}\n", node.name(), node.log_tail(15))).collect()
+    let ends: Vec<String> =
+        nodes.iter().map(|node| format!("-- {}\n{}\n", node.name(), node.log_tail(15))).collect();
+    ends.concat()
 }
 
 /// Fails when a node's log tells of a panic.

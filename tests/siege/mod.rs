@@ -1,8 +1,9 @@
 //! What the hostile tests share: a cluster under siege, its weight before and after, and connections that say anything.
 
 #![allow(dead_code, reason = "every test program uses its own part of this")]
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
+pub(crate) mod answer;
 pub(crate) mod gallery;
 
 use std::fs;

@@ -24,6 +24,7 @@ pub(crate) fn check(root: &Path) -> Vec<Offence> {
             dependencies(room, &path, &text, &mut found);
         }
     }
+    let tests = test_files(root);
     for file in rust_files(root) {
         let source = fs::read_to_string(root.join(&file)).unwrap();
         form(&file, &source, &mut found);
@@ -31,7 +32,7 @@ pub(crate) fn check(root: &Path) -> Vec<Offence> {
         for phrase in UNFINISHED {
             report(&mut found, Rule::Unfinished, &file, phrase, &code::lines_with(&bare, phrase));
         }
-        let is_test = file.ends_with("_test.rs");
+        let is_test = file.ends_with("_test.rs") || tests.contains(&file);
         let shown = if is_test { "" } else { code::without_tests(&bare) };
         clocks(&file, shown, &mut found);
         if let Some(room) = ROOMS.iter().find(|room| file.starts_with(&sources(room))) {
@@ -39,6 +40,20 @@ pub(crate) fn check(root: &Path) -> Vec<Offence> {
         }
     }
     found.into_iter().collect()
+}
+
+/// Files that are only compiled for tests: beside the file that says so, or below it.
+fn test_files(root: &Path) -> BTreeSet<String> {
+    let mut tests = BTreeSet::new();
+    for file in rust_files(root) {
+        let bare = code::bare(&fs::read_to_string(root.join(&file)).unwrap());
+        let (beside, _) = file.rsplit_once('/').unwrap_or_default();
+        for name in code::test_modules(&bare) {
+            tests.insert(format!("{beside}/{name}.rs"));
+            tests.insert(format!("{}/{name}.rs", file.trim_end_matches(".rs")));
+        }
+    }
+    tests
 }
 
 /// How many Rust files the tree has.
@@ -164,7 +179,7 @@ fn rust_files(root: &Path) -> Vec<String> {
                 if name != "target" && !name.starts_with('.') {
                     open.push(path);
                 }
-            } else if name.ends_with(".rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 files.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned());
             }
         }

@@ -102,6 +102,19 @@ pub(crate) fn without_tests(bare: &str) -> &str {
     inline.map_or(bare, |(at, _)| &bare[..at])
 }
 
+/// The files that are modules of tests only, as bare source declares them: names without `.rs`.
+pub(crate) fn test_modules(bare: &str) -> Vec<String> {
+    let marks = bare.match_indices("#[cfg(test)]").filter_map(|(at, mark)| {
+        let mut after = bare[at + mark.len()..].trim_start();
+        while let Some((_, rest)) = after.strip_prefix("#[").and_then(|rest| rest.split_once(']')) {
+            after = rest.trim_start();
+        }
+        let after = after.strip_prefix("pub(crate) ").unwrap_or(after).strip_prefix("mod ")?;
+        after.split_once(';').map(|(name, _)| name).filter(|name| name.chars().all(is_word))
+    });
+    marks.map(str::to_owned).collect()
+}
+
 /// The paths of at least two segments that bare source names, each with its line; the groups of `use` written out.
 pub(crate) fn paths(bare: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
@@ -185,6 +198,13 @@ mod tests {
         let expected =
             ["std::fs", "std::net::self", "std::net::TcpStream", "std::io::", "tokio::spawn"];
         assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn modules_of_tests_are_seen() {
+        let source = "#[cfg(test)]\nmod one;\n#[cfg(test)]\n#[path = \"\"]\npub(crate) mod two;\n\
+                      #[cfg(test)]\nmod tests { mod no; }\nmod three;";
+        assert_eq!(test_modules(source), ["one", "two"]);
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn a_node_that_exits_is_noticed_at_once_and_its_log_is_shown() {
     let dir = tempfile::tempdir().unwrap();
     let cluster =
         Cluster::builder(fake_binary(), dir.path()).node_args(2, ["--fake-exit"]).start().unwrap();
-    let error = cluster.wait_ready(Duration::from_secs(3_600)).unwrap_err();
+    let error = cluster.wait_ready(Duration::from_hours(1)).unwrap_err();
     assert!(matches!(&error, ClusterError::Exited { node, .. } if node == "n2"));
     assert!(error.to_string().contains("fake node n2 gives up"), "{error}");
 }

@@ -79,10 +79,11 @@ fn heads_that_are_none() {
 #[test]
 fn clients_that_are_slow_or_say_nothing_are_closed() {
     let mut siege = Siege::begin();
-    let beginnings: [&[u8]; 3] = [
+    let beginnings: [&[u8]; 4] = [
         b"G",
         b"GET / HTTP/1.1\r\nHost: a\r\n",
         b"PUT /v1/kv/main/slow HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET",
     ];
     let mut slow: Vec<TcpStream> = Vec::new();
     for beginning in beginnings.iter().cycle().take(150) {
@@ -95,26 +96,36 @@ fn clients_that_are_slow_or_say_nothing_are_closed() {
     assert_eq!(siege.node(1).client().put("sessions", "meanwhile", b"v").unwrap().status, 201);
     for stream in &mut slow {
         let answer = Answer::read(stream, "a slow client");
-        assert!(matches!(answer.status, 0 | 408), "{answer:?}");
+        assert!(matches!(answer.status, 0 | 200 | 408), "{answer:?}");
     }
     assert_eq!(siege.node(1).client().get("main", "slow").unwrap().status, 404);
     siege.ends(150);
 }
 
 #[test]
-#[ignore = "such a connection is answered and stays open: the HTTP room has no deadline for it yet"]
-fn clients_that_stop_in_a_chunk_or_in_a_second_head_are_closed_too() {
+#[ignore = "it is answered with 408 and stays open for ever: the HTTP room has no deadline for it yet"]
+fn a_client_that_stops_in_a_chunk_is_closed_too() {
     let mut siege = Siege::begin();
-    for beginning in [
-        b"PUT /v1/kv/main/slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"
-            .as_slice(),
-        b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET",
-    ] {
+    siege.sent += 1;
+    let mut stream = dial(siege.http(1));
+    let head =
+        b"PUT /v1/kv/main/slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab";
+    send(&mut stream, head);
+    let answer = Answer::read(&mut stream, "a client that stops in a chunk");
+    assert_eq!(answer.status, 408, "{answer:?}");
+    siege.ends(1);
+}
+
+#[test]
+#[ignore = "the rest of the body is taken for a head that does not come: a second, bare 408 follows the 413"]
+fn who_is_refused_before_the_end_of_a_body_hears_one_answer_only() {
+    let mut siege = Siege::begin();
+    for _ in 0..6 {
         siege.sent += 1;
-        let mut stream = dial(siege.http(1));
-        send(&mut stream, beginning);
-        let answer = Answer::read(&mut stream, "a client that stops half-way");
-        assert!(matches!(answer.status, 200 | 408), "{answer:?}");
+        let mut stream = dial(siege.http(1 + siege.sent % 3));
+        send(&mut stream, &request("PUT", "/v1/kv/main/k", "", &vec![b'v'; 2 << 20]));
+        let answer = Answer::read(&mut stream, "a body over the limit");
+        assert_eq!(answer.is_problem("a body over the limit").status, 413);
     }
-    siege.ends(2);
+    siege.ends(6);
 }

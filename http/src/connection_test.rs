@@ -1,3 +1,5 @@
+//! A connection against its deadlines: heads, answers that nobody reads, and the end of the server.
+
 use std::future::poll_fn;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -46,6 +46,7 @@ impl Siege {
         let builder = mesh::builder(directory.path())
             .stores(["main=file", "sessions=memory"])
             .env("GRIDKV_HTTP__HEAD_TIMEOUT", "2s")
+            .env("GRIDKV_HTTP__KEEP_ALIVE", "4s")
             .env("GRIDKV_HTTP__BODY_TIMEOUT", "3s");
         let cluster = mesh::ready(builder);
         let mut siege = Self {

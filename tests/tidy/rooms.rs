@@ -128,10 +128,12 @@ pub(crate) const VENDORS: [(&str, &[&str]); 9] = [
 /// The ways to read a clock.
 pub(crate) const CLOCKS: [&str; 2] = ["SystemTime::now", "Instant::now"];
 
-/// Who may: one file of the node, the stopwatch of requests, and the programs that test and measure.
-pub(crate) const CLOCK_READERS: [&str; 4] = [
+/// Who may: one file of the node, the stopwatch of requests, the deadlines of sockets, and what tests and measures.
+pub(crate) const CLOCK_READERS: [&str; 6] = [
     "actors/src/clock.rs",
+    "http/src/connection.rs",
     "http/src/stopwatch.rs",
+    "http/tests/",
     "tests/cluster/src/deadline.rs",
     "tests/bench/",
 ];

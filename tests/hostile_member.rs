@@ -7,7 +7,7 @@ mod siege;
 use std::net::TcpStream;
 
 use gridkv_protocol::codec;
-use gridkv_protocol::limits::{MAX_BATCH_OPS, MAX_KEY_BYTES};
+use gridkv_protocol::limits::{MAX_BATCH_OPS, MAX_KEY_BYTES, MAX_ORIGINS};
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message};
 use gridkv_protocol::page::{PageCursor, PageRequest};
 use gridkv_protocol::{Epoch, Frontier, Hlc, NodeId, Origin, StoreName, UnixMs, Version};
@@ -184,8 +184,9 @@ fn reports_and_requests_of_the_absurd_are_survived() {
         let other = report(Origin::new(NodeId(12), Epoch(epoch)));
         is_cut(&mut siege, &frame(&Message::Report(other)), "a report in another's name");
     }
-    let crowd: Frontier =
-        (1..5_000).map(|bits| (Origin::from_bits(bits), Hlc::from_bits(bits))).collect();
+    let crowd: Frontier = (1..=MAX_ORIGINS as u64 + 1)
+        .map(|bits| (Origin::from_bits(bits), Hlc::from_bits(bits)))
+        .collect();
     let mut crowded = report(me);
     crowded.stores[0].applied = crowd.clone();
     is_cut(&mut siege, &frame(&Message::Report(crowded)), "too many origins");

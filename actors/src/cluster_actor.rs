@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, MessageResult};
+use actix::{Actor, AsyncContext, Context};
 use gridkv_protocol::membership::{Effect, Event, Membership, Roster};
 use gridkv_protocol::message::Message as WireMessage;
 use gridkv_protocol::report::Report;
@@ -19,20 +19,19 @@ use crate::boot::Boot;
 use crate::catch_up_actor;
 use crate::clock::ClockSource;
 use crate::cluster_board::{Board, ClusterBoard, Neighbour};
-use crate::cluster_messages::{
-    Arrived, Dialled, Knock, Left, LinkEnded, PeerReported, ReportTo, SayHello, Silent, Verdict,
-};
 use crate::contacts::Contacts;
 use crate::dialling::Dialling;
 use crate::identity::Identity;
 use crate::links::Links;
 use crate::node_state::{NodeState, Phase};
 use crate::peer_link::{self, LinkParts};
-use crate::post::{self, post};
+use crate::post::post;
 use crate::publisher_actor::{self, PeerHas};
 use crate::storage_messages::TakeOrigin;
 use crate::store_ends::StoreEnds;
 use crate::wire::OutboxLimits;
+
+mod handlers;
 
 /// What a cluster actor is made of.
 pub(crate) struct ClusterParts {
@@ -328,112 +327,5 @@ impl Actor for ClusterActor {
         }
         self.step(Event::Started, ctx);
         ctx.run_interval(self.parts.settings.heartbeat, |actor, _| actor.heartbeat());
-    }
-}
-
-impl Handler<Knock> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, Knock { hello, reply }: Knock, ctx: &mut Self::Context) {
-        let up = self.up_beside(hello.member.origin.node());
-        let clock = self.parts.clock.observed();
-        if let Some(answer) = self.step(Event::HelloFrom { hello, up, clock }, ctx) {
-            post::answer(reply, answer);
-        }
-    }
-}
-
-impl Handler<Dialled> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, message: Dialled, ctx: &mut Self::Context) {
-        let Dialled { addr, welcome, outbox, reply } = message;
-        self.contacts.refusals.note(&addr, None);
-        if self.parts.membership.is_copy(&welcome.member, &self.contacts.up()) {
-            let reason = "it runs on a copy of a member's data".into();
-            self.step(Event::Silent { addr, reason }, ctx);
-            post::answer(reply, Verdict::NotYet);
-            return;
-        }
-        let (origin, joined) = (welcome.member.origin, welcome.joined);
-        self.step(Event::WelcomeFrom { addr: addr.clone(), welcome }, ctx);
-        let verdict = if origin == self.own() {
-            Verdict::Myself
-        } else if !joined || !self.parts.membership.is_joined() {
-            Verdict::NotYet
-        } else if self.contacts.has_link(origin.node())
-            || !self.dialling.serves(&addr, origin.node())
-        {
-            Verdict::NotNeeded
-        } else {
-            Verdict::Serve
-        };
-        if verdict == Verdict::Serve {
-            self.contacts.link_up(origin, self.now());
-            outbox.send(&WireMessage::Report(self.report()));
-            self.parts.links.open(origin.node(), outbox);
-            tracing::info!(peer = %origin, "linked");
-        }
-        post::answer(reply, verdict);
-    }
-}
-
-impl Handler<Silent> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, Silent { addr, reason, refused }: Silent, ctx: &mut Self::Context) {
-        if self.contacts.refusals.note(&addr, refused.map(|why| (why, reason.as_str()))) {
-            tracing::warn!(%addr, %reason, "a peer does not take this node in");
-        }
-        self.step(Event::Silent { addr, reason }, ctx);
-    }
-}
-
-impl Handler<LinkEnded> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, LinkEnded { peer }: LinkEnded, _ctx: &mut Self::Context) {
-        self.unlink(peer);
-        self.show();
-    }
-}
-
-impl Handler<Arrived> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, Arrived(origin): Arrived, _ctx: &mut Self::Context) {
-        self.contacts.arrived(origin);
-    }
-}
-
-impl Handler<Left> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, Left(origin): Left, _ctx: &mut Self::Context) {
-        self.contacts.left(origin);
-    }
-}
-
-impl Handler<PeerReported> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, PeerReported(report): PeerReported, ctx: &mut Self::Context) {
-        self.reported(report, ctx);
-    }
-}
-
-impl Handler<ReportTo> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, ReportTo(outbox): ReportTo, _ctx: &mut Self::Context) {
-        outbox.send(&WireMessage::Report(self.report()));
-    }
-}
-
-impl Handler<SayHello> for ClusterActor {
-    type Result = MessageResult<SayHello>;
-
-    fn handle(&mut self, _: SayHello, _ctx: &mut Self::Context) -> Self::Result {
-        MessageResult(self.parts.membership.hello(self.now()))
     }
 }

@@ -106,7 +106,7 @@ fn values_lie_in_their_range() {
         ("http", "head_timeout = -5", &["100ms to 10m"]),
         ("peers", "heartbeat_interval = '9ms'", &["10ms to 10s"]),
         ("peers", "heartbeat_interval = '11s'", &["10ms to 10s"]),
-        ("peers", "max_frame_bytes = 67108865", &["131072 to 67108864"]),
+        ("peers", "max_frame_bytes = 67108865", &["2097152 to 67108864"]),
         ("peers", "seeds = ['n1:1', 'n2']", &["\"n2\" is not host:port"]),
         ("peers", "advertise = 'http://n1:1'", &["must be host:port"]),
         ("sync", "buffer_size = 0", &["1 to 1048576"]),
@@ -183,8 +183,8 @@ fn without_a_directory_only_volatile_stores_live() {
 fn settings_that_contradict_each_other() {
     let table: [(&str, &[&str]); 11] = [
         (
-            "[peers]\nmax_frame_bytes = 1048576\n[sync]\nbatch_max_bytes = 1024",
-            &[":2: peers.max_frame_bytes", "1115136 bytes", "could never reach a peer"],
+            "[peers]\nmax_frame_bytes = 2097152\n[http]\nmax_value_bytes = 2097152\n[sync]\nbatch_max_bytes = 1024",
+            &[":2: peers.max_frame_bytes", "2163712 bytes", "could never reach a peer"],
         ),
         ("[http]\nmax_body_bytes = 1024", &["http.max_body_bytes = 1024 must be at least"]),
         ("[peers]\nmax_queue_bytes = 4194303", &["at least peers.max_frame_bytes = 4194304"]),

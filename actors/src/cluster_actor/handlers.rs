@@ -1,0 +1,118 @@
+//! What the cluster actor does with each message: translate, step, answer.
+
+use actix::{Context, Handler, MessageResult};
+use gridkv_protocol::membership::Event;
+use gridkv_protocol::message::Message as WireMessage;
+
+use super::ClusterActor;
+use crate::cluster_messages::{
+    Arrived, Dialled, Knock, Left, LinkEnded, PeerReported, ReportTo, SayHello, Silent, Verdict,
+};
+use crate::post;
+
+impl Handler<Knock> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Knock { hello, reply }: Knock, ctx: &mut Context<Self>) {
+        let up = self.up_beside(hello.member.origin.node());
+        let clock = self.parts.clock.observed();
+        if let Some(answer) = self.step(Event::HelloFrom { hello, up, clock }, ctx) {
+            post::answer(reply, answer);
+        }
+    }
+}
+
+impl Handler<Dialled> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Dialled, ctx: &mut Context<Self>) {
+        let Dialled { addr, welcome, outbox, reply } = message;
+        self.contacts.refusals.note(&addr, None);
+        if self.parts.membership.is_copy(&welcome.member, &self.contacts.up()) {
+            let reason = "it runs on a copy of a member's data".into();
+            self.step(Event::Silent { addr, reason }, ctx);
+            post::answer(reply, Verdict::NotYet);
+            return;
+        }
+        let (origin, joined) = (welcome.member.origin, welcome.joined);
+        self.step(Event::WelcomeFrom { addr: addr.clone(), welcome }, ctx);
+        let verdict = if origin == self.own() {
+            Verdict::Myself
+        } else if !joined || !self.parts.membership.is_joined() {
+            Verdict::NotYet
+        } else if self.contacts.has_link(origin.node())
+            || !self.dialling.serves(&addr, origin.node())
+        {
+            Verdict::NotNeeded
+        } else {
+            Verdict::Serve
+        };
+        if verdict == Verdict::Serve {
+            self.contacts.link_up(origin, self.now());
+            outbox.send(&WireMessage::Report(self.report()));
+            self.parts.links.open(origin.node(), outbox);
+            tracing::info!(peer = %origin, "linked");
+        }
+        post::answer(reply, verdict);
+    }
+}
+
+impl Handler<Silent> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Silent { addr, reason, refused }: Silent, ctx: &mut Context<Self>) {
+        if self.contacts.refusals.note(&addr, refused.map(|why| (why, reason.as_str()))) {
+            tracing::warn!(%addr, %reason, "a peer does not take this node in");
+        }
+        self.step(Event::Silent { addr, reason }, ctx);
+    }
+}
+
+impl Handler<LinkEnded> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, LinkEnded { peer }: LinkEnded, _ctx: &mut Context<Self>) {
+        self.unlink(peer);
+        self.show();
+    }
+}
+
+impl Handler<Arrived> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Arrived(origin): Arrived, _ctx: &mut Context<Self>) {
+        self.contacts.arrived(origin);
+    }
+}
+
+impl Handler<Left> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Left(origin): Left, _ctx: &mut Context<Self>) {
+        self.contacts.left(origin);
+    }
+}
+
+impl Handler<PeerReported> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, PeerReported(report): PeerReported, ctx: &mut Context<Self>) {
+        self.reported(report, ctx);
+    }
+}
+
+impl Handler<ReportTo> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, ReportTo(outbox): ReportTo, _ctx: &mut Context<Self>) {
+        outbox.send(&WireMessage::Report(self.report()));
+    }
+}
+
+impl Handler<SayHello> for ClusterActor {
+    type Result = MessageResult<SayHello>;
+
+    fn handle(&mut self, _: SayHello, _ctx: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.parts.membership.hello(self.now()))
+    }
+}

@@ -184,7 +184,7 @@ fn settings_that_contradict_each_other() {
     let table: [(&str, &[&str]); 11] = [
         (
             "[peers]\nmax_frame_bytes = 2097152\n[http]\nmax_value_bytes = 2097152\n[sync]\nbatch_max_bytes = 1024",
-            &[":2: peers.max_frame_bytes", "2163712 bytes", "could never reach a peer"],
+            &[":4: http.max_value_bytes", "2163712 bytes", "could never reach a peer"],
         ),
         ("[http]\nmax_body_bytes = 1024", &["http.max_body_bytes = 1024 must be at least"]),
         ("[peers]\nmax_queue_bytes = 4194303", &["at least peers.max_frame_bytes = 4194304"]),

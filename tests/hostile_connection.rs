@@ -103,7 +103,6 @@ fn clients_that_are_slow_or_say_nothing_are_closed() {
 }
 
 #[test]
-#[ignore = "it is answered with 408 and stays open for ever: the HTTP room has no deadline for it yet"]
 fn a_client_that_stops_in_a_chunk_is_closed_too() {
     let mut siege = Siege::begin();
     siege.sent += 1;
@@ -117,7 +116,6 @@ fn a_client_that_stops_in_a_chunk_is_closed_too() {
 }
 
 #[test]
-#[ignore = "the rest of the body is taken for a head that does not come: a second, bare 408 follows the 413"]
 fn who_is_refused_before_the_end_of_a_body_hears_one_answer_only() {
     let mut siege = Siege::begin();
     for _ in 0..6 {

@@ -48,7 +48,8 @@ impl BodyError {
     /// The refusal; `too_large` names the limit that applies.
     pub(crate) fn into_problem(self, too_large: impl FnOnce() -> Problem) -> Problem {
         match self {
-            Self::TooLarge => too_large(),
+            // What is left of the body is not worth reading.
+            Self::TooLarge => too_large().closing(),
             Self::TooSlow => Problem::new(
                 Code::BodyTimeout,
                 "nothing happened; send the body at once, and at least 1 KiB every 10 s",

@@ -38,6 +38,8 @@ enum Phase {
     Busy,
     /// The first byte of an answer to be written.
     Answered,
+    /// The client's end, after the last answer: what it still sends is no request.
+    Leaving,
 }
 
 /// The phase of a connection, shared with those who handle its requests.
@@ -53,10 +55,11 @@ impl Progress {
         self.phase.set(Phase::Busy);
     }
 
-    /// Its answer is on its way. Says whether it must be the connection's last.
-    pub(crate) fn end(&self) -> bool {
-        self.phase.set(Phase::Answered);
-        self.closing.is_said()
+    /// Its answer is on its way, and is the connection's last if `closes`. Says whether it must be.
+    pub(crate) fn end(&self, closes: bool) -> bool {
+        let last = closes || self.closing.is_said();
+        self.phase.set(if last { Phase::Leaving } else { Phase::Answered });
+        last
     }
 }
 
@@ -86,6 +89,8 @@ pub(crate) struct Patience {
     pub(crate) head: Duration,
     /// Without a byte that the client takes of its answer.
     pub(crate) write: Duration,
+    /// From the last answer to the client's end: so that it sees the answer, and no reset.
+    pub(crate) linger: Duration,
 }
 
 /// A client's socket.
@@ -162,7 +167,16 @@ impl AsyncRead for Connection {
         match phase.get() {
             Phase::Busy | Phase::Answered if came => this.ahead = true,
             Phase::Idle if this.written => this.ahead = false,
-            Phase::New | Phase::Head | Phase::Idle | Phase::Busy | Phase::Answered => {}
+            Phase::New
+            | Phase::Head
+            | Phase::Idle
+            | Phase::Busy
+            | Phase::Answered
+            | Phase::Leaving => {}
+        }
+        if phase.get() == Phase::Leaving && this.head.poll(cx).is_ready() {
+            buffer.set_filled(before);
+            return Poll::Ready(Ok(()));
         }
         match phase.get() {
             Phase::New if came => phase.set(Phase::Head),
@@ -173,7 +187,12 @@ impl AsyncRead for Connection {
             Phase::New | Phase::Idle if read.is_pending() && this.progress.closing.is_said() => {
                 return Poll::Ready(Ok(()));
             }
-            Phase::New | Phase::Idle | Phase::Head | Phase::Busy | Phase::Answered => {}
+            Phase::New
+            | Phase::Idle
+            | Phase::Head
+            | Phase::Busy
+            | Phase::Answered
+            | Phase::Leaving => {}
         }
         if matches!(phase.get(), Phase::New | Phase::Head) && this.head.poll(cx).is_ready() {
             buffer.set_filled(before);
@@ -198,6 +217,13 @@ impl AsyncWrite for Connection {
                 // With more than 16 requests waiting, the framework leaves what it has read of the
                 // next ones alone, and comes back to it only when it is woken.
                 cx.waker().wake_by_ref();
+            }
+        }
+        if this.progress.phase.get() == Phase::Leaving {
+            this.head.set(this.patience.linger);
+            // Polled here, to be woken: nothing may be read before the time is over.
+            if this.head.poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
         let result = Pin::new(&mut this.stream).poll_write(cx, bytes);

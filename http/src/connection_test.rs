@@ -8,8 +8,11 @@ use tokio::time::timeout;
 
 use super::*;
 
-const PATIENCE: Patience =
-    Patience { head: Duration::from_millis(60), write: Duration::from_millis(60) };
+const PATIENCE: Patience = Patience {
+    head: Duration::from_millis(60),
+    write: Duration::from_millis(60),
+    linger: Duration::from_millis(60),
+};
 
 /// Longer than any deadline here, shorter than anybody's patience with a test.
 const LONG: Duration = Duration::from_secs(10);
@@ -64,7 +67,7 @@ fn a_head_that_came_is_not_timed_and_the_next_one_is() {
             connection.progress().begin();
             let quiet = timeout(PATIENCE.head * 2, read(&mut connection)).await;
             assert!(quiet.is_err(), "a request that is worked on has no head deadline");
-            assert!(!connection.progress().end());
+            assert!(!connection.progress().end(false));
             connection.write_all(b"answer").await.unwrap();
         }
         client.write_all(b"GET").await.unwrap();
@@ -81,7 +84,7 @@ fn an_idle_connection_ends_with_the_server_and_a_busy_one_does_not() {
         connection.progress().begin();
         closing.say();
         assert!(timeout(PATIENCE.head * 2, read(&mut connection)).await.is_err());
-        assert!(connection.progress().end(), "this answer is the last");
+        assert!(connection.progress().end(false), "this answer is the last");
         connection.write_all(b"answer").await.unwrap();
         assert_eq!(read(&mut connection).await, 0);
     });
@@ -107,5 +110,23 @@ fn a_client_that_does_not_read_is_given_up() {
             }
         };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn after_the_last_answer_a_client_is_read_for_a_while_and_told_nothing_more() {
+    with_connection(|mut connection, mut client, _| async move {
+        client.write_all(b"PUT ").await.unwrap();
+        assert_eq!(read(&mut connection).await, 4);
+        let progress = connection.progress();
+        progress.begin();
+        assert!(progress.end(true), "it asked to be the last");
+        connection.write_all(b"413").await.unwrap();
+        client.write_all(b"rest of a body").await.unwrap();
+        while read(&mut connection).await > 0 {}
+        drop(connection);
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap_or_default();
+        assert_eq!(answer, b"413", "no other answer follows");
     });
 }

@@ -58,7 +58,8 @@ pub(crate) async fn serve(
     response_headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     requests.observe(route, verb, response.status(), stopwatch.elapsed());
     drop(in_flight);
-    if progress.is_some_and(|progress| progress.end()) {
+    let closes = response.head().connection_type() == ConnectionType::Close;
+    if progress.is_some_and(|progress| progress.end(closes)) {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(ServiceResponse::new(exchange.request, response))

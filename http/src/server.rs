@@ -45,7 +45,8 @@ pub fn server(
     let workers = workers(&config);
     let connections_each = config.max_connections.div_ceil(workers).max(1);
     let shutdown_seconds = whole_seconds(config.shutdown_timeout);
-    let patience = Patience { head: config.head_timeout, write: config.body_timeout };
+    let patience =
+        Patience { head: config.head_timeout, write: config.body_timeout, linger: LINGER };
     let keep_alive = config.keep_alive;
     let site = Site::new(node, config, effective_config)?;
     let server = Server::build();

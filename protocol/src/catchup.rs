@@ -238,12 +238,17 @@ impl CatchUp {
             return; // late, or asked for twice
         }
         let Page { donor, frontier, floor, records, next, .. } = page;
-        let first = session.first.get_or_insert(First { donor, frontier, floor });
+        let limit = Hlc::end_of(now.plus(self.max_clock_skew_ms));
+        // A page over the limit is retried; what the donor claims beyond it is not believed either.
+        let first = session.first.get_or_insert_with(|| First {
+            donor,
+            frontier: frontier.up_to(limit),
+            floor: floor.min(limit),
+        });
         if first.donor != donor {
             self.abort(now, effects); // the donor restarted: its first page says nothing any more
             return;
         }
-        let limit = Hlc::end_of(now.plus(self.max_clock_skew_ms));
         if records.iter().any(|keyed| keyed.record.version.hlc > limit) {
             session.stage = Stage::AskAt(now.plus(SKEW_RETRY_MS));
             return;

@@ -211,10 +211,12 @@ fn a_page_too_far_in_the_future_is_retried_whole() {
     assert_eq!(receiver.step(SKEW_RETRY_MS - 1, Event::Tick), []);
     let again = asks(PEER, 1, &receiver.applied, None);
     assert_eq!(receiver.step(SKEW_RETRY_MS, Event::Tick), [again]);
-    // The frontier is that of the first page that came: what the donor learned since is not claimed.
+    // The frontier is that of the first page that came, without what lay beyond the limit then.
     let newer = page(None, None, late + 1, &[8, late]);
     assert_eq!(receiver.step(SKEW_RETRY_MS, comes(&newer)), merges(&newer));
-    assert_eq!(receiver.step(SKEW_RETRY_MS + 1, Event::Merged), [installs(late), ended(2, true)]);
+    let limit = Hlc::end_of(UnixMs(T0 + SKEW_MS));
+    let capped = Effect::Install { frontier: skewed.frontier.up_to(limit), floor: at(FLOOR) };
+    assert_eq!(receiver.step(SKEW_RETRY_MS + 1, Event::Merged), [capped, ended(2, true)]);
 
     // The limit is the receiver's physical time: its last allowed millisecond is taken.
     let mut receiver = running();

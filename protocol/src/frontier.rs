@@ -73,6 +73,12 @@ impl Frontier {
         self.0.values().copied().max().unwrap_or(Hlc::ZERO)
     }
 
+    /// With every point brought down to `limit`: nobody has what lies in the future.
+    #[must_use]
+    pub fn up_to(&self, limit: Hlc) -> Self {
+        Self(self.0.iter().map(|(origin, hlc)| (*origin, (*hlc).min(limit))).collect())
+    }
+
     /// Without one origin: what a writer had seen of the *others*.
     #[must_use]
     pub fn without(&self, origin: Origin) -> Self {

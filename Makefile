@@ -19,11 +19,13 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # rustup installs here, and a shell that is older than the installation does not know it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+# More words for the benchmarks, such as --rounds 3.
+BENCH_FLAGS ?=
 BENCHES := structures funnel http replication
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
 .PHONY: help run cluster clean-cluster test lint verify fix bench $(BENCH_TARGETS) \
-	need-cargo need-cc need-rustfmt need-clippy
+	build-node need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
 	@printf 'make COMMAND, where COMMAND is one of\n\n'
@@ -72,7 +74,13 @@ fix: need-cargo need-cc need-rustfmt need-clippy ## Format, and apply what clipp
 bench: $(BENCH_TARGETS) ## Run all benchmarks, optimised.
 
 $(BENCH_TARGETS): bench-%: need-cargo need-cc
-	$(CARGO) run --release --locked -p gridkv-bench --bin $*
+	$(CARGO) run --release --locked -p gridkv-bench --bin $* -- $(BENCH_FLAGS)
+
+bench-replication: override BENCH_FLAGS += --gridkv $(TARGET)/release/gridkv
+bench-replication: build-node
+
+build-node: need-cargo need-cc
+	$(CARGO) build --release --locked -p gridkv
 
 ## What the above need
 

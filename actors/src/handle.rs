@@ -18,10 +18,11 @@ use crate::catch_up_actor::CatchUpCounters;
 use crate::clock::ClockSource;
 use crate::error::{ReadError, WriteError};
 use crate::gate::{Gate, Permit};
+use crate::intake::Intake;
 use crate::node_state::{NodeState, Phase};
 use crate::post::post;
 use crate::storage_actor::StorageActor;
-use crate::storage_messages::{ClientBatch, ClientWrite};
+use crate::storage_messages::{ClientBatch, ClientWrite, TakeWrites};
 use crate::views::CatchUpCounts;
 
 /// The gated door to a store. Cheap to clone.
@@ -34,10 +35,20 @@ pub struct StoreHandle {
 pub(crate) struct Inner {
     pub(crate) reader: StoreReader,
     pub(crate) storage: Addr<StorageActor>,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) state: Arc<NodeState>,
     pub(crate) catch_up: Arc<CatchUpCounters>,
+}
+
+/// The call to the actor that the first writer of a group owes; made also when its caller goes away.
+struct Call<'a>(&'a Inner);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        post(&self.0.storage, TakeWrites);
+    }
 }
 
 impl StoreHandle {
@@ -84,7 +95,12 @@ impl StoreHandle {
     ) -> Result<Written, WriteError> {
         let permit = self.enter(1, weight(&write))?;
         let (reply, answer) = oneshot::channel();
-        post(&self.inner.storage, ClientWrite { write, durability, reply, permit });
+        let first = self.inner.intake.add(ClientWrite { write, durability, reply, permit });
+        if first {
+            let call = Call(&self.inner);
+            tokio::task::yield_now().await; // tasks of this thread that are ready write meanwhile
+            drop(call);
+        }
         answer.await.map_err(|_| WriteError::Stopped)?
     }
 

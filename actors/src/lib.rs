@@ -20,6 +20,7 @@ pub mod error;
 pub mod gate;
 pub mod handle;
 pub mod identity;
+mod intake;
 mod links;
 pub mod node;
 pub mod node_config;

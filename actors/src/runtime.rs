@@ -197,6 +197,7 @@ fn open_door(config: &NodeConfig, wiring: &Wiring, end: &StoreEnd) -> StoreHandl
     StoreHandle::new(handle::Inner {
         reader: end.reader.clone(),
         storage: end.storage.clone(),
+        intake: Arc::clone(&end.intake),
         gate: Arc::new(Gate::new(config.gate)),
         clock: Arc::clone(&wiring.clock),
         state: Arc::clone(&wiring.state),

@@ -20,10 +20,11 @@ use crate::catch_up_actor::Gap;
 use crate::clock::ClockSource;
 use crate::error::WriteError;
 use crate::gate::Permit;
+use crate::intake::Intake;
 use crate::node_state::NodeState;
 use crate::post::{answer as reply_to, post};
 use crate::storage_messages::{
-    ApplyBatch, ClientBatch, ClientWrite, Drain, MergePage, TakeOrigin, Tick,
+    ApplyBatch, ClientBatch, ClientWrite, Drain, MergePage, TakeOrigin, TakeWrites, Tick,
 };
 use crate::turns::Turns;
 
@@ -34,6 +35,7 @@ const MAX_GROUP: usize = 512;
 pub(crate) struct StorageActor {
     writer: StoreWriter,
     reader: StoreReader,
+    intake: Arc<Intake>,
     applier: Applier,
     clock: Arc<ClockSource>,
     state: Arc<NodeState>,
@@ -52,6 +54,7 @@ pub(crate) struct StorageActor {
 pub(crate) struct StorageParts {
     pub(crate) writer: StoreWriter,
     pub(crate) reader: StoreReader,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) state: Arc<NodeState>,
     pub(crate) turns: Arc<Turns>,
@@ -78,11 +81,13 @@ struct Expire;
 
 impl StorageActor {
     pub(crate) fn new(parts: StorageParts) -> Self {
-        let StorageParts { writer, reader, clock, state, turns, nudge, max_clock_skew_ms } = parts;
+        let StorageParts { writer, reader, intake, clock, state, turns, nudge, max_clock_skew_ms } =
+            parts;
         let applier = Applier::new(writer.origin().node(), max_clock_skew_ms);
         Self {
             writer,
             reader,
+            intake,
             applier,
             clock,
             state,
@@ -153,6 +158,18 @@ impl StorageActor {
             Effect::Answer(outcome) => outcome,
             Effect::Merge(_) => BatchOutcome::Unavailable,
         }
+    }
+
+    fn take_writes(&mut self, ctx: &mut Context<Self>) {
+        let mut writes = self.intake.take();
+        for ClientWrite { write, durability, reply, permit } in writes.drain(..) {
+            let now = self.now();
+            match self.stage(write, durability, now) {
+                Ok(written) => self.wait(Waiting::Write(reply, written, permit), ctx),
+                Err(error) => reply_to(reply, Err(error)),
+            }
+        }
+        self.intake.give_back(writes);
     }
 
     fn stage(
@@ -252,16 +269,17 @@ impl Actor for StorageActor {
     type Context = Context<Self>;
 }
 
-impl Handler<ClientWrite> for StorageActor {
+impl Drop for StorageActor {
+    fn drop(&mut self) {
+        self.intake.close(); // who waits learns that nobody will answer
+    }
+}
+
+impl Handler<TakeWrites> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, message: ClientWrite, ctx: &mut Self::Context) {
-        let ClientWrite { write, durability, reply, permit } = message;
-        let now = self.now();
-        match self.stage(write, durability, now) {
-            Ok(written) => self.wait(Waiting::Write(reply, written, permit), ctx),
-            Err(error) => reply_to(reply, Err(error)),
-        }
+    fn handle(&mut self, _: TakeWrites, ctx: &mut Self::Context) {
+        self.take_writes(ctx);
     }
 }
 
@@ -357,7 +375,8 @@ impl Handler<TakeOrigin> for StorageActor {
 impl Handler<Drain> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, Drain(done): Drain, _ctx: &mut Self::Context) {
+    fn handle(&mut self, Drain(done): Drain, ctx: &mut Self::Context) {
+        self.take_writes(ctx);
         self.flush();
         self.drained = true;
         reply_to(done, ());

@@ -13,9 +13,12 @@ use crate::error::WriteError;
 use crate::gate::Permit;
 use crate::wire::Outbox;
 
-/// One write of a client.
+/// Writes of clients wait in the store's intake.
 #[derive(Message)]
 #[rtype(result = "()")]
+pub(crate) struct TakeWrites;
+
+/// One write of a client, in the intake.
 pub(crate) struct ClientWrite {
     pub(crate) write: Write,
     pub(crate) durability: Option<Durability>,

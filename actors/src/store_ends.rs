@@ -8,6 +8,7 @@ use gridkv_protocol::StoreName;
 use gridkv_storage::reader::StoreReader;
 
 use crate::catch_up_actor::{CatchUpActor, CatchUpCounters};
+use crate::intake::Intake;
 use crate::publisher_actor::{Publishing, SyncPublisher};
 use crate::storage_actor::StorageActor;
 use crate::turns::Turns;
@@ -20,6 +21,7 @@ pub(crate) type StoreEnds = BTreeMap<StoreName, StoreEnd>;
 pub(crate) struct StoreEnd {
     pub(crate) reader: StoreReader,
     pub(crate) storage: Addr<StorageActor>,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) publisher: Addr<SyncPublisher>,
     pub(crate) catch_up: Addr<CatchUpActor>,
     pub(crate) publishing: Arc<Publishing>,

@@ -21,6 +21,7 @@ use crate::clock::ClockSource;
 use crate::cluster_actor::{ClusterActor, ClusterParts, ClusterSettings};
 use crate::cluster_board::ClusterBoard;
 use crate::identity::Identity;
+use crate::intake::Intake;
 use crate::links::Links;
 use crate::node_config::{NodeConfig, StoreSetup};
 use crate::node_state::NodeState;
@@ -83,9 +84,11 @@ impl Wiring {
         };
         let publishing =
             Arc::new(Publishing::new(reader.clone(), Publisher::new(self.origin(), limits)));
+        let intake = Arc::new(Intake::default());
         let parts = StorageParts {
             writer,
             reader: reader.clone(),
+            intake: Arc::clone(&intake),
             clock: Arc::clone(&self.clock),
             state: Arc::clone(&self.state),
             turns: Arc::clone(&turns),
@@ -118,6 +121,7 @@ impl Wiring {
         StoreEnd {
             reader,
             storage,
+            intake,
             publisher,
             catch_up,
             publishing,

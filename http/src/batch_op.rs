@@ -4,6 +4,8 @@
 //! missing key, a field that the operation does not have) refuses the whole batch, by index. A value
 //! that this node does not take (a key or a value too long, a ttl that is none) refuses its operation.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -61,12 +63,12 @@ type Checked<T> = Result<T, Problem>;
 ///
 /// # Errors
 /// [`Malformed`] refuses the batch; the inner problem refuses the operation alone.
-pub(crate) fn check(raw: RawOp, config: &HttpConfig) -> Result<Checked<Op>, Malformed> {
+pub(crate) fn check(raw: RawOp<'_>, config: &HttpConfig) -> Result<Checked<Op>, Malformed> {
     if let Some(fault) = raw.fault {
         return Err(Malformed(fault));
     }
     let op = required("op", text("op", raw.op)?)?;
-    let allowed: &[&str] = match op.as_str() {
+    let allowed: &[&str] = match &*op {
         "put" => &["value", "encoding", "content_type", "ttl", "if_match", "if_none_match"],
         "get" => &["encoding"],
         "delete" => &["if_match", "if_none_match"],
@@ -95,7 +97,7 @@ pub(crate) fn check(raw: RawOp, config: &HttpConfig) -> Result<Checked<Op>, Malf
             .map(condition::if_none_match),
     };
     let ttl = ttl(raw.ttl)?;
-    let action = match op.as_str() {
+    let action = match &*op {
         "put" => {
             let value = value(raw.value, encoding, config.max_value_bytes)?;
             let content_type = text("content_type", raw.content_type)?;
@@ -136,7 +138,7 @@ fn required<T>(name: &str, field: Option<T>) -> Result<T, Malformed> {
     field.map_or_else(|| malformed(format!("`{name}` is missing")), Ok)
 }
 
-fn text(name: &str, field: Field) -> Result<Option<String>, Malformed> {
+fn text<'a>(name: &str, field: Field<'a>) -> Result<Option<Cow<'a, str>>, Malformed> {
     match field {
         Field::Absent => Ok(None),
         Field::Text(text) => Ok(Some(text)),
@@ -146,7 +148,7 @@ fn text(name: &str, field: Field) -> Result<Option<String>, Malformed> {
     }
 }
 
-fn key(field: Field, max_bytes: usize) -> Result<Checked<Key>, Malformed> {
+fn key(field: Field<'_>, max_bytes: usize) -> Result<Checked<Key>, Malformed> {
     match field {
         Field::Text(text) => Ok(key_path::check(text.as_bytes(), max_bytes)),
         Field::Bytes(bytes) => Ok(key_path::check(&bytes, max_bytes)),
@@ -155,7 +157,7 @@ fn key(field: Field, max_bytes: usize) -> Result<Checked<Key>, Malformed> {
     }
 }
 
-fn encoding(field: Field) -> Result<Encoding, Malformed> {
+fn encoding(field: Field<'_>) -> Result<Encoding, Malformed> {
     match text("encoding", field)?.as_deref() {
         None | Some("utf8") => Ok(Encoding::Utf8),
         Some("base64") => Ok(Encoding::Base64),
@@ -163,7 +165,7 @@ fn encoding(field: Field) -> Result<Encoding, Malformed> {
     }
 }
 
-fn ttl(field: Field) -> Result<Option<Checked<Ttl>>, Malformed> {
+fn ttl(field: Field<'_>) -> Result<Option<Checked<Ttl>>, Malformed> {
     let ttl = match field {
         Field::Absent => return Ok(None),
         Field::Text(text) => query::ttl(&text),
@@ -177,10 +179,10 @@ fn ttl(field: Field) -> Result<Option<Checked<Ttl>>, Malformed> {
     Ok(Some(ttl.map_err(|why| query::invalid("ttl", &why))))
 }
 
-fn value(field: Field, encoding: Encoding, max: usize) -> Result<Checked<Value>, Malformed> {
+fn value(field: Field<'_>, encoding: Encoding, max: usize) -> Result<Checked<Value>, Malformed> {
     let value = match (field, encoding) {
         (Field::Text(text), Encoding::Utf8) => Value::copied(text.as_bytes()),
-        (Field::Text(text), Encoding::Base64) => match BASE64.decode(text) {
+        (Field::Text(text), Encoding::Base64) => match BASE64.decode(text.as_bytes()) {
             Ok(bytes) => Value::copied(&bytes),
             Err(error) => {
                 return Ok(Err(query::invalid("value", &format!("is not base64: {error}"))));

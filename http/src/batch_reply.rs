@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use gridkv_actors::write::{ItemOutcome, Written};
-use gridkv_protocol::Value;
 use gridkv_protocol::record::{Live, Record, State};
+use gridkv_protocol::{Value, Version};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
 
@@ -44,6 +44,7 @@ pub(crate) struct ItemReply {
 #[derive(Debug)]
 enum Content {
     Text(Cow<'static, str>),
+    Version(Version),
     Flag(bool),
     /// Bytes that were found to be text.
     Utf8(Value),
@@ -74,7 +75,7 @@ impl ItemReply {
 
     fn written(written: &Written, kind: Kind) -> Self {
         let status = if kind == Kind::Put && !written.existed { 201 } else { 204 };
-        let mut fields = vec![("version", Content::Text(written.version.to_string().into()))];
+        let mut fields = vec![("version", Content::Version(written.version))];
         if kind == Kind::Delete {
             fields.push(("existed", Content::Flag(written.existed)));
         }
@@ -89,7 +90,7 @@ impl ItemReply {
             return Self::refused(key_not_found());
         };
         let Live { value, content_type, expires_at } = live;
-        let mut fields = vec![("version", Content::Text(version.to_string().into()))];
+        let mut fields = vec![("version", Content::Version(version))];
         let wants_base64 = kind == Kind::Get(Encoding::Base64);
         let (content, encoding) = match format {
             BatchFormat::MsgPack => (Content::Bin(value), None),
@@ -138,6 +139,7 @@ impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Version(version) => serializer.collect_str(version),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Utf8(value) => {
                 serializer.serialize_str(std::str::from_utf8(value).unwrap_or_default())

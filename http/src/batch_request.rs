@@ -3,6 +3,7 @@
 //! Refused as a whole: what is not of this shape, and more operations than are decoded. What an
 //! operation means is the business of [`crate::batch_op`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use gridkv_protocol::codec;
@@ -16,44 +17,73 @@ use crate::problem::{Code, Problem};
 /// A batch as it was sent.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct BatchRequest {
+pub(crate) struct BatchRequest<'a> {
     /// All operations or none.
     #[serde(default)]
     pub(crate) atomic: bool,
     /// The operations.
-    pub(crate) ops: RawOps,
+    #[serde(borrow)]
+    pub(crate) ops: RawOps<'a>,
 }
 
 /// Operations, up to the ceiling; the rest is only counted.
 #[derive(Debug)]
-pub(crate) struct RawOps {
+pub(crate) struct RawOps<'a> {
     /// Those that were decoded.
-    pub(crate) decoded: Vec<RawOp>,
+    pub(crate) decoded: Vec<RawOp<'a>>,
     /// How many there were.
     pub(crate) total: usize,
 }
 
 /// The fields of one operation, whatever their shape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RawOp {
-    pub(crate) op: Field,
-    pub(crate) key: Field,
-    pub(crate) value: Field,
-    pub(crate) encoding: Field,
-    pub(crate) content_type: Field,
-    pub(crate) ttl: Field,
-    pub(crate) if_match: Field,
-    pub(crate) if_none_match: Field,
+pub(crate) struct RawOp<'a> {
+    pub(crate) op: Field<'a>,
+    pub(crate) key: Field<'a>,
+    pub(crate) value: Field<'a>,
+    pub(crate) encoding: Field<'a>,
+    pub(crate) content_type: Field<'a>,
+    pub(crate) ttl: Field<'a>,
+    pub(crate) if_match: Field<'a>,
+    pub(crate) if_none_match: Field<'a>,
     /// What is wrong with its shape, if anything.
     pub(crate) fault: Option<String>,
 }
 
-impl BatchRequest {
+/// The names of the fields.
+const NAMES: [&str; 8] =
+    ["op", "key", "value", "encoding", "content_type", "ttl", "if_match", "if_none_match"];
+
+/// The name of a field: a known one without an allocation, any other as it was sent.
+struct Name(Cow<'static, str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+        let known = NAMES.iter().find(|known| **known == name);
+        Ok(Name(known.map_or_else(|| Cow::Owned(name.to_owned()), |known| Cow::Borrowed(*known))))
+    }
+}
+
+impl<'a> BatchRequest<'a> {
     /// Decodes a body.
     ///
     /// # Errors
     /// 400 `malformed_body`.
-    pub(crate) fn decode(body: &[u8], format: BatchFormat) -> Result<Self, Problem> {
+    pub(crate) fn decode(body: &'a [u8], format: BatchFormat) -> Result<Self, Problem> {
         let decoded = match format {
             BatchFormat::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
             BatchFormat::MsgPack => codec::decode(body).map_err(|error| error.to_string()),
@@ -68,8 +98,8 @@ impl BatchRequest {
     }
 }
 
-impl RawOp {
-    fn slot(&mut self, name: &str) -> Option<&mut Field> {
+impl<'a> RawOp<'a> {
+    fn slot(&mut self, name: &str) -> Option<&mut Field<'a>> {
         Some(match name {
             "op" => &mut self.op,
             "key" => &mut self.key,
@@ -83,7 +113,7 @@ impl RawOp {
         })
     }
 
-    fn set(&mut self, name: &str, content: Field) {
+    fn set(&mut self, name: &str, content: Field<'a>) {
         match self.slot(name) {
             Some(slot @ Field::Absent) => *slot = content,
             Some(_) => self.fault = Some(format!("field `{name}` is given twice")),
@@ -96,7 +126,7 @@ impl RawOp {
     }
 }
 
-impl<'de> Deserialize<'de> for RawOps {
+impl<'de: 'a, 'a> Deserialize<'de> for RawOps<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(OpsVisitor)
     }
@@ -105,13 +135,13 @@ impl<'de> Deserialize<'de> for RawOps {
 struct OpsVisitor;
 
 impl<'de> Visitor<'de> for OpsVisitor {
-    type Value = RawOps;
+    type Value = RawOps<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of operations")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawOps, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawOps<'de>, A::Error> {
         let mut decoded = Vec::new();
         while decoded.len() < MAX_BATCH_OPS_CEILING {
             match seq.next_element()? {
@@ -127,7 +157,7 @@ impl<'de> Visitor<'de> for OpsVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for RawOp {
+impl<'de: 'a, 'a> Deserialize<'de> for RawOp<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(OpVisitor)
     }
@@ -136,50 +166,50 @@ impl<'de> Deserialize<'de> for RawOp {
 struct OpVisitor;
 
 impl<'de> Visitor<'de> for OpVisitor {
-    type Value = RawOp;
+    type Value = RawOp<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an operation")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawOp, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawOp<'de>, A::Error> {
         let mut op = RawOp::default();
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(Name(name)) = map.next_key()? {
             op.set(&name, map.next_value()?);
         }
         Ok(op)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawOp, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawOp<'de>, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(RawOp::not_an_object())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<RawOp, E> {
+    fn visit_str<E>(self, _: &str) -> Result<RawOp<'de>, E> {
         Ok(RawOp::not_an_object())
     }
 
-    fn visit_bytes<E>(self, _: &[u8]) -> Result<RawOp, E> {
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<RawOp<'de>, E> {
         Ok(RawOp::not_an_object())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<RawOp, E> {
+    fn visit_u64<E>(self, _: u64) -> Result<RawOp<'de>, E> {
         Ok(RawOp::not_an_object())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<RawOp, E> {
+    fn visit_i64<E>(self, _: i64) -> Result<RawOp<'de>, E> {
         Ok(RawOp::not_an_object())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<RawOp, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<RawOp<'de>, E> {
         Ok(RawOp::not_an_object())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<RawOp, E> {
+    fn visit_bool<E>(self, _: bool) -> Result<RawOp<'de>, E> {
         Ok(RawOp::not_an_object())
     }
 
-    fn visit_unit<E>(self) -> Result<RawOp, E> {
+    fn visit_unit<E>(self) -> Result<RawOp<'de>, E> {
         Ok(RawOp::not_an_object())
     }
 }
@@ -188,7 +218,7 @@ impl<'de> Visitor<'de> for OpVisitor {
 mod tests {
     use super::*;
 
-    fn json(body: &str) -> Result<BatchRequest, Problem> {
+    fn json(body: &str) -> Result<BatchRequest<'_>, Problem> {
         BatchRequest::decode(body.as_bytes(), BatchFormat::Json)
     }
 
@@ -198,8 +228,8 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(text).unwrap();
         let packed = codec::encode_named(&value).unwrap();
         let expected = RawOp {
-            op: Field::Text("get".to_owned()),
-            key: Field::Text("a".to_owned()),
+            op: Field::Text("get".into()),
+            key: Field::Text("a".into()),
             ..RawOp::default()
         };
         for request in

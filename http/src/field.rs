@@ -4,6 +4,7 @@
 //! operation, by index; the decoders alone could only refuse the whole body. So any shape is taken
 //! here, and judged where the operation is known. What can not be used is not kept.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use gridkv_protocol::Value;
@@ -11,12 +12,12 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 /// One field's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Field {
+pub(crate) enum Field<'a> {
     /// Not given, or null.
     #[default]
     Absent,
-    /// Text.
-    Text(String),
+    /// Text; the request's own bytes where they need no change.
+    Text(Cow<'a, str>),
     /// Bytes; MessagePack only.
     Bytes(Value),
     /// A whole number that is not negative.
@@ -25,7 +26,7 @@ pub(crate) enum Field {
     Unusable,
 }
 
-impl<'de> Deserialize<'de> for Field {
+impl<'de> Deserialize<'de> for Field<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyShape)
     }
@@ -34,54 +35,58 @@ impl<'de> Deserialize<'de> for Field {
 struct AnyShape;
 
 impl<'de> Visitor<'de> for AnyShape {
-    type Value = Field;
+    type Value = Field<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Field, E> {
-        Ok(Field::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Field<'de>, E> {
+        Ok(Field::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Field, E> {
-        Ok(Field::Text(text))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<'de>, E> {
+        Ok(Field::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Field, E> {
+    fn visit_string<E>(self, text: String) -> Result<Field<'de>, E> {
+        Ok(Field::Text(Cow::Owned(text)))
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Field<'de>, E> {
         Ok(Field::Bytes(Value::copied(bytes)))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Field, E> {
+    fn visit_u64<E>(self, number: u64) -> Result<Field<'de>, E> {
         Ok(Field::Number(number))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Field, E> {
+    fn visit_i64<E>(self, number: i64) -> Result<Field<'de>, E> {
         Ok(u64::try_from(number).map_or(Field::Unusable, Field::Number))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Field, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<Field<'de>, E> {
         Ok(Field::Unusable)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
+    fn visit_bool<E>(self, _: bool) -> Result<Field<'de>, E> {
         Ok(Field::Unusable)
     }
 
-    fn visit_unit<E>(self) -> Result<Field, E> {
+    fn visit_unit<E>(self) -> Result<Field<'de>, E> {
         Ok(Field::Absent)
     }
 
-    fn visit_none<E>(self) -> Result<Field, E> {
+    fn visit_none<E>(self) -> Result<Field<'de>, E> {
         Ok(Field::Absent)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field<'de>, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Field::Unusable)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field<'de>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Field::Unusable)
     }
@@ -97,7 +102,7 @@ mod tests {
     fn any_json_is_taken() {
         let table = [
             ("null", Field::Absent),
-            ("\"a\\n\"", Field::Text("a\n".to_owned())),
+            ("\"a\\n\"", Field::Text("a\n".into())),
             ("7", Field::Number(7)),
             ("-7", Field::Unusable),
             ("0.5", Field::Unusable),
@@ -115,7 +120,7 @@ mod tests {
         let bin = codec::encode_named(&Value::copied(b"\xff")).unwrap();
         assert_eq!(codec::decode::<Field>(&bin).unwrap(), Field::Bytes(Value::copied(b"\xff")));
         let text = codec::encode_named("a").unwrap();
-        assert_eq!(codec::decode::<Field>(&text).unwrap(), Field::Text("a".to_owned()));
+        assert_eq!(codec::decode::<Field>(&text).unwrap(), Field::Text("a".into()));
         let number = codec::encode_named(&30_u8).unwrap();
         assert_eq!(codec::decode::<Field>(&number).unwrap(), Field::Number(30));
     }

@@ -3,7 +3,6 @@
 //! Decoding is for untrusted bytes: nesting is bounded, and bytes left over after the message are an
 //! error (the library alone would pass them over in silence).
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_DEPTH;
@@ -47,7 +46,7 @@ pub fn encode_named<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, Encod
 ///
 /// # Errors
 /// [`DecodeError`] when the bytes are anything else.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+pub fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
     decode_with_depth(bytes, MAX_DEPTH)
 }
 

@@ -8,11 +8,15 @@ use gridkv_protocol::{Hlc, Key, Origin, Record};
 
 use crate::account::Account;
 
+/// Records among which one is found by looking at each: up to here that is cheaper than hashing keys.
+const SCANNED: usize = 8;
+
 /// The next commit.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     records: Vec<KeyedRecord>,
-    by_key: HashMap<Key, usize>,
+    /// Where each key's record is, once there are more than [`SCANNED`].
+    places: HashMap<Key, usize>,
     moved: Vec<(Origin, Hlc)>,
     logged: Vec<LoggedOp>,
     account: Account,
@@ -21,10 +25,15 @@ pub(crate) struct Pending {
 impl Pending {
     /// The record that the next commit will put under `key`, if it will.
     pub(crate) fn get(&self, key: &Key) -> Option<&Record> {
-        if self.records.is_empty() {
-            return None;
+        self.place(key).and_then(|at| self.records.get(at)).map(|keyed| &keyed.record)
+    }
+
+    fn place(&self, key: &Key) -> Option<usize> {
+        if self.records.len() <= SCANNED {
+            self.records.iter().position(|keyed| keyed.key == *key)
+        } else {
+            self.places.get(key).copied()
         }
-        self.by_key.get(key).and_then(|at| self.records.get(*at)).map(|keyed| &keyed.record)
     }
 
     /// Puts a record in place of `before`, which stood under its key until now.
@@ -33,12 +42,18 @@ impl Pending {
             self.account.remove(&keyed.key, before);
         }
         self.account.add(&keyed.key, &keyed.record);
-        if let Some(earlier) = self.by_key.get(&keyed.key).and_then(|at| self.records.get_mut(*at))
-        {
-            *earlier = keyed;
-        } else {
-            self.by_key.insert(keyed.key.clone(), self.records.len());
-            self.records.push(keyed);
+        match self.place(&keyed.key).and_then(|at| self.records.get_mut(at)) {
+            Some(earlier) => *earlier = keyed,
+            None => self.append(keyed),
+        }
+    }
+
+    fn append(&mut self, keyed: KeyedRecord) {
+        self.records.push(keyed);
+        if self.records.len() > SCANNED {
+            let indexed = self.places.len();
+            let rest = self.records.iter().enumerate().skip(indexed);
+            self.places.extend(rest.map(|(at, keyed)| (keyed.key.clone(), at)));
         }
     }
 
@@ -78,9 +93,43 @@ impl Pending {
     /// Empties it for the next commit, and keeps its buffers.
     pub(crate) fn clear(&mut self) {
         self.records.clear();
-        self.by_key.clear();
+        self.places.clear();
         self.moved.clear();
         self.logged.clear();
         self.account = Account::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gridkv_protocol::{State, Version};
+
+    use super::*;
+
+    fn deleted(key: usize, hlc: u64) -> KeyedRecord {
+        let version = Version { hlc: Hlc::from_bits(hlc), origin: Origin::from_bits(1) };
+        let key = Key::new(&key.to_string()).unwrap();
+        KeyedRecord { key, record: Record { version, state: State::Deleted } }
+    }
+
+    #[test]
+    fn the_last_record_of_each_key_is_found_in_commits_of_any_size() {
+        let mut pending = Pending::default();
+        for size in [1, SCANNED, SCANNED + 1, 4 * SCANNED, 2] {
+            for (hlc, key) in (0..size).chain(0..size).enumerate() {
+                let keyed = deleted(key, hlc as u64);
+                let before = pending.get(&keyed.key).cloned();
+                pending.put(keyed, before.as_ref());
+            }
+            assert_eq!(pending.records().len(), size);
+            for key in 0..size {
+                let keyed = deleted(key, (size + key) as u64);
+                assert_eq!(pending.get(&keyed.key), Some(&keyed.record), "{key} of {size}");
+            }
+            assert_eq!(pending.get(&deleted(size, 0).key), None);
+            assert_eq!(usize::try_from(pending.account().tombstones), Ok(size));
+            pending.clear();
+            assert!(pending.is_empty() && pending.get(&deleted(0, 0).key).is_none());
+        }
     }
 }

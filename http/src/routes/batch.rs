@@ -38,20 +38,40 @@ pub(crate) async fn batch(
         .await
         .map_err(|error| error.into_problem(|| body_too_large(limits.max_bytes)))?;
     let request = BatchRequest::decode(&body, format)?;
-    drop(body);
     let atomic = request.atomic;
     let ops = check(request, config)?;
+    drop(body);
+
+    let mut items = Vec::with_capacity(ops.len());
+    let asked: Vec<Asked> = ops
+        .into_iter()
+        .map(|op| {
+            op.map(|op| {
+                let kind = kind(&op);
+                items.push(op.item);
+                kind
+            })
+        })
+        .collect();
+    let aborted = atomic && items.len() < asked.len();
 
     let stopwatch = Stopwatch::start();
-    let outcomes = perform(store, &ops, atomic, durability).await;
+    let outcomes = if aborted {
+        Ok(items.iter().map(|_| ItemOutcome::Rejected(Rejection::BatchAborted)).collect())
+    } else {
+        perform(store, Batch { atomic, items, durability }).await
+    };
     store.timers.observe(Operation::Batch, stopwatch);
-    reply(ops, outcomes?, format)
+    reply(asked, outcomes?, format)
 }
 
 /// Every operation, or why it is refused alone.
 type Checked = Result<Op, Problem>;
 
-fn check(request: BatchRequest, config: &HttpConfig) -> Result<Vec<Checked>, Problem> {
+/// The same once the operation itself has gone to the store.
+type Asked = Result<Kind, Problem>;
+
+fn check(request: BatchRequest<'_>, config: &HttpConfig) -> Result<Vec<Checked>, Problem> {
     let limit = config.batch_ops();
     if request.ops.total > limit {
         let detail = format!("nothing was written; send at most {limit} operations at once");
@@ -67,42 +87,32 @@ fn check(request: BatchRequest, config: &HttpConfig) -> Result<Vec<Checked>, Pro
 }
 
 /// What became of the operations that were not refused at the door, in their order.
-async fn perform(
-    store: StoreDoor<'_>,
-    ops: &[Checked],
-    atomic: bool,
-    durability: Option<Durability>,
-) -> Result<Vec<ItemOutcome>, Problem> {
-    let items: Vec<BatchItem> =
-        ops.iter().filter_map(|op| op.as_ref().ok()).map(|op| op.item.clone()).collect();
-    if atomic && items.len() < ops.len() {
-        return Ok(items.iter().map(|_| ItemOutcome::Rejected(Rejection::BatchAborted)).collect());
-    }
-    let only_reads = items.iter().all(|item| matches!(item, BatchItem::Get(_)));
-    if !only_reads || (atomic && !items.is_empty()) {
-        return Ok(store.handle.batch(Batch { atomic, items, durability }).await?);
+async fn perform(store: StoreDoor<'_>, batch: Batch) -> Result<Vec<ItemOutcome>, Problem> {
+    let only_reads = batch.items.iter().all(|item| matches!(item, BatchItem::Get(_)));
+    if !only_reads || (batch.atomic && !batch.items.is_empty()) {
+        return Ok(store.handle.batch(batch).await?);
     }
     let read = |item| match item {
         BatchItem::Get(key) => Some(store.handle.get(&key).map(ItemOutcome::Read)),
         BatchItem::Write(_) => None,
     };
-    Ok(items.into_iter().filter_map(read).collect::<Result<_, _>>()?)
+    Ok(batch.items.into_iter().filter_map(read).collect::<Result<_, _>>()?)
 }
 
 fn reply(
-    ops: Vec<Checked>,
+    asked: Vec<Asked>,
     outcomes: Vec<ItemOutcome>,
     format: BatchFormat,
 ) -> Result<HttpResponse, Problem> {
     let weakest = outcomes.iter().filter_map(durability_of).min();
     let mut outcomes = outcomes.into_iter();
-    let mut results = Vec::with_capacity(ops.len());
-    for op in ops {
-        results.push(match op {
+    let mut results = Vec::with_capacity(asked.len());
+    for asked in asked {
+        results.push(match asked {
             Err(problem) => ItemReply::refused(problem),
-            Ok(op) => {
+            Ok(kind) => {
                 let outcome = outcomes.next().ok_or_else(|| internal(&MissingOutcome))?;
-                ItemReply::of(outcome, kind(&op), format)
+                ItemReply::of(outcome, kind, format)
             }
         });
     }
@@ -179,7 +189,8 @@ mod tests {
     fn a_refused_operation_has_its_result_in_its_place() {
         let json = r#"{"ops":[{"op":"get","key":""},{"op":"get","key":"a"}]}"#;
         let ops = checked(json, 2).unwrap();
-        let response = reply(ops, vec![ItemOutcome::Read(None)], BatchFormat::Json).unwrap();
+        let asked = ops.into_iter().map(|op| op.map(|op| kind(&op))).collect();
+        let response = reply(asked, vec![ItemOutcome::Read(None)], BatchFormat::Json).unwrap();
         let body = actix_web::body::MessageBody::try_into_bytes(response.into_body()).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(json["errors"], 2);

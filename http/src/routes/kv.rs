@@ -11,7 +11,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
-use gridkv_actors::write::{Action, Condition, Rejection, Write, Written};
+use gridkv_actors::Durability;
+use gridkv_actors::write::{Action, Condition, Rejection, Write};
 use gridkv_protocol::record::{Live, Record, State};
 use gridkv_protocol::{UnixMs, Value, Version};
 
@@ -123,8 +124,9 @@ pub(crate) async fn put(
     store.timers.observe(Operation::Put, stopwatch);
     let written = written?;
     let status = if written.existed { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
-    let mut response = acknowledge(status, &written);
-    response.insert_header((header::ETAG, headers::version(written.version).0));
+    let (etag, version) = headers::version(written.version);
+    let mut response = acknowledge(status, version, written.durability);
+    response.insert_header((header::ETAG, etag));
     if let Some(deadline) = written.expires_at {
         let deadline = headers::value(rfc3339::format(deadline));
         response.insert_header((headers::GRIDKV_EXPIRES_AT, deadline));
@@ -144,16 +146,21 @@ pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem>
     store.timers.observe(Operation::Delete, stopwatch);
     let written = written?;
     let existed = if written.existed { "true" } else { "false" };
-    let mut response = acknowledge(StatusCode::NO_CONTENT, &written);
+    let (_, version) = headers::version(written.version);
+    let mut response = acknowledge(StatusCode::NO_CONTENT, version, written.durability);
     response.insert_header((headers::GRIDKV_EXISTED, HeaderValue::from_static(existed)));
     Ok(response.finish())
 }
 
 /// What every acknowledged write says. No peer is asked yet, and none is claimed.
-fn acknowledge(status: StatusCode, written: &Written) -> HttpResponseBuilder {
+fn acknowledge(
+    status: StatusCode,
+    version: HeaderValue,
+    durability: Durability,
+) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
-    let durability = HeaderValue::from_static(written.durability.as_str());
-    response.insert_header((headers::GRIDKV_VERSION, headers::version(written.version).1));
+    let durability = HeaderValue::from_static(durability.as_str());
+    response.insert_header((headers::GRIDKV_VERSION, version));
     response.insert_header((headers::GRIDKV_DURABILITY, durability));
     response.insert_header((headers::GRIDKV_ACKS, HeaderValue::from_static("0/0")));
     response

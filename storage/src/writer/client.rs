@@ -1,5 +1,6 @@
 //! What clients ask of the writer: conditions, lifetimes, room, and the mint.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use gridkv_protocol::op_log::LoggedOp;
@@ -126,12 +127,12 @@ impl StoreWriter {
     /// # Errors
     /// The place and reason of the first write that would be refused; nothing was changed.
     pub fn check(&self, writes: &[Write], now: UnixMs) -> Result<(), (usize, PutError)> {
-        let mut scratch: Vec<(&Key, Option<Record>)> = Vec::new();
+        let mut scratch: HashMap<&Key, Record> = HashMap::new();
         let mut account = *self.pending.account();
         for (at, write) in writes.iter().enumerate() {
-            let earlier = scratch.iter().rev().find(|(key, _)| **key == write.key);
+            let earlier = scratch.get(&write.key);
             let standing = match earlier {
-                Some((_, left)) => left.clone(),
+                Some(left) => Some(left.clone()),
                 None => self.standing(&write.key).map_err(|error| (at, error.into()))?,
             };
             let current = standing.as_ref().filter(|record| record.live_at(now).is_some());
@@ -142,7 +143,7 @@ impl StoreWriter {
             let record = record.expired_at(now).unwrap_or(record);
             account =
                 self.room_for(write, standing.as_ref(), &record, &account).map_err(refused)?;
-            scratch.push((&write.key, Some(record)));
+            scratch.insert(&write.key, record);
         }
         Ok(())
     }
@@ -190,4 +191,4 @@ impl Kind {
 }
 
 // CAVEATS: operations are counted when they are staged; if the commit then fails the node stops taking
-// writes anyway. The list of an atomic batch is searched linearly: batches are capped at a thousand.
+// writes anyway.

@@ -4,15 +4,15 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 /// Bytes in each stored value.
-pub const VALUE_BYTES: usize = 100;
+pub(crate) const VALUE_BYTES: usize = 100;
 
 /// A key: shared text, ordered and hashed by its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Arc<str>);
+pub(crate) struct Key(Arc<str>);
 
 impl Key {
     /// The key as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -31,18 +31,18 @@ impl Borrow<str> for Key {
 
 /// One version of a key's value, with the stamp that orders versions.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub(crate) struct Record {
     /// Hybrid logical clock of the write.
-    pub hlc: u64,
+    pub(crate) hlc: u64,
     /// Node that wrote it.
-    pub origin: u64,
+    pub(crate) origin: u64,
     /// What the write left behind.
-    pub state: State,
+    pub(crate) state: State,
 }
 
 /// Live value or tombstone.
 #[derive(Clone, Debug)]
-pub enum State {
+pub(crate) enum State {
     /// The key holds a value.
     Live {
         /// The value itself.
@@ -60,7 +60,7 @@ pub enum State {
 
 impl Record {
     /// A live record with a fresh 100-byte value.
-    pub fn live(hlc: u64) -> Self {
+    pub(crate) fn live(hlc: u64) -> Self {
         let fill = hlc.to_le_bytes().first().copied().unwrap_or_default();
         Self {
             hlc,
@@ -74,7 +74,7 @@ impl Record {
     }
 
     /// A number that depends on the record, so that reads are not optimised away.
-    pub fn checksum(&self) -> u64 {
+    pub(crate) fn checksum(&self) -> u64 {
         let (length, typed, expires) = match &self.state {
             State::Live { value, content_type, expires_at } => {
                 (value.len(), content_type.is_some(), expires_at.is_some())

@@ -7,7 +7,7 @@ use crate::record::{Key, Record};
 
 /// A map and the order of its keys; the set is touched only when a key comes or goes.
 #[derive(Default)]
-pub struct Paired<M, O> {
+pub(crate) struct Paired<M, O> {
     records: M,
     order: O,
 }

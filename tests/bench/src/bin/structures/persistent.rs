@@ -10,7 +10,7 @@ use crate::key_order::following_range;
 use crate::record::{Key, Record};
 
 /// How a record lies in a leaf: inline, or behind an `Arc` so that copying a leaf is cheap.
-pub trait Stored: Clone + Send + Sync {
+pub(crate) trait Stored: Clone + Send + Sync {
     /// Wraps a record.
     fn store(record: Record) -> Self;
 
@@ -39,7 +39,7 @@ impl Stored for Arc<Record> {
 }
 
 /// The published version; a commit copies the paths it touches and swaps the root.
-pub struct Persistent<V: Stored>(ArcSwap<OrdMap<Key, V>>);
+pub(crate) struct Persistent<V: Stored>(ArcSwap<OrdMap<Key, V>>);
 
 impl<V: Stored> Default for Persistent<V> {
     fn default() -> Self {

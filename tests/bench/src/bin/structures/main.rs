@@ -6,8 +6,8 @@
 //! to the same workload and prints one markdown table per number of keys.
 //!
 //! ```text
-//! cargo run --release --bin structures -- --keys 10000,1000000 --rounds 3
-//! cargo run --release --bin structures -- --only papaya --rounds 1
+//! cargo run --release -p gridkv-bench --bin structures -- --keys 10000,1000000 --rounds 3
+//! cargo run --release -p gridkv-bench --bin structures -- --only papaya --rounds 1
 //! ```
 //!
 //! How to read it: every figure is the median over the rounds, and the figure in
@@ -22,8 +22,6 @@
 mod arguments;
 mod candidate;
 mod key_order;
-mod latency;
-#[allow(clippy::disallowed_methods, reason = "a benchmark is there to read the clock")]
 mod measure;
 mod ordered;
 mod paired;
@@ -42,14 +40,13 @@ use arguments::{Arguments, Task};
 fn main() -> Result<(), Box<dyn Error>> {
     match Arguments::parse(std::env::args().skip(1))?.task {
         Task::Child { candidate, keys } => {
-            candidate.measure(keys)?.print();
+            candidate.measure(keys)?.print()?;
             // Tearing a million keys down is not part of any figure.
             std::process::exit(0);
         }
         Task::Compare { sizes, rounds, only } => {
             let results = rounds::run(&sizes, rounds, only.as_deref())?;
-            print!("{}", report::render(&results));
-            Ok(())
+            Ok(report::print(&results)?)
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Turns samples into markdown.
 
-use std::fmt::Write;
+use std::io;
+use std::iter;
+
+use gridkv_bench::figure;
+use gridkv_bench::screen;
+use gridkv_bench::table::Table;
 
 use crate::candidate::Kind;
 use crate::rounds::{Samples, SizeResult};
@@ -52,30 +57,29 @@ const WALK: [Column; 12] = [
 ];
 
 /// Two tables per size: speed and memory, then order and consistency.
-pub fn render(results: &[SizeResult]) -> String {
-    let mut text = String::new();
+pub(crate) fn print(results: &[SizeResult]) -> io::Result<()> {
     for result in results {
-        table(&mut text, result, "speed and memory", &SPEED);
-        table(&mut text, result, "order and consistency", &WALK);
+        for (title, columns) in
+            [("speed and memory", &SPEED[..]), ("order and consistency", &WALK[..])]
+        {
+            screen::line(format_args!("\n### {} keys: {title}\n", result.keys))?;
+            screen::line(table(result, columns))?;
+        }
     }
-    text
+    Ok(())
 }
 
-fn table(text: &mut String, result: &SizeResult, title: &str, columns: &[Column]) {
-    let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "\n### {} keys: {title}\n", result.keys);
-    let _ = writeln!(text, "| structure | {} |", headings.join(" | "));
-    let _ = writeln!(text, "|---|{}", "---:|".repeat(columns.len()));
+fn table(result: &SizeResult, columns: &[Column]) -> Table {
+    let headings: Vec<&str> =
+        iter::once("structure").chain(columns.iter().map(|column| column.heading)).collect();
+    let mut table = Table::new(&headings);
     let best: Vec<Option<f64>> =
         columns.iter().map(|column| best(&result.candidates, column)).collect();
     for (kind, samples) in &result.candidates {
-        let _ = write!(text, "| {} |", kind.name());
-        for (column, best) in columns.iter().zip(&best) {
-            let _ = write!(text, " {} |", cell(samples, column, *best));
-        }
-        text.push('\n');
+        let cells = columns.iter().zip(&best).map(|(column, best)| cell(samples, column, *best));
+        table.row(iter::once(kind.name().to_owned()).chain(cells));
     }
+    table
 }
 
 fn best(candidates: &[(Kind, Samples)], column: &Column) -> Option<f64> {
@@ -98,13 +102,5 @@ fn cell(samples: &Samples, column: &Column, best: Option<f64>) -> String {
 }
 
 fn median(samples: &Samples, figure: &str) -> Option<f64> {
-    let mut values = samples.get(figure)?.clone();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = values.get(middle).copied()?;
-    if values.len() % 2 == 1 {
-        return Some(upper);
-    }
-    let lower = values.get(middle.checked_sub(1)?).copied()?;
-    Some(f64::midpoint(lower, upper))
+    samples.get(figure).map(|values| figure::median(values))
 }

@@ -11,7 +11,7 @@ use crate::candidate::Index;
 use crate::record::Key;
 
 /// A concurrent ordered set of keys.
-pub trait KeyOrder: Default + Sync {
+pub(crate) trait KeyOrder: Default + Sync {
     /// Adds a new key.
     fn add(&self, key: Key);
 
@@ -23,7 +23,7 @@ pub trait KeyOrder: Default + Sync {
 }
 
 /// The range of keys that follow `after`.
-pub fn following_range(after: Option<&Key>) -> (Bound<&str>, Bound<&str>) {
+pub(crate) fn following_range(after: Option<&Key>) -> (Bound<&str>, Bound<&str>) {
     let start = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
     (start, Bound::Unbounded)
 }
@@ -36,7 +36,7 @@ fn take_keys(keys: &BTreeSet<Key>, after: Option<&Key>, limit: usize) -> Vec<Key
 
 /// A B-tree under `parking_lot`'s lock, held for one page at most.
 #[derive(Default)]
-pub struct LockedTree(parking_lot::RwLock<BTreeSet<Key>>);
+pub(crate) struct LockedTree(parking_lot::RwLock<BTreeSet<Key>>);
 
 impl KeyOrder for LockedTree {
     fn add(&self, key: Key) {
@@ -54,7 +54,7 @@ impl KeyOrder for LockedTree {
 
 /// A B-tree under the standard library's lock.
 #[derive(Default)]
-pub struct StdLockedTree(std::sync::RwLock<BTreeSet<Key>>);
+pub(crate) struct StdLockedTree(std::sync::RwLock<BTreeSet<Key>>);
 
 impl KeyOrder for StdLockedTree {
     fn add(&self, key: Key) {
@@ -75,7 +75,7 @@ impl KeyOrder for StdLockedTree {
 
 /// A lock-free skip list of keys.
 #[derive(Default)]
-pub struct SkipKeys(SkipSet<Key>);
+pub(crate) struct SkipKeys(SkipSet<Key>);
 
 impl KeyOrder for SkipKeys {
     fn add(&self, key: Key) {
@@ -96,7 +96,7 @@ impl KeyOrder for SkipKeys {
 
 /// A concurrent B+ tree of keys.
 #[derive(Default)]
-pub struct OrderedIndex(Index<()>);
+pub(crate) struct OrderedIndex(Index<()>);
 
 impl KeyOrder for OrderedIndex {
     fn add(&self, key: Key) {

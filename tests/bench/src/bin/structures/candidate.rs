@@ -15,7 +15,7 @@ use crate::record::{Key, Record};
 /// An in-memory store with one writer and any number of readers.
 ///
 /// `commit` and `remove` are called from one thread at a time; the rest from any.
-pub trait Candidate: Default + Sync {
+pub(crate) trait Candidate: Default + Sync {
     /// Looks a key up and clones its record.
     fn get(&self, key: &str) -> Option<Record>;
 
@@ -38,7 +38,7 @@ pub trait Candidate: Default + Sync {
 
 /// Every structure under comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `DashMap` and a locked B-tree of keys.
     DashLocked,
     /// `scc::HashMap` and a locked B-tree of keys.
@@ -65,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// All candidates, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::DashLocked,
         Self::SccLocked,
         Self::SccStdLocked,
@@ -80,7 +80,7 @@ impl Kind {
     ];
 
     /// The candidate's name in the table and on the command line.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::DashLocked => "dashmap+BTreeSet/parking_lot",
             Self::SccLocked => "scc::HashMap+BTreeSet/parking_lot",
@@ -97,7 +97,7 @@ impl Kind {
     }
 
     /// The candidate with exactly this name.
-    pub fn named(name: &str) -> Result<Self, String> {
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
         Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
@@ -105,7 +105,7 @@ impl Kind {
     }
 
     /// Measures this candidate once, in this process.
-    pub fn measure(self, keys: usize) -> Result<Figures, Box<dyn Error>> {
+    pub(crate) fn measure(self, keys: usize) -> Result<Figures, Box<dyn Error>> {
         match self {
             Self::DashLocked => measure::all::<Paired<Dash, LockedTree>>(keys),
             Self::SccLocked => measure::all::<Paired<Scc, LockedTree>>(keys),
@@ -123,4 +123,4 @@ impl Kind {
 }
 
 /// The concurrent B+ tree, named once for the modules that store in it.
-pub type Index<V> = TreeIndex<Key, V>;
+pub(crate) type Index<V> = TreeIndex<Key, V>;

@@ -5,7 +5,7 @@ use std::error::Error;
 use crate::candidate::Kind;
 
 /// What one run of the executable is for.
-pub enum Task {
+pub(crate) enum Task {
     /// Measure one candidate once and print raw figures (started by `Compare`).
     Child {
         /// The structure to measure.
@@ -25,14 +25,14 @@ pub enum Task {
 }
 
 /// The parsed command line.
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// What to do.
-    pub task: Task,
+    pub(crate) task: Task,
 }
 
 impl Arguments {
     /// Reads flags; unknown flags and malformed numbers are errors.
-    pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let mut sizes = vec![10_000, 1_000_000];
         let mut rounds = 3;
         let mut only = None;

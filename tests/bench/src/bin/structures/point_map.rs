@@ -5,7 +5,7 @@ use dashmap::DashMap;
 use crate::record::{Key, Record};
 
 /// A concurrent map without order.
-pub trait PointMap: Default + Sync {
+pub(crate) trait PointMap: Default + Sync {
     /// Clones the record of a key.
     fn get(&self, key: &str) -> Option<Record>;
 
@@ -18,7 +18,7 @@ pub trait PointMap: Default + Sync {
 
 /// `DashMap`: shards under locks.
 #[derive(Default)]
-pub struct Dash(DashMap<Key, Record>);
+pub(crate) struct Dash(DashMap<Key, Record>);
 
 impl PointMap for Dash {
     fn get(&self, key: &str) -> Option<Record> {
@@ -36,7 +36,7 @@ impl PointMap for Dash {
 
 /// `scc::HashMap`: a lock per bucket.
 #[derive(Default)]
-pub struct Scc(scc::HashMap<Key, Record>);
+pub(crate) struct Scc(scc::HashMap<Key, Record>);
 
 impl PointMap for Scc {
     fn get(&self, key: &str) -> Option<Record> {
@@ -54,7 +54,7 @@ impl PointMap for Scc {
 
 /// `papaya::HashMap`: reads take no lock; old entries are reclaimed in batches.
 #[derive(Default)]
-pub struct Papaya(papaya::HashMap<Key, Record>);
+pub(crate) struct Papaya(papaya::HashMap<Key, Record>);
 
 impl PointMap for Papaya {
     fn get(&self, key: &str) -> Option<Record> {

@@ -7,19 +7,19 @@ use std::process::{Command, Stdio};
 use crate::candidate::Kind;
 
 /// All figures of one candidate at one size, by name, one per round.
-pub type Samples = BTreeMap<String, Vec<f64>>;
+pub(crate) type Samples = BTreeMap<String, Vec<f64>>;
 
 /// What was measured with one number of keys.
-pub struct SizeResult {
+pub(crate) struct SizeResult {
     /// Keys loaded.
-    pub keys: usize,
+    pub(crate) keys: usize,
     /// Samples by candidate, in table order.
-    pub candidates: Vec<(Kind, Samples)>,
+    pub(crate) candidates: Vec<(Kind, Samples)>,
 }
 
 /// Measures all candidates `rounds` times per size; each round starts with another
 /// candidate, so that a slow moment of the machine does not always meet the same one.
-pub fn run(
+pub(crate) fn run(
     sizes: &[usize],
     rounds: usize,
     only: Option<&str>,

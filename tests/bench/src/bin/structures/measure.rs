@@ -2,11 +2,16 @@
 
 use std::error::Error;
 use std::hint::black_box;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use gridkv_bench::distribution::Distribution;
+use gridkv_bench::figure::float;
+use gridkv_bench::screen;
+use gridkv_bench::stopwatch::Stopwatch;
 
 use crate::candidate::Candidate;
-use crate::latency::Latencies;
 use crate::probe::{Probes, STABLE_END};
 use crate::record::{Key, Record};
 use crate::resident;
@@ -34,7 +39,7 @@ const HOT: Duration = Duration::from_millis(40);
 
 /// Named figures of one candidate.
 #[derive(Default)]
-pub struct Figures(Vec<(&'static str, f64)>);
+pub(crate) struct Figures(Vec<(&'static str, f64)>);
 
 impl Figures {
     fn note(&mut self, name: &'static str, figure: f64) {
@@ -42,15 +47,13 @@ impl Figures {
     }
 
     /// Prints one `name figure` line each, for the parent to read.
-    pub fn print(&self) {
-        for (name, figure) in &self.0 {
-            println!("{name} {figure}");
-        }
+    pub(crate) fn print(&self) -> io::Result<()> {
+        self.0.iter().try_for_each(|(name, figure)| screen::line(format_args!("{name} {figure}")))
     }
 }
 
 /// Runs every phase, in an order where no phase spoils the next.
-pub fn all<C: Candidate>(keys: usize) -> Result<Figures, Box<dyn Error>> {
+pub(crate) fn all<C: Candidate>(keys: usize) -> Result<Figures, Box<dyn Error>> {
     let mut figures = Figures::default();
     let loaded = Probes::loaded(keys, 1);
     let order = Probes::loaded(keys, 2);
@@ -58,8 +61,8 @@ pub fn all<C: Candidate>(keys: usize) -> Result<Figures, Box<dyn Error>> {
     let candidate = C::default();
 
     let before = resident::bytes()?;
-    figures.note("grow_longest_us", load(&candidate, &loaded).longest_us());
-    let per_key = |bytes: f64| (bytes - before) / keys as f64;
+    figures.note("grow_longest_us", micros(load(&candidate, &loaded).longest()));
+    let per_key = |bytes: f64| (bytes - before) / float(keys);
     figures.note("rss", per_key(resident::bytes()?));
 
     figures.note("get", read_for(&candidate, &order, PHASE).nanos());
@@ -71,7 +74,7 @@ pub fn all<C: Candidate>(keys: usize) -> Result<Figures, Box<dyn Error>> {
     let beside = read_beside_writer(&candidate, &order, 1);
     figures.note("get_beside1", beside.reads.nanos());
     figures.note("put_beside1", beside.put_nanos);
-    figures.note("lost_reads", beside.reads.lost as f64);
+    figures.note("lost_reads", float(beside.reads.lost));
     let beside = read_beside_writer(&candidate, &order, BATCH);
     figures.note("get_beside64", beside.reads.nanos());
     figures.note("put_beside64", beside.put_nanos);
@@ -92,14 +95,14 @@ struct Reads {
 
 impl Reads {
     fn nanos(&self) -> f64 {
-        self.elapsed.as_secs_f64() * 1e9 / self.count.max(1) as f64
+        self.elapsed.as_secs_f64() * 1e9 / float(self.count.max(1))
     }
 }
 
 fn read_for<C: Candidate>(candidate: &C, probes: &Probes, limit: Duration) -> Reads {
     let mut keys = probes.endless(0);
     let (mut count, mut lost, mut sum) = (0, 0, 0_u64);
-    let start = Instant::now();
+    let start = Stopwatch::start();
     while start.elapsed() < limit {
         for key in keys.by_ref().take(STRIDE) {
             match candidate.get(key) {
@@ -151,12 +154,12 @@ impl<'a, C: Candidate> Writer<'a, C> {
 }
 
 /// Loads all keys, timing each large commit: growing the structure shows as the longest.
-fn load<C: Candidate>(candidate: &C, probes: &Probes) -> Latencies {
-    let mut latencies = Latencies::default();
+fn load<C: Candidate>(candidate: &C, probes: &Probes) -> Distribution {
+    let mut latencies = Distribution::default();
     let mut writer = Writer::new(candidate, BATCH);
     let mut keys = probes.once().peekable();
     while keys.peek().is_some() {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         keys.by_ref().take(BATCH).for_each(|key| writer.put(key));
         latencies.note(start.elapsed());
     }
@@ -166,11 +169,11 @@ fn load<C: Candidate>(candidate: &C, probes: &Probes) -> Latencies {
 
 /// Writes each key once; nanoseconds per put.
 fn write_all<C: Candidate>(candidate: &C, probes: &Probes, size: usize) -> f64 {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let mut writer = Writer::new(candidate, size);
     probes.once().for_each(|key| writer.put(key));
     writer.finish();
-    start.elapsed().as_secs_f64() * 1e9 / probes.len().max(1) as f64
+    start.nanos_each(probes.len())
 }
 
 /// Overwrites a fixed number of times in large commits, so that memory held back shows
@@ -185,7 +188,7 @@ fn overwrite<C: Candidate>(candidate: &C, probes: &Probes) -> f64 {
 
 /// Overwrites for a while; nanoseconds per put.
 fn write_for<C: Candidate>(candidate: &C, probes: &Probes, size: usize, limit: Duration) -> f64 {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     write_while(candidate, probes, size, || start.elapsed() < limit)
 }
 
@@ -195,7 +198,7 @@ fn write_while<C: Candidate>(
     size: usize,
     mut go_on: impl FnMut() -> bool,
 ) -> f64 {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let mut keys = probes.endless(probes.len() / 2);
     let mut writer = Writer::new(candidate, size);
     let mut count = 0;
@@ -204,7 +207,7 @@ fn write_while<C: Candidate>(
         count += STRIDE;
     }
     writer.finish();
-    start.elapsed().as_secs_f64() * 1e9 / count.max(1) as f64
+    start.nanos_each(count)
 }
 
 /// One reader and one writer, both flat out.
@@ -244,7 +247,7 @@ fn walk<C: Candidate>(candidate: &C) -> Walk {
     let mut after: Option<Key> = None;
     loop {
         page.clear();
-        let start = Instant::now();
+        let start = Stopwatch::start();
         candidate.page(after.as_ref(), PAGE, &mut page);
         walk.pages.push(start.elapsed());
         let Some((last, _)) = page.last() else {
@@ -279,16 +282,16 @@ fn walk_beside_writer<C: Candidate>(
     stable: usize,
     figures: &mut Figures,
 ) {
-    let start = Instant::now();
-    let mut alone = churn_while(candidate, probes, || start.elapsed() < PHASE);
-    figures.note("blocked_alone_us", alone.longest_us());
-    figures.note("p999_alone_us", alone.p999_us());
+    let start = Stopwatch::start();
+    let alone = churn_while(candidate, probes, || start.elapsed() < PHASE);
+    figures.note("blocked_alone_us", micros(alone.longest()));
+    figures.note("p999_alone_us", micros(alone.per_mille(999)));
 
     let walking = AtomicBool::new(true);
     let (latencies, lost) = std::thread::scope(|scope| {
         let writer =
             scope.spawn(|| churn_while(candidate, probes, || walking.load(Ordering::Relaxed)));
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut lost = 0;
         while start.elapsed() < PHASE {
             lost += stable.saturating_sub(walk(candidate).stable);
@@ -296,10 +299,10 @@ fn walk_beside_writer<C: Candidate>(
         walking.store(false, Ordering::Relaxed);
         (writer.join(), lost)
     });
-    let mut latencies = latencies.unwrap_or_default();
-    figures.note("blocked_walk_us", latencies.longest_us());
-    figures.note("p999_walk_us", latencies.p999_us());
-    figures.note("lost_walk", lost as f64);
+    let latencies = latencies.unwrap_or_default();
+    figures.note("blocked_walk_us", micros(latencies.longest()));
+    figures.note("p999_walk_us", micros(latencies.per_mille(999)));
+    figures.note("lost_walk", float(lost));
 }
 
 /// Adds a key, overwrites another and removes the first again, timing each commit.
@@ -307,8 +310,8 @@ fn churn_while<C: Candidate>(
     candidate: &C,
     probes: &Probes,
     mut go_on: impl FnMut() -> bool,
-) -> Latencies {
-    let mut latencies = Latencies::default();
+) -> Distribution {
+    let mut latencies = Distribution::default();
     let coming = Probes::transient(1_000, 4);
     let mut keys = coming.endless(0).zip(probes.endless(0));
     let mut writer = Writer::new(candidate, 1);
@@ -322,22 +325,22 @@ fn churn_while<C: Candidate>(
     latencies
 }
 
-fn time(latencies: &mut Latencies, operation: impl FnOnce()) {
-    let start = Instant::now();
+fn time(latencies: &mut Distribution, operation: impl FnOnce()) {
+    let start = Stopwatch::start();
     operation();
     latencies.note(start.elapsed());
 }
 
 /// What a picture of one instant costs: taken beside the writer, or copied with the writer stopped.
 fn picture<C: Candidate>(candidate: &C, keys: usize, figures: &mut Figures) {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     if let Some(held) = candidate.snapshot() {
         figures.note("snapshot_us", start.elapsed().as_secs_f64() * 1e6);
         debug_assert!(held >= keys, "a picture holds every key");
         return;
     }
     let mut copy: Vec<(Key, Record)> = Vec::with_capacity(keys);
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let mut after: Option<Key> = None;
     loop {
         let held = copy.len();
@@ -349,6 +352,10 @@ fn picture<C: Candidate>(candidate: &C, keys: usize, figures: &mut Figures) {
     }
     figures.note("copy_ms", millis(start.elapsed()));
     black_box(copy);
+}
+
+fn micros(elapsed: Duration) -> f64 {
+    elapsed.as_secs_f64() * 1e6
 }
 
 fn millis(elapsed: Duration) -> f64 {

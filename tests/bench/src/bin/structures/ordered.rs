@@ -9,7 +9,7 @@ use crate::record::{Key, Record};
 
 /// `scc::TreeIndex`: a B+ tree whose readers take no lock.
 #[derive(Default)]
-pub struct Tree(Index<Record>);
+pub(crate) struct Tree(Index<Record>);
 
 impl Candidate for Tree {
     fn get(&self, key: &str) -> Option<Record> {
@@ -35,7 +35,7 @@ impl Candidate for Tree {
 
 /// `crossbeam_skiplist::SkipMap`: a lock-free skip list.
 #[derive(Default)]
-pub struct Skip(SkipMap<Key, Record>);
+pub(crate) struct Skip(SkipMap<Key, Record>);
 
 impl Candidate for Skip {
     fn get(&self, key: &str) -> Option<Record> {

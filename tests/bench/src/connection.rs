@@ -1,0 +1,180 @@
+//! A keep-alive connection that speaks as little HTTP/1.1 as a benchmark needs.
+//!
+//! It knows status, `Content-Length` and body; an answer in chunks is an error. The less it costs, the
+//! more of what is measured is the server's.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Room for an answer, at first.
+const ANSWER_BYTES: usize = 16 * 1_024;
+
+/// A connection to one server, with at most one request under way.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+/// What a server said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub async fn open(addr: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(addr).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, request: Vec::new(), answer: Vec::with_capacity(ANSWER_BYTES) })
+    }
+
+    /// Reads what is at a path.
+    ///
+    /// # Errors
+    /// When the connection breaks, or the answer is not understood.
+    pub async fn get(&mut self, path: &str) -> io::Result<Answer<'_>> {
+        self.request.clear();
+        self.head("GET", path);
+        self.request.extend_from_slice(b"\r\n");
+        self.exchange().await
+    }
+
+    /// Puts a body at a path.
+    ///
+    /// # Errors
+    /// As for [`Connection::get`].
+    pub async fn put(&mut self, path: &str, body: &[u8]) -> io::Result<Answer<'_>> {
+        self.send("PUT", path, body, "application/octet-stream").await
+    }
+
+    /// Posts a body of a type to a path.
+    ///
+    /// # Errors
+    /// As for [`Connection::get`].
+    pub async fn post(
+        &mut self,
+        path: &str,
+        body: &[u8],
+        content_type: &str,
+    ) -> io::Result<Answer<'_>> {
+        self.send("POST", path, body, content_type).await
+    }
+
+    async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        content_type: &str,
+    ) -> io::Result<Answer<'_>> {
+        self.request.clear();
+        self.head(method, path);
+        let rest =
+            format!("Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len());
+        self.request.extend_from_slice(rest.as_bytes());
+        self.request.extend_from_slice(body);
+        self.exchange().await
+    }
+
+    fn head(&mut self, method: &str, path: &str) {
+        for part in [method, " ", path, " HTTP/1.1\r\nHost: bench\r\n"] {
+            self.request.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    async fn exchange(&mut self) -> io::Result<Answer<'_>> {
+        self.stream.write_all(&self.request).await?;
+        self.answer.clear();
+        let head = loop {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(head) = Head::parse(&self.answer)? {
+                break head;
+            }
+        };
+        let end = head.bytes + head.body_bytes;
+        while self.answer.len() < end {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let body = self.answer.get(head.bytes..end).unwrap_or_default();
+        Ok(Answer { status: head.status, body })
+    }
+}
+
+/// What the head of an answer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Head {
+    status: u16,
+    /// Of the head itself, its last line included.
+    bytes: usize,
+    body_bytes: usize,
+}
+
+impl Head {
+    /// `None` until all of it is there.
+    fn parse(answer: &[u8]) -> io::Result<Option<Self>> {
+        let bad = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
+        let (mut status, mut body_bytes, mut bytes) = (0, 0, 0);
+        for line in answer.split_inclusive(|byte| *byte == b'\n') {
+            if !line.ends_with(b"\n") {
+                return Ok(None);
+            }
+            if bytes == 0 {
+                let code = line.get(9..12).and_then(number).ok_or_else(|| bad("no status"))?;
+                status = u16::try_from(code).map_err(|_| bad("no status"))?;
+            }
+            bytes += line.len();
+            if line == b"\r\n" {
+                return Ok(Some(Self { status, bytes, body_bytes }));
+            }
+            if let Some(length) = after(line, b"content-length:") {
+                body_bytes = number(length).ok_or_else(|| bad("no length"))?;
+            } else if after(line, b"transfer-encoding:").is_some() {
+                return Err(bad("an answer in chunks"));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What follows a header's name, in any case.
+fn after<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (given, rest) = line.split_at_checked(name.len())?;
+    given.eq_ignore_ascii_case(name).then_some(rest)
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_understood_once_it_is_whole() {
+        let answer = b"HTTP/1.1 201 Created\r\nContent-Length: 12\r\nx: y\r\n\r\nbody";
+        let head = Head { status: 201, bytes: answer.len() - 4, body_bytes: 12 };
+        assert_eq!(Head::parse(answer).unwrap(), Some(head));
+        for cut in 0..answer.len() - 4 {
+            assert!(matches!(Head::parse(&answer[..cut]), Ok(None)), "cut at {cut}");
+        }
+        let chunks = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        assert!(Head::parse(chunks).is_err());
+    }
+}

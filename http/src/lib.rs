@@ -5,7 +5,7 @@
 //! reads no wall clock. What it refuses, it refuses at the door: before anything happened.
 //!
 //! Reading order: [`config`] has the limits, `routes` the table of everything that is served, `edge`
-//! what happens around every request, `problem` every refusal, [`server`] puts them on a socket.
+//! what happens around every request, `problem` every refusal, [`mod@server`] puts them on a socket.
 
 mod batch_op;
 mod batch_reply;

@@ -1,7 +1,7 @@
 //! The end of a store that changes it: one owner, one thread, and one funnel.
 //!
 //! Every change of a record, of a client, a peer, a catch-up page or a deadline, passes
-//! [`StoreWriter::admit`]. Changes gather in the next commit and become readable, and are published,
+//! `admit`. Changes gather in the next commit and become readable, and are published,
 //! only when [`StoreWriter::commit`] has put them as safely as the backend promises. After a failed
 //! commit the writer refuses everything: what is on the disk is then not known.
 

@@ -27,6 +27,8 @@ pub(crate) struct Flood {
     pub(crate) acknowledged: Duration,
     /// Until every node had all.
     pub(crate) arrived: Duration,
+    /// Ops that node 1's ring lost: gaps, which the others filled by catch-up.
+    pub(crate) lost_by_ring: u64,
 }
 
 /// Puts `ops` new keys on node 1, one batch after the other.
@@ -44,7 +46,15 @@ pub(crate) fn run(nodes: &Nodes, ops: usize, runtime: &Runtime) -> Result<Flood,
             (keys(client)? >= expected).then_some(())
         })?;
     }
-    Ok(Flood { ops, acknowledged, arrived: begun.elapsed() })
+    let arrived = begun.elapsed();
+    let first = clients.first().ok_or("there is no node")?;
+    Ok(Flood { ops, acknowledged, arrived, lost_by_ring: lost_by_ring(first)? })
+}
+
+fn lost_by_ring(client: &Client) -> Result<u64, Box<dyn Error>> {
+    let stats = client.request("GET", "/v1/stores/main/stats").send()?.json()?;
+    let lost = stats.get("sync_buffer_overwritten").and_then(serde_json::Value::as_u64);
+    Ok(lost.ok_or("the statistics do not name what the ring lost")?)
 }
 
 fn keys(client: &Client) -> Option<u64> {

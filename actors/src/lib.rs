@@ -25,6 +25,7 @@ mod links;
 pub mod node;
 pub mod node_config;
 mod node_state;
+mod nudge;
 mod peer_applier;
 mod peer_link;
 mod peer_server;

@@ -1,7 +1,7 @@
 //! The sync publisher: drains a store's op ring and sends what the protocol's publisher says.
 //!
 //! It is nudged by commits, drains at once when it was idle, and at most every flush interval when
-//! commits come faster, so that batches fill.
+//! commits come faster, so that batches fill; a ring that is half full does not wait.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -13,10 +13,10 @@ use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message as WireMessage
 use gridkv_protocol::publisher::{Event, Publisher};
 use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
 use gridkv_storage::reader::StoreReader;
-use tokio::sync::Notify;
 
 use crate::clock::ClockSource;
 use crate::links::Links;
+use crate::nudge::Nudge;
 use crate::views::PeerStoreView;
 
 /// How often a publisher looks whether something is to be sent again.
@@ -38,7 +38,7 @@ pub(crate) struct SyncPublisher {
     publishing: Arc<Publishing>,
     clock: Arc<ClockSource>,
     links: Arc<Links>,
-    nudge: Arc<Notify>,
+    nudge: Arc<Nudge>,
     flush_interval: Duration,
 }
 
@@ -47,13 +47,13 @@ pub(crate) struct PublisherParts {
     pub(crate) publishing: Arc<Publishing>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) links: Arc<Links>,
-    pub(crate) nudge: Arc<Notify>,
+    pub(crate) nudge: Arc<Nudge>,
     pub(crate) flush_interval: Duration,
 }
 
-/// Take what the ring holds.
+/// Take what the ring holds; says whether there was an op.
 #[derive(Message)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 struct Drain;
 
 /// A peer said what it has of this node's present origin.
@@ -143,29 +143,33 @@ impl Actor for SyncPublisher {
         let (nudge, pause, address) = (Arc::clone(&self.nudge), self.flush_interval, ctx.address());
         actix_rt::spawn(async move {
             loop {
-                nudge.notified().await;
-                if address.send(Drain).await.is_err() {
-                    return; // the actor is gone
+                nudge.next().await;
+                match address.send(Drain).await {
+                    Ok(true) => nudge.fill(pause).await,
+                    Ok(false) => {}   // a heartbeat: the next op need not wait for it
+                    Err(_) => return, // the actor is gone
                 }
-                tokio::time::sleep(pause).await;
             }
         });
     }
 }
 
 impl Handler<Drain> for SyncPublisher {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, _: Drain, _ctx: &mut Self::Context) {
+    fn handle(&mut self, _: Drain, _ctx: &mut Self::Context) -> bool {
         // Under the lock, so that a view sees each op in the ring or in the log, never in neither.
         let mut state = self.publishing.state();
-        let drained = self.publishing.reader.ring().drain();
+        let ring = self.publishing.reader.ring();
+        let drained = ring.drain();
         let (ops, closed, floor) = (drained.ops, drained.closed, drained.floor);
+        let some = !ops.is_empty();
         self.perform(&mut state, Event::Committed { ops, closed, floor });
         drop(state);
-        if !self.publishing.reader.ring().is_empty() {
-            self.nudge.notify_one();
+        if !ring.is_empty() {
+            self.nudge.committed(ring);
         }
+        some
     }
 }
 

@@ -14,7 +14,7 @@ use gridkv_storage::durability::Durability;
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::write::{Batch, BatchItem, ItemOutcome, Rejection, Write, Written};
 use gridkv_storage::writer::{PutError, StoreWriter};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::catch_up_actor::Gap;
 use crate::clock::ClockSource;
@@ -22,6 +22,7 @@ use crate::error::WriteError;
 use crate::gate::Permit;
 use crate::intake::Intake;
 use crate::node_state::NodeState;
+use crate::nudge::Nudge;
 use crate::post::{answer as reply_to, post};
 use crate::storage_messages::{
     ApplyBatch, ClientBatch, ClientWrite, Drain, MergePage, TakeOrigin, TakeWrites, Tick,
@@ -41,7 +42,7 @@ pub(crate) struct StorageActor {
     state: Arc<NodeState>,
     turns: Arc<Turns>,
     /// Tells the publisher that there is something to send.
-    nudge: Arc<Notify>,
+    nudge: Arc<Nudge>,
     waiting: Vec<Waiting>,
     flush_asked: bool,
     /// A commit failed, and was logged.
@@ -58,7 +59,7 @@ pub(crate) struct StorageParts {
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) state: Arc<NodeState>,
     pub(crate) turns: Arc<Turns>,
-    pub(crate) nudge: Arc<Notify>,
+    pub(crate) nudge: Arc<Nudge>,
     pub(crate) max_clock_skew_ms: u64,
 }
 
@@ -146,7 +147,7 @@ impl StorageActor {
                 }
             }
         }
-        self.nudge.notify_one();
+        self.nudge.committed(self.reader.ring());
     }
 
     /// The answer to a batch that was merged and is now committed.

@@ -14,7 +14,6 @@ use gridkv_protocol::publisher::{Publisher, PublisherLimits};
 use gridkv_protocol::welcome::{Member, StoreInfo};
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::writer::StoreWriter;
-use tokio::sync::Notify;
 
 use crate::catch_up_actor::{CatchUpActor, CatchUpCounters, CatchUpParts};
 use crate::clock::ClockSource;
@@ -25,6 +24,7 @@ use crate::intake::Intake;
 use crate::links::Links;
 use crate::node_config::{NodeConfig, StoreSetup};
 use crate::node_state::NodeState;
+use crate::nudge::Nudge;
 use crate::peer_applier::ApplierParts;
 use crate::peer_server::{self, ServerParts};
 use crate::post::post;
@@ -73,7 +73,7 @@ impl Wiring {
         (writer, reader): (StoreWriter, StoreReader),
         thread: &Arbiter,
     ) -> StoreEnd {
-        let (nudge, turns) = (Arc::new(Notify::new()), Arc::new(Turns::default()));
+        let (nudge, turns) = (Arc::new(Nudge::default()), Arc::new(Turns::default()));
         let max_clock_skew_ms = ms(config.max_clock_skew);
         let limits = PublisherLimits {
             log_bytes: setup.log_bytes,

@@ -96,6 +96,16 @@ where
     Ok(body.into_bytes())
 }
 
+/// Bytes of a body that come with its head, more or less: what is longer may be on its way still.
+const AT_ONCE_BYTES: usize = 32 * 1_024;
+
+/// Whether a refusal of the request with these headers may come before all of its body has: then
+/// the rest would be taken for the next request.
+pub(crate) fn may_follow(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || said_bytes(headers).is_some_and(|said| said > AT_ONCE_BYTES)
+}
+
 /// What `Content-Length` says; more than can be counted counts as the most.
 fn said_bytes(headers: &HeaderMap) -> Option<usize> {
     let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;

@@ -12,6 +12,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{Error, HttpResponse};
 use futures_util::FutureExt;
 
+use crate::body;
 use crate::connection::Progress;
 use crate::exchange::Exchange;
 use crate::headers;
@@ -49,6 +50,8 @@ pub(crate) async fn serve(
     };
     let mut response = answer.unwrap_or_else(|problem| {
         let id = exchange.request_id.to_str().unwrap_or_default();
+        let last = body::may_follow(exchange.headers());
+        let problem = if last { problem.closing() } else { problem };
         problem.into_response(exchange.path(), id)
     });
 

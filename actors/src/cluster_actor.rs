@@ -216,7 +216,7 @@ impl ClusterActor {
         }
         self.contacts.reported(&report, now);
         self.observe(report.clock);
-        self.leave_epochs_of_others(&report);
+        self.leave_epochs_of_others(&report, ctx);
         if let Some(boot) = &mut self.boot {
             let limit = Hlc::end_of(now.plus(self.parts.settings.max_clock_skew_ms));
             boot.heard(report.origin, &report.stores, limit);
@@ -240,7 +240,7 @@ impl ClusterActor {
     }
 
     /// A report that knows a higher epoch of this node: its disk was rolled back. It goes on above it.
-    fn leave_epochs_of_others(&mut self, report: &Report) {
+    fn leave_epochs_of_others(&mut self, report: &Report, ctx: &mut Context<Self>) {
         let own = self.own();
         let newest = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node())).max();
         let Some(seen) = newest.filter(|seen| *seen > own.epoch()) else { return };
@@ -253,7 +253,7 @@ impl ClusterActor {
                     post(&store.publisher, publisher_actor::NewOrigin(origin));
                     post(&store.catch_up, catch_up_actor::NewOrigin(origin));
                 }
-                self.parts.membership.step(self.now(), Event::NewOrigin(origin));
+                self.step(Event::NewOrigin(origin), ctx);
             }
             Err(error) => self.parts.board.fail(format!("the epoch can not be kept: {error}")),
         }

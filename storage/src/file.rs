@@ -89,7 +89,7 @@ impl File {
         let aside = (0..1_000)
             .map(|n| self.dir.join(format!("{IMAGE}.damaged-{n}")))
             .find(|aside| matches!(aside.try_exists(), Ok(false)))
-            .unwrap_or_else(|| self.dir.join("image.damaged"));
+            .ok_or_else(|| io_error("put aside", path)(io::ErrorKind::AlreadyExists.into()))?;
         fs::rename(path, &aside).map_err(io_error("put aside", path))?;
         sync_dir(&self.dir)?;
         self.map = RecordMap::default();

@@ -68,7 +68,7 @@ impl Node {
         for setup in &config.stores {
             let name = setup.config.name.clone();
             let dir = config.data_dir.as_ref().map(|dir| dir.join("stores").join(name.as_str()));
-            let request = OpenRequest { store: name, dir };
+            let request = OpenRequest::new(name, dir);
             opened.push(store::open(registry, setup.config.clone(), identity.origin(), &request)?);
         }
         let wiring = Wiring::new(clock, identity.origin());

@@ -123,7 +123,7 @@ impl StorageActor {
 
     fn flush(&mut self) {
         self.flush_asked = false;
-        let committed = self.writer.commit();
+        let committed = self.writer.commit(Durability::Memory);
         let failed = committed.is_err();
         if let Err(error) = committed
             && !std::mem::replace(&mut self.failed, true)

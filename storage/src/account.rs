@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use gridkv_protocol::{Key, Record, State};
 
+use crate::backend::Counts;
+
 /// Bytes that a record takes beside its key, value and content type, measured on the map at a million
 /// keys of 16 + 100 bytes (`make bench`, "structures": 372 resident bytes per key): slots of
 /// the table and the ordered set, allocation headers, version and deadline.
@@ -31,6 +33,16 @@ impl Account {
         self.apply(key, record, -1);
     }
 
+    /// The account of a store with these counts.
+    pub(crate) fn of(counts: &Counts) -> Self {
+        let signed = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        Self {
+            keys: signed(counts.keys),
+            tombstones: signed(counts.tombstones),
+            bytes: signed(counts.bytes),
+        }
+    }
+
     fn apply(&mut self, key: &Key, record: &Record, sign: i64) {
         match &record.state {
             State::Live(_) => self.keys += sign,
@@ -54,6 +66,16 @@ impl SharedAccount {
         self.keys.fetch_add(change.keys, Ordering::Relaxed);
         self.tombstones.fetch_add(change.tombstones, Ordering::Relaxed);
         self.bytes.fetch_add(change.bytes, Ordering::Relaxed);
+    }
+
+    /// The counts as `change` will leave them.
+    pub(crate) fn with(&self, change: &Account) -> Counts {
+        Counts {
+            keys: self.keys().saturating_add_signed(change.keys),
+            tombstones: self.tombstones().saturating_add_signed(change.tombstones),
+            bytes: self.bytes().saturating_add_signed(change.bytes),
+            ..Counts::default()
+        }
     }
 
     pub(crate) fn keys(&self) -> u64 {

@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::PageCursor;
-use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record};
+use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, UnixMs, Version};
 
 use crate::durability::Durability;
 
@@ -22,11 +22,21 @@ pub trait Backend: Send + Sync {
     /// [`BackendError`] when it can not be read.
     fn get(&self, key: &str) -> Result<Option<Record>, BackendError>;
 
-    /// Puts all records, and with them where the frontier moved to, or nothing of it.
+    /// The record under `key` as far as it can be had without touching a disk, for threads that may not
+    /// wait. Backends that keep everything in memory need not write it.
     ///
     /// # Errors
-    /// [`BackendError`]: whether the commit is there after a restart is then not known.
-    fn put_batch(&self, commit: &Commit<'_>) -> Result<(), BackendError>;
+    /// As for [`Backend::get`].
+    fn get_near(&self, key: &str) -> Result<Near, BackendError> {
+        self.get(key).map(Near::Known)
+    }
+
+    /// Puts all records, and with them where the frontier moved to, or nothing of it. Returns what the
+    /// commit now survives: what it asks for, or more.
+    ///
+    /// # Errors
+    /// [`CommitError`], which says whether anything of the commit may be there.
+    fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError>;
 
     /// Records after `after` in any order that stays the same while writes go on; `None` starts. A
     /// record that is there throughout a walk comes exactly once.
@@ -54,21 +64,125 @@ pub trait Backend: Send + Sync {
 
     /// What it occupies now.
     fn footprint(&self) -> Footprint;
+
+    /// What more it can do if it is a cache; caches promise so.
+    fn as_cache(&self) -> Option<&dyn Cache> {
+        None
+    }
 }
 
-/// What a backend promises.
+/// What only a cache does: a backend that may forget records, and must never bring back an older one.
+///
+/// Tombstones and expired records are kept outside of what is evicted. Of an evicted record its version
+/// stays behind, as residue. Both are bounded: what is pushed out raises [`Cache::forgotten`].
+pub trait Cache {
+    /// What an incoming record under `key` meets, from the one thread that writes.
+    ///
+    /// # Errors
+    /// [`BackendError`] when it can not be read.
+    fn standing(&self, key: &str) -> Result<Standing, BackendError>;
+
+    /// Of a key that is absent, and leaves no residue, a version up to here may have been held and
+    /// forgotten. Only rises.
+    fn forgotten(&self) -> Hlc;
+
+    /// Records that were evicted since the last call.
+    fn take_evicted(&self) -> Vec<Evicted>;
+
+    /// Forgets everything. [`Cache::forgotten`] is then at least `forgotten`, and at least the greatest
+    /// point of all that was held.
+    ///
+    /// # Errors
+    /// [`BackendError`] when it can not: nothing was forgotten.
+    fn clear(&self, forgotten: Hlc) -> Result<(), BackendError>;
+
+    /// Bytes of key, value and content type that one record may have, so that it can be kept at all.
+    fn largest_record(&self) -> usize;
+
+    /// Records evicted since it was opened, by cause.
+    fn evictions(&self) -> Evictions;
+}
+
+/// What stands under a key of a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing that is known of.
+    Absent,
+    /// A record: live, expired or tombstone.
+    Record(Record),
+    /// A record of this version did, and was evicted.
+    Residue(Version),
+}
+
+impl From<Option<Record>> for Standing {
+    fn from(record: Option<Record>) -> Self {
+        record.map_or(Self::Absent, Self::Record)
+    }
+}
+
+impl Standing {
+    /// The record, if it is there whole.
+    pub fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Record(record) => Some(record),
+            Self::Absent | Self::Residue(_) => None,
+        }
+    }
+
+    /// The version, if it is known.
+    pub fn version(&self) -> Option<Version> {
+        match self {
+            Self::Record(record) => Some(record.version),
+            Self::Residue(version) => Some(*version),
+            Self::Absent => None,
+        }
+    }
+}
+
+/// A record that a cache evicted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evicted {
+    /// Its key.
+    pub key: Key,
+    /// Its deadline, if it had one.
+    pub expires_at: Option<UnixMs>,
+}
+
+/// Counts of evicted records, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evictions {
+    /// There was no room.
+    pub size: u64,
+    /// Nobody read or wrote them for the time to idle.
+    pub idle: u64,
+}
+
+/// What can be said of a key without touching a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Near {
+    /// Its record, or that there is none.
+    Known(Option<Record>),
+    /// Only the disk knows: [`Backend::get`] asks it.
+    Far,
+}
+
+/// What a backend promises. Never changes while it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Promises {
     /// Whether data outlives the process.
     pub persistent: bool,
     /// Whether it may forget records.
     pub cache: bool,
-    /// What a commit survives when `put_batch` returns.
+    /// Whether reads go through a tier that may miss, so that hits are worth counting.
+    pub hot_tier: bool,
+    /// What every commit survives when `put_batch` returns.
     pub durability: Durability,
+    /// The most that a commit may ask for.
+    pub best: Durability,
 }
 
 /// A commit: all of it or nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Commit<'a> {
     /// Records to put, each key once.
     pub records: &'a [KeyedRecord],
@@ -76,6 +190,39 @@ pub struct Commit<'a> {
     pub moved: &'a [(Origin, Hlc)],
     /// The store's floor.
     pub floor: Hlc,
+    /// What the commit must survive when it returns: at most what the backend promises as its best. Less
+    /// than what it always gives asks for nothing.
+    pub durability: Durability,
+    /// The counts of the store with this commit: for backends that keep them for [`Index`].
+    pub counts: Counts,
+    /// How deadlines change with this commit, each key once: for backends that keep them for [`Index`].
+    pub deadlines: &'a [DeadlineChange],
+}
+
+/// Counts of a whole store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Live records, due or not.
+    pub keys: u64,
+    /// Tombstones and expired records.
+    pub tombstones: u64,
+    /// Bytes that all records take, by account.
+    pub bytes: u64,
+    /// No record's version is later.
+    pub greatest: Hlc,
+    /// Whether a record's version exceeds the frontier of its origin.
+    pub loose: bool,
+}
+
+/// A deadline that came, went or moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadlineChange {
+    /// The key.
+    pub key: Key,
+    /// The deadline of its record before.
+    pub before: Option<UnixMs>,
+    /// The deadline of its record now.
+    pub after: Option<UnixMs>,
 }
 
 /// A stretch of a walk.
@@ -92,6 +239,10 @@ pub struct Walk<C> {
 pub struct Footprint {
     /// Bytes on disk; `None` on volatile backends.
     pub disk_bytes: Option<u64>,
+    /// Bytes in memory, where they are not simply those of all records.
+    pub memory_bytes: Option<u64>,
+    /// Live records, where the store can not count them: caches forget some.
+    pub keys: Option<u64>,
 }
 
 /// What a backend had when it was opened.
@@ -101,8 +252,31 @@ pub struct Recovered {
     pub frontier: Frontier,
     /// The floor.
     pub floor: Hlc,
+    /// What a store otherwise finds by reading every record; `None`: it has to.
+    pub index: Option<Index>,
     /// What an operator should know: what was damaged, and where it was put.
     pub warnings: Vec<String>,
+}
+
+/// What a backend kept of [`Commit::counts`] and [`Commit::deadlines`], exactly as of the last commit
+/// that it recovered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// The counts.
+    pub counts: Counts,
+    /// Every deadline of a live record.
+    pub deadlines: Vec<(UnixMs, Key)>,
+}
+
+/// Why a commit was not made, and what became of it.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Nothing of it is there, now or after a restart. The next one may work.
+    #[error("nothing was committed")]
+    Unchanged(#[source] BackendError),
+    /// Whether it is there after a restart is not known. The backend must not be used any more.
+    #[error("whether the commit is on disk is not known")]
+    Unknown(#[source] BackendError),
 }
 
 /// Why a backend could not do as it was asked.
@@ -116,6 +290,15 @@ pub enum BackendError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// The engine beneath failed.
+    #[error("can not {doing}")]
+    Engine {
+        /// What was being done.
+        doing: &'static str,
+        /// What the engine said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The file was written by another version of this program. It is left alone.
     #[error(
@@ -136,4 +319,30 @@ pub enum BackendError {
     /// The backend's thread panicked while it held a lock: its state is unknown.
     #[error("the store is poisoned")]
     Poisoned,
+    /// The disk has too little room left. Nothing was changed.
+    #[error("the disk is full: {free_bytes} bytes are free, and {wanted_bytes} must be")]
+    DiskFull {
+        /// Bytes free.
+        free_bytes: u64,
+        /// Bytes that must be free before more is written.
+        wanted_bytes: u64,
+    },
+}
+
+impl BackendError {
+    /// Whether there was no room on the disk.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::DiskFull { .. } => true,
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            ),
+            Self::Engine { .. }
+            | Self::Foreign { .. }
+            | Self::BadCursor
+            | Self::Encode(_)
+            | Self::Poisoned => false,
+        }
+    }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use gridkv_protocol::key::KeyError;
 
-use crate::backend::{Backend, BackendError, Recovered};
+use crate::backend::{Backend, BackendError, CommitError, Recovered};
 use crate::registry::OpenError;
 
 /// Opens a store. For [`run`] each call gives a new, empty one; for [`run_persistent`] each call opens
@@ -43,6 +43,9 @@ pub enum Fault {
     /// The backend failed.
     #[error("the backend failed")]
     Backend(#[from] BackendError),
+    /// The backend did not commit.
+    #[error("the backend did not commit")]
+    Commit(#[from] CommitError),
     /// The store could not be opened.
     #[error("the store can not be opened")]
     Open(#[from] OpenError),

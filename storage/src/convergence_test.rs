@@ -57,11 +57,12 @@ fn deliver(store: &mut TestStore, history: &[Vec<Op>], dice: &mut Dice) {
             store.writer.expire(some_time(dice)).unwrap();
         }
         if dice.below(2) == 0 {
-            store.writer.commit().unwrap();
+            store.commit();
         }
     }
+    store.commit();
     store.writer.expire(NOW.plus(50)).unwrap();
-    store.writer.commit().unwrap();
+    store.commit();
 }
 
 #[test]
@@ -102,11 +103,11 @@ fn pages_in_any_order_give_the_same_records() {
                 let (page, after) = rest.split_at((1 + dice.index(60)).min(rest.len()));
                 store.writer.merge_page(keyed(page), NOW).unwrap();
                 if dice.below(2) == 0 {
-                    store.writer.commit().unwrap();
+                    store.commit();
                 }
                 rest = after;
             }
-            store.writer.commit().unwrap();
+            store.commit();
             (all_records(&store.reader), store.reader.loose())
         });
         let first = states.next().unwrap();
@@ -132,7 +133,7 @@ fn two_writers_that_exchange_their_ops_agree() {
                 stores[at].writer.stage(write, some_time(&mut dice)).unwrap();
             }
             stores[at].writer.close_time(NOW);
-            stores[at].writer.commit().unwrap();
+            stores[at].commit();
             if dice.below(3) == 0 || round == 199 {
                 exchange(&mut stores, at);
             }
@@ -161,7 +162,7 @@ fn exchange(stores: &mut [TestStore; 2], from: usize) {
         to.writer.merge(stretch, NOW).unwrap();
     }
     to.writer.merge(stretch(origin, drained.closed.bits(), &[], &[]), NOW).unwrap();
-    to.writer.commit().unwrap();
+    to.commit();
 }
 
 /// A frontier that covers an op means that it, or a newer record of its key, is there.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use gridkv_protocol::{Key, Live, Record, State, UnixMs};
 
+use crate::backend::DeadlineChange;
+
 /// The keys with a deadline, by deadline.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
@@ -11,28 +13,35 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Follows a change of the record under `key`.
-    pub(crate) fn follow(&mut self, key: &Key, before: Option<&Record>, after: &Record) {
-        let (before, after) = (before.and_then(deadline), deadline(after));
-        if before == after {
-            return;
-        }
-        if let Some(at) = before {
+    /// Follows a change that was committed.
+    pub(crate) fn follow(&mut self, DeadlineChange { key, before, after }: &DeadlineChange) {
+        if let Some(at) = *before {
             self.by_time.remove(&(at, key.clone()));
         }
-        if let Some(at) = after {
+        if let Some(at) = *after {
             self.by_time.insert((at, key.clone()));
         }
     }
 
-    /// Keys whose deadline has come, earliest first, at most `most`.
-    pub(crate) fn due(&self, now: UnixMs, most: usize) -> Vec<Key> {
+    /// Notes a deadline that was there before.
+    pub(crate) fn add(&mut self, at: UnixMs, key: Key) {
+        self.by_time.insert((at, key));
+    }
+
+    /// Forgets a deadline.
+    pub(crate) fn remove(&mut self, at: UnixMs, key: &Key) {
+        self.by_time.remove(&(at, key.clone()));
+    }
+
+    /// Deadlines that have come, and their keys, earliest first, at most `most`.
+    pub(crate) fn due(&self, now: UnixMs, most: usize) -> Vec<(UnixMs, Key)> {
         let due = self.by_time.iter().take_while(|(at, _)| *at <= now);
-        due.take(most).map(|(_, key)| key.clone()).collect()
+        due.take(most).cloned().collect()
     }
 }
 
-fn deadline(record: &Record) -> Option<UnixMs> {
+/// The deadline of a live record.
+pub(crate) fn deadline(record: &Record) -> Option<UnixMs> {
     match &record.state {
         State::Live(Live { expires_at, .. }) => *expires_at,
         State::Expired { .. } | State::Deleted => None,

@@ -16,9 +16,10 @@ fn at(ms: u64) -> UnixMs {
 fn expire(store: &mut TestStore, now: UnixMs) -> u32 {
     let mut turns = 1;
     while store.writer.expire(now).unwrap() {
+        store.commit();
         turns += 1;
     }
-    store.writer.commit().unwrap();
+    store.commit();
     turns
 }
 
@@ -69,9 +70,9 @@ fn one_turn_takes_a_bounded_number_earliest_first() {
     for n in 0..2_500_u64 {
         store.writer.stage(put_for(&format!("k{n}"), "v", Ttl::Ms(3_000 - n)), NOW).unwrap();
     }
-    store.writer.commit().unwrap();
+    store.commit();
     assert!(store.writer.expire(at(3_000)).unwrap(), "more are due");
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.reader.stats().expired, 1_024);
     assert!(store.reader.get(&key("k0"), NOW).unwrap().is_some(), "the last one due");
     assert!(store.reader.get(&key("k2499"), NOW).unwrap().is_none(), "the first one due");
@@ -135,7 +136,7 @@ fn expiry_in_the_commit_of_a_write_sees_it() {
     let renewed = [op(origin(2), Hlc::at(at(5)).bits(), "k", live("new", Some(at(90))))];
     store.writer.merge(stretch(origin(2), 9, &[], &renewed), NOW).unwrap();
     store.writer.expire(at(10)).unwrap();
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.value("k"), Some(b"new".to_vec()));
     assert_eq!(store.reader.stats().expired, 0);
 }

@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 /// What an acknowledged write survives on this node. Later ones include the earlier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
     /// In memory: readable, and lost with the process.
+    #[default]
     Memory,
     /// Written to the operating system: survives the process, not a power cut.
     Os,

@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex};
 use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
-use crate::backend::{Backend, BackendError, Commit, Footprint, Promises, Recovered, Walk};
+use crate::backend::{
+    Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Walk,
+};
 use crate::durability::Durability;
 use crate::image::{self, ImageError, ImageWriter};
 use crate::map::{RecordMap, WALK_CHUNK};
@@ -81,7 +83,7 @@ impl File {
         }
         self.image_bytes.store(reader.bytes_read(), Ordering::Relaxed);
         let (frontier, floor) = reader.into_header();
-        Ok(Recovered { frontier, floor, warnings: Vec::new() })
+        Ok(Recovered { frontier, floor, ..Recovered::default() })
     }
 
     /// Puts a damaged image aside, never deletes it, and starts empty: peers have what it had.
@@ -132,15 +134,22 @@ impl File {
 impl Backend for File {
     fn promises(&self) -> Promises {
         // What is acknowledged is in memory until the next image; a journal will change that.
-        Promises { persistent: true, cache: false, durability: Durability::Memory }
+        Promises {
+            persistent: true,
+            cache: false,
+            hot_tier: false,
+            durability: Durability::Memory,
+            best: Durability::Memory,
+        }
     }
 
     fn get(&self, key: &str) -> Result<Option<Record>, BackendError> {
         Ok(self.map.get(key))
     }
 
-    fn put_batch(&self, commit: &Commit<'_>) -> Result<(), BackendError> {
-        commit.records.iter().try_for_each(|keyed| self.map.put(&keyed.key, &keyed.record))
+    fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
+        self.map.put_all(commit.records).map_err(CommitError::Unknown)?;
+        Ok(Durability::Memory)
     }
 
     fn page(
@@ -163,7 +172,10 @@ impl Backend for File {
     }
 
     fn footprint(&self) -> Footprint {
-        Footprint { disk_bytes: Some(self.image_bytes.load(Ordering::Relaxed)) }
+        Footprint {
+            disk_bytes: Some(self.image_bytes.load(Ordering::Relaxed)),
+            ..Footprint::default()
+        }
     }
 }
 

@@ -20,15 +20,14 @@ fn record(n: u64) -> KeyedRecord {
 }
 
 fn open_at(dir: &Path) -> (Arc<dyn Backend>, Recovered) {
-    let request =
-        OpenRequest { store: StoreName::new("main").unwrap(), dir: Some(dir.join("main")) };
+    let request = OpenRequest::new(StoreName::new("main").unwrap(), Some(dir.join("main")));
     open(&request).unwrap()
 }
 
 fn filled(dir: &Path, records: u64) -> Frontier {
     let (file, _) = open_at(dir);
     let all: Vec<_> = (1..=records).map(record).collect();
-    file.put_batch(&Commit { records: &all, moved: &[], floor: Hlc::ZERO }).unwrap();
+    file.put_batch(&Commit { records: &all, ..Commit::default() }).unwrap();
     let origin = Origin::new(NodeId(1), Epoch(1));
     let frontier: Frontier = [(origin, Hlc::from_bits(records))].into_iter().collect();
     file.flush(&frontier, Hlc::from_bits(3)).unwrap();
@@ -96,8 +95,7 @@ fn an_image_of_another_version_stops_the_start_and_is_left_alone() {
     let later = Format { version: image::FORMAT.version + 1, ..image::FORMAT };
     let frame = later.wrap(1, b"whatever comes then", 100).unwrap();
     fs::write(&path, &frame).unwrap();
-    let request =
-        OpenRequest { store: StoreName::new("main").unwrap(), dir: Some(dir.path().join("main")) };
+    let request = OpenRequest::new(StoreName::new("main").unwrap(), Some(dir.path().join("main")));
     let refused = open(&request).err().unwrap();
     let OpenError::Backend { source: BackendError::Foreign { version, .. }, .. } = refused else {
         panic!("{refused}")
@@ -108,6 +106,6 @@ fn an_image_of_another_version_stops_the_start_and_is_left_alone() {
 
 #[test]
 fn without_a_directory_it_says_so() {
-    let request = OpenRequest { store: StoreName::new("main").unwrap(), dir: None };
+    let request = OpenRequest::new(StoreName::new("main").unwrap(), None);
     assert!(matches!(open(&request), Err(OpenError::NeedsDirectory { .. })));
 }

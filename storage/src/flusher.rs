@@ -22,10 +22,12 @@ impl StoreFlusher {
         self.shared.backend.promises().persistent
     }
 
-    /// Whether a flush is worth it: the backend persists, and has changes that are not on disk.
+    /// Whether a flush is worth it: the backend persists, and has changes, or a frontier, that are not
+    /// on the disk.
     pub fn is_needed(&self) -> bool {
-        let persists = &self.shared.persists;
-        self.persists() && persists.changes.get() != persists.changes_saved.load(Ordering::Acquire)
+        let Shared { persists, frontiers, .. } = &*self.shared;
+        let changed = persists.changes.get() != persists.changes_saved.load(Ordering::Acquire);
+        self.persists() && (changed || !frontiers.durable.load().covers_all(&frontiers.applied()))
     }
 
     /// Brings everything committed so far to the disk, with the frontier that it honours. Takes as
@@ -39,8 +41,8 @@ impl StoreFlusher {
         let changes = persists.changes.get();
         let frontier = frontiers.applied();
         backend.flush(&frontier, frontiers.floor())?;
-        persists.changes_saved.fetch_max(changes, Ordering::AcqRel);
-        frontiers.durable.store(Arc::new(frontier));
+        persists.saved(changes);
+        frontiers.endure(frontier);
         Ok(())
     }
 

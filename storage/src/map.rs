@@ -60,6 +60,14 @@ impl RecordMap {
         Ok(())
     }
 
+    /// Puts records, one after the other.
+    ///
+    /// # Errors
+    /// As for [`RecordMap::put`]: some may have been put.
+    pub fn put_all(&self, records: &[KeyedRecord]) -> Result<(), BackendError> {
+        records.iter().try_for_each(|keyed| self.put(&keyed.key, &keyed.record))
+    }
+
     /// Records in byte order of their keys, from a bound, at most `limit`.
     ///
     /// # Errors

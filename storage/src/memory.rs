@@ -6,7 +6,9 @@ use std::sync::Arc;
 use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
-use crate::backend::{Backend, BackendError, Commit, Footprint, Promises, Recovered, Walk};
+use crate::backend::{
+    Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Walk,
+};
 use crate::durability::Durability;
 use crate::map::RecordMap;
 use crate::registry::OpenRequest;
@@ -24,15 +26,22 @@ struct Memory {
 
 impl Backend for Memory {
     fn promises(&self) -> Promises {
-        Promises { persistent: false, cache: false, durability: Durability::Memory }
+        Promises {
+            persistent: false,
+            cache: false,
+            hot_tier: false,
+            durability: Durability::Memory,
+            best: Durability::Memory,
+        }
     }
 
     fn get(&self, key: &str) -> Result<Option<Record>, BackendError> {
         Ok(self.map.get(key))
     }
 
-    fn put_batch(&self, commit: &Commit<'_>) -> Result<(), BackendError> {
-        commit.records.iter().try_for_each(|keyed| self.map.put(&keyed.key, &keyed.record))
+    fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
+        self.map.put_all(commit.records).map_err(CommitError::Unknown)?;
+        Ok(Durability::Memory)
     }
 
     fn page(
@@ -52,6 +61,6 @@ impl Backend for Memory {
     }
 
     fn footprint(&self) -> Footprint {
-        Footprint { disk_bytes: None }
+        Footprint::default()
     }
 }

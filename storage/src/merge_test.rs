@@ -14,7 +14,7 @@ fn a_stretch_is_readable_and_claimed_after_its_commit() {
     store.writer.merge(stretch(origin(2), 9, &[], &ops), NOW).unwrap();
     assert_eq!((store.value("a"), store.reader.applied()), (None, Frontier::default()));
     assert_eq!(store.writer.others(), &frontier(&[(origin(2), 9)]), "the next commit included");
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.value("a"), Some(b"6".to_vec()));
     assert_eq!(store.reader.applied(), frontier(&[(origin(2), 9)]));
     assert_eq!(store.applies(), [3, 0, 0, 0]);
@@ -81,7 +81,7 @@ fn a_conflict_is_what_the_writer_had_not_seen() {
     let merge = |store: &mut TestStore, origin, bits, seen: &[_]| {
         let ops = [put_op(origin, bits, "k")];
         store.writer.merge(stretch(origin, bits, seen, &ops), NOW).unwrap();
-        store.writer.commit().unwrap();
+        store.commit();
     };
     merge(&mut store, second, 5, &[]);
     assert_eq!(store.conflicts(), [0, 1], "the standing write won, unseen");
@@ -135,7 +135,7 @@ fn records_ahead_of_their_origin_are_loose_until_it_comes() {
     assert!(!twin.reader.loose().is_empty());
     twin.writer.install(&frontier(&[(origin(2), 8), (origin(3), 6)]), hlc(0));
     assert!(!twin.reader.loose().is_empty(), "not before the commit");
-    twin.writer.commit().unwrap();
+    twin.commit();
     assert!(twin.reader.loose().is_empty());
 }
 
@@ -164,11 +164,11 @@ fn an_installed_frontier_moves_all_but_the_present_origin() {
     let donor = frontier(&[(origin(1), u64::MAX), (origin(2), 40), (origin(3), 30)]);
     store.writer.install(&donor, hlc(20));
     assert_eq!((store.reader.applied().len(), store.reader.floor()), (2, hlc(0)));
-    store.writer.commit().unwrap();
+    store.commit();
     let wanted = frontier(&[(origin(1), own.bits()), (origin(2), 50), (origin(3), 30)]);
     assert_eq!((store.reader.applied(), store.reader.floor()), (wanted, hlc(20)));
     store.writer.install(&Frontier::default(), hlc(10));
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.reader.floor(), hlc(20), "never back");
 }
 
@@ -177,7 +177,7 @@ fn an_installed_frontier_moves_all_but_the_present_origin() {
 fn an_installed_floor_needs_no_other_change() {
     let mut store = TestStore::file();
     store.writer.install(&Frontier::default(), hlc(20));
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.reader.floor(), hlc(20));
     assert!(store.flusher.is_needed());
     store.flusher.flush().unwrap();
@@ -207,7 +207,7 @@ fn own_writes_are_minted_above_the_floor() {
     assert!(written.version.hlc.bits() > late(5));
     assert_eq!(store.value("k"), Some(b"v".to_vec()));
     store.writer.install(&Frontier::default(), hlc(late(1 << 20)));
-    store.writer.commit().unwrap();
+    store.commit();
     store.flusher.flush().unwrap();
     let mut store = store.reopen();
     store.write(delete("k"));
@@ -231,7 +231,7 @@ fn one_commit_takes_stretches_pages_and_writes_together() {
     store.writer.merge(stretch(origin(2), 4, &[], &[put_op(origin(2), 4, "a")]), NOW).unwrap();
     store.writer.merge_page(keyed(&[put_op(origin(3), 3, "a")]), NOW).unwrap();
     store.writer.stage(put("b", "own"), NOW).unwrap();
-    store.writer.commit().unwrap();
+    store.commit();
     let read = ["a", "b"].map(|key| store.value(key).unwrap());
     assert_eq!(read, [b"4".to_vec(), b"own".to_vec()]);
     assert_eq!(store.applies(), [3, 1, 0, 0]);

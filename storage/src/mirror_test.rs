@@ -31,7 +31,7 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
                         "{:?} {} {:?}",
                         written.version, written.existed, written.expires_at
                     );
-                    store.writer.commit().unwrap();
+                    store.commit();
                     told
                 }
                 Err(PutError::Rejected(rejection)) => refusal(Err(rejection.into())).to_string(),
@@ -52,12 +52,12 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
             } else {
                 store.writer.merge(stretch(peer, bits, &[], &ops), now).unwrap();
             }
-            store.writer.commit().unwrap();
+            store.commit();
             format!("{:?}", (store.applies(), store.conflicts(), store.reader.loose()))
         }
         6 => {
             let more = store.writer.expire(now).unwrap();
-            store.writer.commit().unwrap();
+            store.commit();
             format!("{more} {}", store.reader.stats().expired)
         }
         7 | 8 => {
@@ -75,7 +75,7 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
         }
         10 => {
             store.writer.install(&frontier(&[(origin(9), step)]), hlc(step));
-            store.writer.commit().unwrap();
+            store.commit();
             let published = store.reader.ring().drain();
             format!("{:?} {published:?}", store.reader.report().applied)
         }

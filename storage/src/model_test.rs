@@ -92,7 +92,7 @@ impl Run {
             82..90 => self.now = self.now.plus(self.dice.below(20)),
             90..94 => self.expire(),
             94..96 => self.close_time(),
-            _ => self.store.writer.commit().unwrap(),
+            _ => self.store.commit(),
         }
     }
 
@@ -191,13 +191,16 @@ impl Run {
     }
 
     fn expire(&mut self) {
-        while self.store.writer.expire(self.now).unwrap() {}
+        self.store.commit(); // deadlines that were staged come due from the next commit on
+        while self.store.writer.expire(self.now).unwrap() {
+            self.store.commit();
+        }
         self.model.expire(self.now);
     }
 
     fn close_time(&mut self) {
         self.store.writer.close_time(self.now);
-        self.store.writer.commit().unwrap();
+        self.store.commit();
         let own = self.store.writer.origin();
         let upto = self.store.reader.applied().get(own);
         assert!(upto > self.last);
@@ -207,7 +210,7 @@ impl Run {
 
     /// Commits, and demands that store and model say the same.
     fn compare(&mut self) {
-        self.store.writer.commit().unwrap();
+        self.store.commit();
         let (reader, model) = (&self.store.reader, &self.model);
         let records = all_records(reader);
         assert_eq!(records, model.records);

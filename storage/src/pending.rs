@@ -4,22 +4,39 @@ use std::collections::HashMap;
 
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::op_log::LoggedOp;
-use gridkv_protocol::{Hlc, Key, Origin, Record};
+use gridkv_protocol::{Hlc, Key, Origin, Record, UnixMs, Version};
 
 use crate::account::Account;
+use crate::backend::DeadlineChange;
+use crate::deadlines::deadline;
 
 /// Records among which one is found by looking at each: up to here that is cheaper than hashing keys.
 const SCANNED: usize = 8;
 
-/// The next commit.
+/// The next commit. What it changes beside records waits here too, so that a commit that is not made
+/// changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     records: Vec<KeyedRecord>,
+    /// The deadline that each key's record has until the commit.
+    expired: Vec<Option<UnixMs>>,
     /// Where each key's record is, once there are more than [`SCANNED`].
     places: HashMap<Key, usize>,
     moved: Vec<(Origin, Hlc)>,
     logged: Vec<LoggedOp>,
     account: Account,
+    deadlines: Vec<DeadlineChange>,
+    loosened: Vec<Loosened>,
+    greatest: Hlc,
+}
+
+/// What a commit does to the set of loose records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Loosened {
+    /// A record of this version is held.
+    Held(Version),
+    /// The record of this version is gone.
+    Released(Version),
 }
 
 impl Pending {
@@ -42,9 +59,13 @@ impl Pending {
             self.account.remove(&keyed.key, before);
         }
         self.account.add(&keyed.key, &keyed.record);
+        self.greatest = self.greatest.max(keyed.record.version.hlc);
         match self.place(&keyed.key).and_then(|at| self.records.get_mut(at)) {
             Some(earlier) => *earlier = keyed,
-            None => self.append(keyed),
+            None => {
+                self.expired.push(before.and_then(deadline));
+                self.append(keyed);
+            }
         }
     }
 
@@ -63,6 +84,40 @@ impl Pending {
             Some((_, at)) => *at = upto.max(*at),
             None => self.moved.push((origin, upto)),
         }
+    }
+
+    /// Notes what the commit does to the set of loose records.
+    pub(crate) fn loosens(&mut self, change: Loosened) {
+        self.loosened.push(change);
+    }
+
+    pub(crate) fn loosens_any(&self) -> bool {
+        !self.loosened.is_empty()
+    }
+
+    pub(crate) fn take_loosened(&mut self) -> std::vec::Drain<'_, Loosened> {
+        self.loosened.drain(..)
+    }
+
+    /// Finds out how the commit, as it is now, changes deadlines.
+    pub(crate) fn settle_deadlines(&mut self) {
+        let changes = self.records.iter().zip(&self.expired).filter_map(|(keyed, before)| {
+            let (before, after) = (*before, deadline(&keyed.record));
+            let changed = || DeadlineChange { key: keyed.key.clone(), before, after };
+            (before != after).then(changed)
+        });
+        self.deadlines.clear();
+        self.deadlines.extend(changes);
+    }
+
+    /// What [`Pending::settle_deadlines`] found.
+    pub(crate) fn deadlines(&self) -> &[DeadlineChange] {
+        &self.deadlines
+    }
+
+    /// The greatest point of its records.
+    pub(crate) fn greatest(&self) -> Hlc {
+        self.greatest
     }
 
     /// Adds an op to publish once it is committed.
@@ -96,6 +151,10 @@ impl Pending {
         self.places.clear();
         self.moved.clear();
         self.logged.clear();
+        self.expired.clear();
+        self.deadlines.clear();
+        self.loosened.clear();
+        self.greatest = Hlc::ZERO;
         self.account = Account::default();
     }
 }

@@ -22,7 +22,7 @@ fn every_write_is_published_as_it_was_made() {
     let writes =
         [put("a", "1"), put_for("a", "2", Ttl::Ms(7)), touch("a", Ttl::Unlimited), delete("a")];
     let versions = writes.map(|write| store.writer.stage(write, NOW).unwrap().version);
-    store.writer.commit().unwrap();
+    store.commit();
     let Drained { ops, closed, floor } = store.reader.ring().drain();
     assert_eq!(ops.iter().map(|l| l.op.record.version).collect::<Vec<_>>(), versions);
     let states = ops.into_iter().map(|logged| logged.op.record.state);
@@ -49,7 +49,7 @@ fn what_peers_sent_is_never_published() {
     store.merge(origin(2), 6, &ops);
     store.merge_page(&[put_op(origin(3), 7, "c")]);
     store.writer.install(&frontier(&[(origin(3), 8)]), Hlc::ZERO);
-    store.writer.commit().unwrap();
+    store.commit();
     let Drained { ops, closed, .. } = store.reader.ring().drain();
     assert!(ops.is_empty());
     assert_eq!((closed, own(&store)), (Hlc::ZERO, Hlc::ZERO), "nor is any time closed");
@@ -65,9 +65,9 @@ fn ops_carry_what_their_writer_had_seen_of_the_others() {
     store.writer.merge_page(keyed(&[put_op(origin(3), 7, "k")]), NOW).unwrap();
     stage(&mut store);
     store.writer.install(&frontier(&[(origin(1), 99), (origin(3), 9)]), Hlc::ZERO);
-    store.writer.commit().unwrap();
+    store.commit();
     stage(&mut store);
-    store.writer.commit().unwrap();
+    store.commit();
     let seen: Vec<Frontier> =
         store.reader.ring().drain().ops.iter().map(|l| l.seen.as_ref().clone()).collect();
     let second = frontier(&[(origin(2), 5)]);
@@ -81,7 +81,7 @@ fn a_full_ring_raises_the_floor() {
     let versions: Vec<Hlc> =
         (0..10).map(|_| store.writer.stage(put("k", "v"), NOW).unwrap().version.hlc).collect();
     assert_eq!(store.reader.stats().sync_buffer_overwritten, 0, "not before the commit");
-    store.writer.commit().unwrap();
+    store.commit();
     let stats = store.reader.stats();
     assert_eq!((stats.sync_buffer_len, stats.sync_buffer_capacity), (4, 4));
     assert_eq!(stats.sync_buffer_overwritten, 6);
@@ -96,7 +96,7 @@ fn closed_time_is_below_every_later_mint() {
     let mut store = TestStore::memory();
     store.writer.close_time(NOW);
     assert_eq!(own(&store), Hlc::ZERO, "not before the commit");
-    store.writer.commit().unwrap();
+    store.commit();
     let closed = own(&store);
     assert!(closed >= Hlc::at(NOW));
     assert_eq!(store.reader.ring().drain().closed, closed);
@@ -104,7 +104,7 @@ fn closed_time_is_below_every_later_mint() {
     let staged = store.writer.stage(put("k", "w"), NOW).unwrap().version.hlc;
     store.writer.close_time(UnixMs(3));
     assert!(own(&store) < staged, "never past what is not committed");
-    store.writer.commit().unwrap();
+    store.commit();
     let Drained { ops, closed, .. } = store.reader.ring().drain();
     assert_eq!((ops.len(), own(&store)), (2, closed));
     assert!(closed > staged);
@@ -132,7 +132,7 @@ fn a_new_origin_takes_over_where_the_old_one_ends() {
     assert_eq!(*ops[2].seen, covered, "the new origin has seen the old one");
     // The old origin is now one of the others.
     store.writer.install(&frontier(&[(first, late(5))]), Hlc::ZERO);
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.reader.applied().get(first), hlc(late(5)));
 }
 

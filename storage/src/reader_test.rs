@@ -45,7 +45,7 @@ fn filled(keys: &[&str]) -> TestStore {
     for key in keys {
         store.writer.stage(put(key, "v"), NOW).unwrap();
     }
-    store.writer.commit().unwrap();
+    store.commit();
     store
 }
 
@@ -112,7 +112,7 @@ fn paging_visits_every_live_key_once() {
     }
     let due = op(origin(2), 5, "k00001-due", self::live("v", Some(NOW.plus(1))));
     store.writer.merge_page(keyed(&[due]), UnixMs(0)).unwrap();
-    store.writer.commit().unwrap();
+    store.commit();
     live.insert(0, "k00001-due".to_owned());
     for limit in [1, 2, 16, 17, 999, 1_000, live.len() - 1, live.len(), 5_000] {
         assert_eq!(list_all(&store, "", limit), live, "by {limit}");
@@ -135,7 +135,7 @@ fn a_catch_up_brings_what_the_receiver_lacks() {
     );
     store.merge_page(&[put_op(origin(3), 5, "loose")]);
     store.writer.install(&frontier(&[]), hlc(2));
-    store.writer.commit().unwrap();
+    store.commit();
     let got = |receiver: &[_]| -> Vec<String> {
         let all = pages(&store.reader, &frontier(receiver));
         assert_eq!(all[0].frontier, store.reader.applied());
@@ -154,7 +154,7 @@ fn a_receiver_that_has_it_all_is_told_at_once() {
     for n in 0..5_000 {
         store.writer.stage(put(&format!("k{n}"), "v"), NOW).unwrap();
     }
-    store.writer.commit().unwrap();
+    store.commit();
     let all = pages(&store.reader, &store.reader.applied());
     assert_eq!(all.len(), 1);
     assert!(all[0].records.is_empty() && all[0].next.is_none());

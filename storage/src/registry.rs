@@ -1,12 +1,14 @@
 //! Backends by name. A program that embeds these crates can register its own.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use gridkv_protocol::StoreName;
 
 use crate::backend::{Backend, BackendError, Recovered};
+use crate::settings::Settings;
 use crate::{file, memory};
 
 /// Makes a backend for a store.
@@ -20,6 +22,45 @@ pub struct OpenRequest {
     pub store: StoreName,
     /// A directory of the store's own, for backends that keep files; `None` on a node without one.
     pub dir: Option<PathBuf>,
+    /// What the store's configuration asks of its backend.
+    pub settings: Settings,
+    /// Who is told how far the opening is.
+    pub progress: Progress,
+}
+
+impl OpenRequest {
+    /// A request with default settings that nobody watches.
+    pub fn new(store: StoreName, dir: Option<PathBuf>) -> Self {
+        Self { store, dir, settings: Settings::default(), progress: Progress::default() }
+    }
+}
+
+/// Who is told how far the opening of a store is: bytes read so far, and bytes to read.
+#[derive(Clone)]
+pub struct Progress(Arc<dyn Fn(u64, u64) + Send + Sync>);
+
+impl Progress {
+    /// Tells `told`, often, from the thread that opens the store.
+    pub fn to(told: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    /// Says that `done` of `total` bytes have been read.
+    pub fn at(&self, done: u64, total: u64) {
+        (self.0)(done, total);
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::to(|_, _| {})
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 /// Why a store can not be opened.
@@ -54,12 +95,14 @@ pub enum OpenError {
 #[derive(Clone)]
 pub struct Registry {
     factories: BTreeMap<&'static str, Factory>,
+    /// Other names of backends, for configurations of the original design.
+    aliases: BTreeMap<&'static str, &'static str>,
 }
 
 impl Registry {
     /// A registry without any.
     pub fn empty() -> Self {
-        Self { factories: BTreeMap::new() }
+        Self { factories: BTreeMap::new(), aliases: BTreeMap::new() }
     }
 
     /// The backends of this crate.
@@ -75,7 +118,18 @@ impl Registry {
         self.factories.insert(name, factory);
     }
 
-    /// The names, in order.
+    /// Lets a backend be asked for by another name too.
+    pub fn alias(&mut self, alias: &'static str, name: &'static str) {
+        self.aliases.insert(alias, name);
+    }
+
+    /// The name under which the backend that `name` asks for is registered.
+    pub fn resolve(&self, name: &str) -> Option<&'static str> {
+        let name = self.aliases.get(name).copied().unwrap_or(name);
+        self.factories.get_key_value(name).map(|(name, _)| *name)
+    }
+
+    /// The names, in order, aliases not among them.
     pub fn names(&self) -> Vec<&'static str> {
         self.factories.keys().copied().collect()
     }
@@ -89,7 +143,8 @@ impl Registry {
         name: &str,
         request: &OpenRequest,
     ) -> Result<(&'static str, Arc<dyn Backend>, Recovered), OpenError> {
-        let Some((name, factory)) = self.factories.get_key_value(name) else {
+        let registered = self.resolve(name).and_then(|name| self.factories.get_key_value(name));
+        let Some((name, factory)) = registered else {
             let known = self.names().join(", ");
             return Err(OpenError::UnknownBackend { name: name.to_owned(), known });
         };

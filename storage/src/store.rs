@@ -14,6 +14,7 @@ use crate::backend::Backend;
 use crate::flusher::StoreFlusher;
 use crate::loose_view::LooseView;
 use crate::reader::StoreReader;
+use crate::recovery::Recovery;
 use crate::registry::{OpenError, OpenRequest, Registry};
 use crate::ring::OpRing;
 use crate::stats::{ApplyCounters, Counter, OperationCounters};
@@ -86,6 +87,13 @@ pub(crate) struct PersistCounters {
     pub(crate) ms: Counter,
 }
 
+impl PersistCounters {
+    /// Says that changes up to this one are on the disk.
+    pub(crate) fn saved(&self, changes: u64) {
+        self.changes_saved.fetch_max(changes, Ordering::AcqRel);
+    }
+}
+
 impl SharedFrontiers {
     fn new(origin: Origin, recovered: Frontier, floor: Hlc) -> Self {
         Self {
@@ -112,6 +120,15 @@ impl SharedFrontiers {
         self.own_upto.store(upto.bits(), Ordering::Release);
     }
 
+    /// What would survive a power cut now: never less than before.
+    pub(crate) fn endure(&self, applied: Frontier) {
+        let applied = Arc::new(applied);
+        self.durable.rcu(|durable| {
+            let later = if applied.covers_all(durable) { &applied } else { durable };
+            Arc::clone(later)
+        });
+    }
+
     pub(crate) fn own_upto(&self) -> Hlc {
         Hlc::from_bits(self.own_upto.load(Ordering::Acquire))
     }
@@ -136,6 +153,8 @@ pub fn open(
     request: &OpenRequest,
 ) -> Result<Store, OpenError> {
     let (backend_name, backend, recovered) = registry.open(&config.backend, request)?;
+    let recovery = Recovery::of(backend.as_ref(), &recovered.frontier, recovered.index)
+        .map_err(|source| OpenError::Backend { store: request.store.clone(), source })?;
     let shared = Arc::new(Shared {
         ring: OpRing::new(config.ring_slots),
         backend_name,
@@ -150,10 +169,8 @@ pub fn open(
         poisoned: AtomicBool::new(false),
         config,
     });
-    let writer = StoreWriter::recover(Arc::clone(&shared), origin)
-        .map_err(|source| OpenError::Backend { store: request.store.clone(), source })?;
     Ok(Store {
-        writer,
+        writer: StoreWriter::new(Arc::clone(&shared), origin, recovery),
         reader: StoreReader::new(Arc::clone(&shared)),
         flusher: StoreFlusher::new(shared),
         warnings: recovered.warnings,

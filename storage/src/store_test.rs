@@ -3,7 +3,8 @@
 use gridkv_protocol::{State, UnixMs};
 
 use super::*;
-use crate::backend::BackendError;
+use crate::backend::{BackendError, CommitError};
+use crate::durability::Durability;
 use crate::test_backend::test_backend;
 use crate::test_store::{
     NOW, TestStore, all_records, assert_counts, config, delete, frontier, hlc, keyed, late, live,
@@ -21,7 +22,7 @@ fn a_restart_brings_back_what_was_flushed_and_counts_it() {
     store.merge(origin(2), 9, &[put_op(origin(2), 5, "remote")]);
     store.merge_page(&[put_op(origin(3), 7, "loose"), put_op(origin(3), 8, "loose-too")]);
     store.writer.install(&frontier(&[]), hlc(2));
-    store.writer.commit().unwrap();
+    store.commit();
     let before = (all_records(&store.reader), store.reader.applied(), store.reader.loose());
     assert_ne!(store.reader.durable(), store.reader.applied());
     store.flusher.flush().unwrap();
@@ -39,7 +40,7 @@ fn a_restart_brings_back_what_was_flushed_and_counts_it() {
     assert!(store.reader.ring().is_empty(), "nothing is published again");
 
     store.writer.expire(NOW.plus(10)).unwrap();
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.reader.stats().expired, 1, "deadlines are followed again");
     store.merge(origin(3), 8, &[]);
     assert!(store.reader.loose().is_empty(), "what was loose settles");
@@ -53,7 +54,7 @@ fn a_restart_never_mints_below_what_was_seen() {
     let mut store = store.reopen();
     let next = store.writer.stage(put("k", "2"), UnixMs(1)).unwrap().version;
     assert!(next > written && next.hlc > written.hlc, "the wall clock went back");
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.value("k"), Some(b"2".to_vec()));
 
     store.merge(origin(2), late(3), &[]);
@@ -100,7 +101,10 @@ fn the_flusher_knows_what_is_not_on_disk() {
     let mut store = TestStore::file();
     assert!(!store.flusher.is_needed());
     store.merge(origin(2), 5, &[]);
-    assert!(!store.flusher.is_needed(), "closed time alone is not worth an image");
+    assert!(store.flusher.is_needed(), "peers purge by the frontier that is on the disk");
+    assert_eq!(store.reader.stats().unsaved, 0, "closed time is no change");
+    store.flusher.flush().unwrap();
+    assert!(!store.flusher.is_needed());
     store.write(put("k", "v"));
     store.merge(origin(2), 7, &[put_op(origin(2), 6, "r"), put_op(origin(2), 7, "s")]);
     assert!(store.flusher.is_needed());
@@ -144,11 +148,13 @@ fn a_failed_commit_is_the_end() {
     store.writer.stage(put("k", "lost"), NOW).unwrap();
     store.writer.stage(delete("other"), NOW).unwrap();
     store.writer.merge(stretch(origin(2), 5, &[], &[put_op(origin(2), 5, "r")]), NOW).unwrap();
-    assert!(matches!(store.writer.commit(), Err(BackendError::Io { .. })));
+    assert!(matches!(store.writer.commit(Durability::Memory), Err(CommitError::Unknown(_))));
     assert!(store.writer.is_poisoned() && store.reader.is_poisoned());
 
     levers.set_broken(false); // a disk that works again changes nothing
-    assert!(matches!(store.writer.commit(), Err(BackendError::Poisoned)));
+    let refuses =
+        |error: &CommitError| matches!(error, CommitError::Unknown(BackendError::Poisoned));
+    assert!(refuses(&store.writer.commit(Durability::Memory).unwrap_err()));
     let poisoned = |error: &BackendError| matches!(error, BackendError::Poisoned);
     let refused = store.writer.stage(put("k", "after"), NOW);
     assert!(matches!(refused, Err(PutError::Backend(BackendError::Poisoned))), "{refused:?}");
@@ -157,7 +163,7 @@ fn a_failed_commit_is_the_end() {
     let ops = [op(origin(2), 6, "r", live("v", None))];
     assert!(poisoned(&store.writer.merge(stretch(origin(2), 6, &[], &ops), NOW).unwrap_err()));
     assert!(poisoned(&store.writer.merge_page(keyed(&ops), NOW).unwrap_err()));
-    assert!(poisoned(&store.writer.take_origin(origin(9)).unwrap_err()));
+    assert!(refuses(&store.writer.take_origin(origin(9)).unwrap_err()));
 
     assert_eq!(store.value("k"), Some(b"before".to_vec()), "reads go on");
     assert_eq!(all_records(&store.reader), records);
@@ -170,9 +176,50 @@ fn a_failed_commit_is_the_end() {
     assert!(store.reader.ring().is_empty(), "nothing is published");
 }
 
+/// A disk without room refuses commits one after the other, and each leaves everything as it was.
+#[test]
+fn a_commit_that_was_not_made_changes_nothing() {
+    let (mut store, levers) = test_backend(false);
+    store.write(put_for("k", "before", Ttl::Ms(50)));
+    store.merge(origin(2), 4, &[put_op(origin(2), 4, "r")]);
+    store.merge_page(&[put_op(origin(3), 7, "loose")]);
+    let (records, stats) = (all_records(&store.reader), store.reader.stats());
+    let (applied, loose) = (store.reader.applied(), store.reader.loose());
+    store.reader.ring().drain();
+
+    levers.set_full(true);
+    for _ in 0..2 {
+        store.writer.stage(put("k", "lost"), NOW).unwrap();
+        store.writer.stage(delete("other"), NOW).unwrap();
+        let ops = [put_op(origin(2), 9, "r")];
+        store.writer.merge(stretch(origin(2), 9, &[], &ops), NOW).unwrap();
+        store.writer.merge_page(keyed(&[put_op(origin(3), 8, "loose")]), NOW).unwrap();
+        store.writer.install(&frontier(&[(origin(4), 3)]), hlc(3));
+        let refused = store.writer.commit(Durability::Memory);
+        assert!(matches!(refused, Err(CommitError::Unchanged(_))), "{refused:?}");
+        assert_eq!(all_records(&store.reader), records);
+        assert_eq!((store.reader.applied(), store.reader.floor()), (applied.clone(), hlc(0)));
+        assert_eq!(*store.reader.loose(), *loose);
+        assert_eq!(store.writer.others().get(origin(2)), hlc(4), "the op comes again");
+        assert!(store.reader.ring().is_empty(), "nothing is published");
+        assert_counts(&store.reader, &records);
+    }
+    assert!(!store.reader.is_poisoned());
+
+    levers.set_full(false);
+    store.commit();
+    assert_eq!(all_records(&store.reader), records, "what was refused is not staged any more");
+    assert_eq!(store.reader.stats().memory_bytes, stats.memory_bytes);
+    store.writer.expire(UnixMs(NOW.0 + 50)).unwrap();
+    store.commit();
+    assert_eq!(store.reader.stats().expired, 1, "the deadline of the record that stands");
+    store.merge(origin(2), 9, &[put_op(origin(2), 9, "r")]);
+    assert_eq!(store.value("r"), Some(b"9".to_vec()));
+}
+
 #[test]
 fn an_unknown_backend_is_named() {
-    let request = OpenRequest { store: config("memory").name, dir: None };
+    let request = OpenRequest::new(config("memory").name, None);
     let unknown = StoreConfig { backend: "memmory".to_owned(), ..config("memory") };
     let error = open(&Registry::with_built_in(), unknown, origin(1), &request).err().unwrap();
     assert_eq!(error.to_string(), "there is no backend \"memmory\"; there are file, memory");
@@ -184,7 +231,7 @@ fn a_report_says_what_readers_see() {
     store.write(put("k", "v"));
     store.merge_page(&[op(origin(2), 5, "loose", State::Deleted)]);
     store.writer.install(&frontier(&[]), hlc(3));
-    store.writer.commit().unwrap();
+    store.commit();
     let report = store.reader.report();
     assert_eq!((&report.applied, &report.durable), (&store.reader.applied(), &report.applied));
     assert_eq!((report.floor, report.keys), (hlc(3), 1));

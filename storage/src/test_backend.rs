@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
-use crate::backend::{Backend, BackendError, Commit, Footprint, Promises, Walk};
+use crate::backend::{Backend, BackendError, Commit, CommitError, Footprint, Promises, Walk};
+use crate::durability::Durability;
 use crate::registry::Registry;
 use crate::test_store::{TestStore, config};
 
@@ -18,6 +19,7 @@ type Meanwhile = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 pub(crate) struct Levers {
     broken: AtomicBool,
+    full: AtomicBool,
     meanwhile: Mutex<Option<Meanwhile>>,
 }
 
@@ -25,6 +27,11 @@ impl Levers {
     /// From now on commits and flushes fail, or work again.
     pub(crate) fn set_broken(&self, broken: bool) {
         self.broken.store(broken, Ordering::Release);
+    }
+
+    /// From now on nothing is committed, and nothing breaks by it, or all is well again.
+    pub(crate) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Release);
     }
 
     /// Does this before the next flush or page walk looks at the records.
@@ -78,8 +85,12 @@ impl Backend for TestBackend {
         self.inner.get(key)
     }
 
-    fn put_batch(&self, commit: &Commit<'_>) -> Result<(), BackendError> {
-        self.levers.works()?;
+    fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
+        self.levers.works().map_err(CommitError::Unknown)?;
+        if self.levers.full.load(Ordering::Acquire) {
+            let full = BackendError::DiskFull { free_bytes: 0, wanted_bytes: 1 };
+            return Err(CommitError::Unchanged(full));
+        }
         self.inner.put_batch(commit)
     }
 

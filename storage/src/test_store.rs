@@ -12,6 +12,7 @@ use gridkv_protocol::{
 use tempfile::TempDir;
 
 use crate::account::Account;
+use crate::durability::Durability;
 use crate::flusher::StoreFlusher;
 use crate::reader::StoreReader;
 use crate::registry::{OpenRequest, Registry};
@@ -67,7 +68,7 @@ impl TestStore {
 
     fn open(registry: Registry, config: StoreConfig, dir: TempDir, own: Origin) -> Self {
         let main = dir.path().join("main");
-        let request = OpenRequest { store: config.name.clone(), dir: Some(main) };
+        let request = OpenRequest::new(config.name.clone(), Some(main));
         let Store { writer, reader, flusher, warnings } =
             open(&registry, config.clone(), own, &request).unwrap();
         assert_eq!(warnings, Vec::<String>::new());
@@ -82,23 +83,28 @@ impl TestStore {
         Self::open(registry, config, dir, Origin::new(own.node(), own.epoch().next()))
     }
 
+    /// Commits what was staged.
+    pub(crate) fn commit(&mut self) {
+        self.writer.commit(Durability::Memory).unwrap();
+    }
+
     /// Stages a write and commits it.
     pub(crate) fn write(&mut self, write: Write) -> Written {
         let written = self.writer.stage(write, NOW).unwrap();
-        self.writer.commit().unwrap();
+        self.commit();
         written
     }
 
     /// Merges a stretch whose writer had seen nothing, and commits it.
     pub(crate) fn merge(&mut self, origin: Origin, upto: u64, ops: &[Op]) {
         self.writer.merge(stretch(origin, upto, &[], ops), NOW).unwrap();
-        self.writer.commit().unwrap();
+        self.commit();
     }
 
     /// Merges a page, and commits it.
     pub(crate) fn merge_page(&mut self, ops: &[Op]) {
         self.writer.merge_page(keyed(ops), NOW).unwrap();
-        self.writer.commit().unwrap();
+        self.commit();
     }
 
     /// What readers see under a key.

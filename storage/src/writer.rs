@@ -5,19 +5,22 @@
 //! only when [`StoreWriter::commit`] has put them as safely as the backend promises. After a failed
 //! commit the writer refuses everything: what is on the disk is then not known.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use gridkv_protocol::applier::Stretch;
 use gridkv_protocol::loose::LooseSet;
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::{Admission, Frontier, Hlc, HlcClock, Key, Op, Origin, Record, UnixMs};
+use gridkv_protocol::{
+    Admission, Frontier, Hlc, HlcClock, Key, Op, Origin, Record, UnixMs, Version,
+};
 
-use crate::account::Account;
-use crate::backend::{BackendError, Commit};
+use crate::backend::{BackendError, Cache, Commit, CommitError, Counts, Evicted, Standing};
 use crate::deadlines::Deadlines;
-use crate::map::WALK_CHUNK;
-use crate::pending::Pending;
+use crate::durability::Durability;
+use crate::pending::{Loosened, Pending};
+use crate::recovery::Recovery;
 use crate::store::Shared;
 
 mod client;
@@ -38,77 +41,77 @@ pub struct StoreWriter {
     floor: Hlc,
     loose: LooseSet,
     deadlines: Deadlines,
+    /// No record's version is later.
+    greatest: Hlc,
     pending: Pending,
 }
 
 impl StoreWriter {
-    /// Looks through what the backend has, and counts it.
-    pub(crate) fn recover(shared: Arc<Shared>, origin: Origin) -> Result<Self, BackendError> {
+    /// A writer of what was recovered.
+    pub(crate) fn new(shared: Arc<Shared>, origin: Origin, recovery: Recovery) -> Self {
+        let Recovery { account, loose, deadlines, greatest } = recovery;
         let others = shared.frontiers.others.load_full();
-        let (mut account, mut loose) = (Account::default(), LooseSet::default());
-        let mut deadlines = Deadlines::default();
         let floor = shared.frontiers.floor();
-        let mut greatest = others.greatest().max(floor);
-        let mut cursor = None;
-        loop {
-            let walk = shared.backend.page(cursor.as_ref(), WALK_CHUNK)?;
-            for KeyedRecord { key, record } in &walk.records {
-                account.add(key, record);
-                loose.hold(record.version, &others);
-                deadlines.follow(key, None, record);
-                greatest = greatest.max(record.version.hlc);
-            }
-            cursor = walk.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
         shared.account.apply(&account);
         shared.loose.publish(loose.hashes());
-        Ok(Self {
-            clock: HlcClock::starting_at(greatest),
+        Self {
+            clock: HlcClock::starting_at(greatest.max(others.greatest()).max(floor)),
             own_upto: Hlc::ZERO,
             floor,
+            greatest,
             pending: Pending::default(),
             shared,
             origin,
             others,
             loose,
             deadlines,
-        })
+        }
     }
 
     /// What stands under `key`, the next commit included. Every change asks this first, so here a
     /// poisoned store refuses all of them.
-    fn standing(&self, key: &Key) -> Result<Option<Record>, BackendError> {
+    fn standing(&self, key: &Key) -> Result<Standing, BackendError> {
         if self.is_poisoned() {
             return Err(BackendError::Poisoned);
         }
-        match self.pending.get(key) {
-            Some(record) => Ok(Some(record.clone())),
-            None => self.shared.backend.get(key.as_str()),
+        if let Some(record) = self.pending.get(key) {
+            return Ok(Standing::Record(record.clone()));
+        }
+        match self.shared.backend.as_cache() {
+            Some(cache) => cache.standing(key.as_str()),
+            None => Ok(self.shared.backend.get(key.as_str())?.into()),
         }
     }
 
-    /// THE funnel: sets an incoming record beside the standing one, and keeps the greater.
-    fn admit(&mut self, op: Op, standing: Option<&Record>, now: UnixMs) -> Admission {
+    /// THE funnel: sets an incoming record beside what stands, and keeps the greater.
+    fn admit(&mut self, op: Op, standing: &Standing, now: UnixMs) -> Admission {
         let Op { key, record } = op;
         let incoming = record.expired_at(now).unwrap_or(record);
-        if standing.is_none() && incoming.version.hlc <= self.floor {
-            return Admission::Stale; // what it says was deleted, and the deletion forgotten
-        }
-        let verdict = Record::judge(standing, &incoming);
+        let verdict = match standing {
+            // What it says was deleted, and the deletion forgotten.
+            Standing::Absent if incoming.version.hlc <= self.floor => Admission::Stale,
+            Standing::Absent => Admission::Applied,
+            Standing::Record(record) => Record::judge(Some(record), &incoming),
+            Standing::Residue(version) => match incoming.version.cmp(version) {
+                Ordering::Greater => Admission::Applied,
+                Ordering::Equal => Admission::Duplicate,
+                Ordering::Less => Admission::Stale,
+            },
+        };
         if verdict.replaces() {
-            if let Some(standing) = standing {
-                self.loose.release(standing.version);
+            if let Some(gone) = standing.version().filter(|version| self.may_be_loose(*version)) {
+                self.pending.loosens(Loosened::Released(gone));
             }
-            if incoming.version.origin != self.origin {
-                self.loose.hold(incoming.version, &self.others);
+            if self.may_be_loose(incoming.version) {
+                self.pending.loosens(Loosened::Held(incoming.version));
             }
-            self.deadlines.follow(&key, standing, &incoming);
-            self.pending.put(KeyedRecord { key, record: incoming }, standing);
+            self.pending.put(KeyedRecord { key, record: incoming }, standing.record());
         }
         verdict
+    }
+
+    fn may_be_loose(&self, version: Version) -> bool {
+        version.origin != self.origin && !self.others.covers(version)
     }
 
     /// Makes a stretch of a peer's ops part of the next commit, and closes its time.
@@ -121,10 +124,9 @@ impl StoreWriter {
         for op in ops {
             let standing = self.standing(&op.key)?;
             let unseen = standing
-                .as_ref()
-                .map(|record| record.version)
+                .version()
                 .filter(|version| version.origin != origin && !seen.covers(*version));
-            let verdict = self.admit(op, standing.as_ref(), now);
+            let verdict = self.admit(op, &standing, now);
             self.count(verdict, unseen.is_some());
         }
         self.clock.observe(upto);
@@ -162,7 +164,7 @@ impl StoreWriter {
         for KeyedRecord { key, record } in records {
             let standing = self.standing(&key)?;
             self.clock.observe(record.version.hlc);
-            let verdict = self.admit(Op { key, record }, standing.as_ref(), now);
+            let verdict = self.admit(Op { key, record }, &standing, now);
             self.count(verdict, false);
         }
         Ok(())
@@ -182,7 +184,6 @@ impl StoreWriter {
     fn advance(&mut self, origin: Origin, upto: Hlc) {
         if self.others.get(origin) < upto {
             Arc::make_mut(&mut self.others).advance(origin, upto);
-            self.loose.settle(origin, upto);
             self.pending.moves(origin, upto);
         }
     }
@@ -193,21 +194,35 @@ impl StoreWriter {
     }
 
     /// Takes the value from records whose deadline has come, a bounded number of them. Says whether
-    /// more are due.
+    /// more are due: they come after the next commit, as do deadlines that are only staged.
     ///
     /// # Errors
     /// [`BackendError`] when a record can not be read; it is looked at again next time.
     pub fn expire(&mut self, now: UnixMs) -> Result<bool, BackendError> {
+        self.forget_evicted();
         let due = self.deadlines.due(now, EXPIRE_AT_ONCE);
         let more = due.len() == EXPIRE_AT_ONCE;
-        for key in due {
+        for (at, key) in due {
             let standing = self.standing(&key)?;
-            if let Some(record) = standing.as_ref().and_then(|record| record.expired_at(now)) {
+            let expired = standing.record().and_then(|record| record.expired_at(now));
+            if let Some(record) = expired {
                 self.shared.expired.add(1);
-                self.admit(Op { key, record }, standing.as_ref(), now);
+                self.admit(Op { key, record }, &standing, now);
+            } else if self.pending.get(&key).is_none() {
+                self.deadlines.remove(at, &key); // of a record that is not there any more
             }
         }
         Ok(more)
+    }
+
+    /// Forgets the deadlines of what a cache evicted.
+    fn forget_evicted(&mut self) {
+        let evicted = self.shared.backend.as_cache().map(Cache::take_evicted);
+        for Evicted { key, expires_at } in evicted.into_iter().flatten() {
+            if let Some(at) = expires_at {
+                self.deadlines.remove(at, &key);
+            }
+        }
     }
 
     /// Closes time: every later mint is above the point that the next commit publishes. Only a node
@@ -216,45 +231,84 @@ impl StoreWriter {
         self.own_upto = self.clock.mint(now);
     }
 
-    /// Commits what was staged, makes it readable, and publishes it.
+    /// Commits what was staged, makes it readable, and publishes it. `asked` is what the commit must
+    /// survive when this returns, if that is more than the store promises; returns what it survives.
     ///
     /// # Errors
-    /// [`BackendError`]: the store is poisoned, and whether the commit is there after a restart is not
-    /// known.
-    pub fn commit(&mut self) -> Result<(), BackendError> {
+    /// [`CommitError`]: nothing of it was committed and it is staged no more, or whether it is there
+    /// after a restart is not known, and the store is poisoned.
+    pub fn commit(&mut self, asked: Durability) -> Result<Durability, CommitError> {
+        let Shared { backend, frontiers, account, .. } = &*self.shared;
         if self.is_poisoned() {
-            return Err(BackendError::Poisoned);
+            return Err(CommitError::Unknown(BackendError::Poisoned));
         }
-        let own_moved = self.own_upto > self.shared.frontiers.own_upto();
+        let durability = asked.max(backend.promises().durability);
+        let own_moved = self.own_upto > frontiers.own_upto();
         if own_moved {
             self.pending.moves(self.origin, self.own_upto);
         }
-        let floor_moved = self.floor > self.shared.frontiers.floor();
+        let floor_moved = self.floor > frontiers.floor();
         if self.pending.is_empty() && !floor_moved {
-            return Ok(());
+            return Ok(durability);
         }
+        self.pending.settle_deadlines();
         let commit = Commit {
             records: self.pending.records(),
             moved: self.pending.moved(),
             floor: self.floor,
+            durability,
+            counts: Counts {
+                greatest: self.greatest.max(self.pending.greatest()),
+                loose: !self.loose.is_empty() || self.pending.loosens_any(),
+                ..account.with(self.pending.account())
+            },
+            deadlines: self.pending.deadlines(),
         };
-        if let Err(error) = self.shared.backend.put_batch(&commit) {
-            self.shared.poisoned.store(true, Ordering::Release);
-            return Err(error);
+        match backend.put_batch(&commit) {
+            Ok(reached) => {
+                self.publish(own_moved, reached);
+                Ok(reached)
+            }
+            Err(error) => {
+                self.abandon(&error);
+                Err(error)
+            }
         }
-        self.publish(own_moved);
-        Ok(())
     }
 
-    fn publish(&mut self, own_moved: bool) {
-        let Shared { account, persists, frontiers, ring, loose, .. } = &*self.shared;
-        // Time that was closed without a change is not worth an image; a floor that rose is.
+    /// What was staged is not there: nothing has changed. Versions minted for it are nobody's.
+    fn abandon(&mut self, error: &CommitError) {
+        if matches!(error, CommitError::Unknown(_)) {
+            self.shared.poisoned.store(true, Release);
+        }
+        self.pending.clear();
+        self.others = self.shared.frontiers.others.load_full();
+        self.floor = self.shared.frontiers.floor();
+    }
+
+    fn publish(&mut self, own_moved: bool, reached: Durability) {
+        let Shared { account, persists, frontiers, ring, loose, backend, .. } = &*self.shared;
+        // Time that was closed without a change is not counted as one; a floor that rose is.
         let floor_moved = u64::from(self.floor > frontiers.floor());
         let records = u64::try_from(self.pending.records().len()).unwrap_or(u64::MAX);
         account.apply(self.pending.account());
+        self.greatest = self.greatest.max(self.pending.greatest());
+        for change in self.pending.deadlines() {
+            self.deadlines.follow(change);
+        }
+        for change in self.pending.take_loosened() {
+            match change {
+                Loosened::Held(version) => self.loose.hold(version, &self.others),
+                Loosened::Released(version) => self.loose.release(version),
+            }
+        }
         // The floor first: who reads a frontier and then a floor must not miss what was forgotten.
         frontiers.raise_floor(self.floor);
-        let others_moved = self.pending.moved().iter().any(|(origin, _)| *origin != self.origin);
+        let mut others_moved = false;
+        for (origin, upto) in self.pending.moved().iter().filter(|(who, _)| *who != self.origin) {
+            self.loose.settle(*origin, *upto);
+            others_moved = true;
+        }
         if others_moved {
             frontiers.others.store(Arc::clone(&self.others));
         }
@@ -269,21 +323,29 @@ impl StoreWriter {
             frontiers.set_own(self.origin, self.own_upto);
             ring.close(self.own_upto);
         }
-        // Last: an image that starts now has all of this commit.
+        // Last: a flush that starts now has all of this commit.
         persists.changes.add(records.saturating_add(floor_moved));
+        if reached == Durability::Fsync {
+            persists.saved(persists.changes.get());
+            frontiers.endure(frontiers.applied());
+        }
         self.pending.clear();
+        // What the cache pushed out with this commit may not come back from now on.
+        if let Some(cache) = backend.as_cache() {
+            self.floor = self.floor.max(cache.forgotten());
+        }
     }
 
     /// Goes on under a new epoch, with everything committed under the old one.
     ///
     /// # Errors
-    /// [`BackendError`] when the commit fails.
-    pub fn take_origin(&mut self, origin: Origin) -> Result<(), BackendError> {
-        self.commit()?;
+    /// [`CommitError`] when the commit fails.
+    pub fn take_origin(&mut self, origin: Origin) -> Result<(), CommitError> {
+        self.commit(Durability::Memory)?;
         let old = std::mem::replace(&mut self.origin, origin);
         let upto = std::mem::replace(&mut self.own_upto, Hlc::ZERO);
         self.advance(old, upto);
-        self.commit()?;
+        self.commit(Durability::Memory)?;
         self.shared.frontiers.set_own(origin, Hlc::ZERO);
         Ok(())
     }
@@ -305,7 +367,7 @@ impl StoreWriter {
 
     /// Whether a commit failed: nothing is taken any more.
     pub fn is_poisoned(&self) -> bool {
-        self.shared.poisoned.load(Ordering::Acquire)
+        self.shared.poisoned.load(Acquire)
     }
 }
 

@@ -32,7 +32,7 @@ fn a_write_is_readable_after_its_commit_and_not_before() {
     assert!(store.reader.ring().is_empty(), "not published");
     let staged = store.writer.get(&key("k"), NOW).unwrap();
     assert_eq!(staged.map(|record| record.version), Some(written.version));
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.value("k"), Some(b"v".to_vec()));
     assert_eq!(store.reader.stats().key_count, 1);
     assert!(store.reader.applied().covers(written.version));
@@ -69,7 +69,7 @@ fn versions_grow_even_when_time_stands_or_goes_back() {
             last = version.hlc;
         }
         store.writer.close_time(now);
-        store.writer.commit().unwrap();
+        store.commit();
         assert!(store.reader.applied().get(origin(1)) > last);
         last = store.reader.applied().get(origin(1));
     }
@@ -113,7 +113,7 @@ fn a_refused_write_changes_nothing() {
     let ring = store.reader.ring().len();
     refusal(store.writer.stage(when(put("k", "w"), None, Some(Matcher::Any)), NOW));
     refusal(store.writer.stage(touch("absent", Ttl::Unlimited), NOW));
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(all_records(&store.reader), before);
     assert_eq!((store.writer.clock(), store.reader.ring().len()), (clock, ring));
 }
@@ -142,7 +142,7 @@ fn staged_writes_are_seen_by_later_ones_of_the_commit() {
     assert!(stage(when(put("k", "2"), Some(one(first)), None)).unwrap().existed);
     assert!(stage(delete("k")).unwrap().existed);
     assert!(!stage(when(put("k", "3"), None, Some(Matcher::Any))).unwrap().existed);
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.value("k"), Some(b"3".to_vec()));
     assert_eq!(store.reader.ring().len(), 4, "every write is an op");
     assert_counts(&store.reader, &all_records(&store.reader));
@@ -151,7 +151,7 @@ fn staged_writes_are_seen_by_later_ones_of_the_commit() {
 #[test]
 fn a_commit_of_nothing_is_nothing() {
     let mut store = TestStore::file();
-    store.writer.commit().unwrap();
+    store.commit();
     assert!(!store.flusher.is_needed() && store.reader.applied().is_empty());
     assert_eq!(store.reader.stats().unsaved, 0);
 }
@@ -235,7 +235,7 @@ fn a_full_store_refuses_what_would_grow_it() {
     store.writer.stage(put("b", "1"), NOW).unwrap();
     let full = Rejection::MemoryLimit { used_bytes: 516, limit_bytes: 616 };
     assert_eq!(refusal(store.writer.stage(put("c", "1"), NOW)), full, "what is staged counts");
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(refusal(store.writer.stage(put("c", "1"), NOW)), full);
     let large = "x".repeat(200);
     assert_eq!(refusal(store.writer.stage(put("b", &large), NOW)), full);
@@ -292,7 +292,7 @@ fn an_atomic_batch_is_checked_as_it_will_be_done() {
     assert!(matches!(error, PutError::Rejected(Rejection::PreconditionFailed { .. })));
     let (at, error) = store.writer.check(&[delete("k"), touch("k", Ttl::Keep)], NOW).unwrap_err();
     assert!(matches!((at, error), (1, PutError::Rejected(Rejection::KeyNotFound))));
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(all_records(&store.reader), before, "checking changes nothing");
     for write in fine {
         store.writer.stage(write, NOW).unwrap();
@@ -348,6 +348,6 @@ fn writes_win_over_what_is_merged_in_the_same_commit() {
     store.writer.merge(stretch(origin(2), 7, &[], &remote), NOW).unwrap();
     let written = store.writer.stage(put("k", "own"), NOW).unwrap();
     assert!(written.existed);
-    store.writer.commit().unwrap();
+    store.commit();
     assert_eq!(store.value("k"), Some(b"own".to_vec()));
 }

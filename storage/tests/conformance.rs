@@ -9,7 +9,7 @@ use gridkv_storage::conformance::{self, Open};
 use gridkv_storage::registry::{OpenRequest, Registry};
 
 fn request(dir: PathBuf) -> Result<OpenRequest, Box<dyn Error>> {
-    Ok(OpenRequest { store: StoreName::new("main")?, dir: Some(dir) })
+    Ok(OpenRequest::new(StoreName::new("main")?, Some(dir)))
 }
 
 /// Each call opens another, empty store.
@@ -51,7 +51,7 @@ fn file_survives_a_restart() -> Result<(), Box<dyn Error>> {
 #[test]
 fn a_store_that_keeps_nothing_is_told_so() -> Result<(), Box<dyn Error>> {
     let registry = Registry::with_built_in();
-    let request = OpenRequest { store: StoreName::new("main")?, dir: None };
+    let request = OpenRequest::new(StoreName::new("main")?, None);
     let open: &Open<'_> = &|| {
         let (_, backend, recovered) = registry.open("memory", &request)?;
         Ok((backend, recovered))

@@ -29,7 +29,7 @@ fn put_and_flush(
 ) -> Result<Expected, Fault> {
     let (backend, _) = open()?;
     let moved: Vec<_> = frontier.iter().collect();
-    backend.put_batch(&Commit { records, moved: &moved, floor })?;
+    backend.put_batch(&Commit { records, moved: &moved, floor, ..Commit::default() })?;
     backend.flush(frontier, floor)?;
     held(backend.as_ref())
 }

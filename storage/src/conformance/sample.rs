@@ -60,7 +60,8 @@ pub(super) fn expected(records: &[KeyedRecord]) -> Expected {
 pub(super) fn put(backend: &dyn Backend, records: &[KeyedRecord]) -> Result<(), Fault> {
     let upto = records.iter().map(|keyed| keyed.record.version.hlc).max().unwrap_or(Hlc::ZERO);
     let moved = [(origin(), upto)];
-    Ok(backend.put_batch(&Commit { records, moved: &moved, floor: Hlc::ZERO })?)
+    let reached = backend.put_batch(&Commit { records, moved: &moved, ..Commit::default() })?;
+    demand(reached >= backend.promises().durability, || format!("a commit reached {reached}"))
 }
 
 pub(super) fn put_one(backend: &dyn Backend, key: &str, record: Record) -> Result<(), Fault> {

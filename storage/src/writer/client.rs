@@ -8,7 +8,7 @@ use gridkv_protocol::{Hlc, Key, Live, Op, Record, State, UnixMs, Version};
 
 use super::StoreWriter;
 use crate::account::Account;
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Standing};
 use crate::stats::Counter;
 use crate::store::Shared;
 use crate::write::{Action, Rejection, Ttl, Write, Written};
@@ -31,12 +31,12 @@ impl StoreWriter {
     /// [`PutError`] when it is refused: then nothing was changed.
     pub fn stage(&mut self, write: Write, now: UnixMs) -> Result<Written, PutError> {
         let standing = self.standing(&write.key)?;
-        let current = standing.as_ref().filter(|record| record.live_at(now).is_some());
+        let current = standing.record().filter(|record| record.live_at(now).is_some());
         let state = self.next_state(&write, current, now)?;
         let mut record = self.unborn(state);
         let due = record.expired_at(now);
         let kept = due.as_ref().unwrap_or(&record);
-        self.room_for(&write, standing.as_ref(), kept, self.pending.account())?;
+        self.room_for(&write, standing.record(), kept, self.pending.account())?;
         let existed = current.is_some();
         let kind = Kind::of(&write.action);
         let expires_at = match &record.state {
@@ -47,7 +47,7 @@ impl StoreWriter {
         record.version = version;
         let op = Op { key: write.key, record };
         self.pending.log(LoggedOp { op: op.clone(), seen: Arc::clone(&self.others) });
-        self.admit(op, standing.as_ref(), now);
+        self.admit(op, &standing, now);
         self.own_upto = version.hlc;
         kind.counter(&self.shared).add(1);
         let durability = self.shared.backend.promises().durability;
@@ -132,17 +132,17 @@ impl StoreWriter {
         for (at, write) in writes.iter().enumerate() {
             let earlier = scratch.get(&write.key);
             let standing = match earlier {
-                Some(left) => Some(left.clone()),
+                Some(left) => Standing::Record(left.clone()),
                 None => self.standing(&write.key).map_err(|error| (at, error.into()))?,
             };
-            let current = standing.as_ref().filter(|record| record.live_at(now).is_some());
+            let current = standing.record().filter(|record| record.live_at(now).is_some());
             let refused =
                 |rejection: Rejection| (at, nameable(rejection, earlier.is_some()).into());
             let state = self.next_state(write, current, now).map_err(refused)?;
             let record = self.unborn(state);
             let record = record.expired_at(now).unwrap_or(record);
             account =
-                self.room_for(write, standing.as_ref(), &record, &account).map_err(refused)?;
+                self.room_for(write, standing.record(), &record, &account).map_err(refused)?;
             scratch.insert(&write.key, record);
         }
         Ok(())
@@ -153,7 +153,11 @@ impl StoreWriter {
     /// # Errors
     /// [`BackendError`] when it can not be read.
     pub fn get(&self, key: &Key, now: UnixMs) -> Result<Option<Record>, BackendError> {
-        Ok(self.standing(key)?.filter(|record| record.live_at(now).is_some()))
+        let standing = match self.standing(key)? {
+            Standing::Record(record) => Some(record),
+            Standing::Absent | Standing::Residue(_) => None,
+        };
+        Ok(standing.filter(|record| record.live_at(now).is_some()))
     }
 }
 

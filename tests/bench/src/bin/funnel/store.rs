@@ -43,7 +43,7 @@ impl Funnel {
             refuse_over_limit: true,
             ring_slots,
         };
-        let request = OpenRequest { store: name, dir: None };
+        let request = OpenRequest::new(name, None);
         let origin = Origin::from_bits(1);
         let store = store::open(&Registry::with_built_in(), config, origin, &request)?;
         Ok(Self { writer: store.writer, reader: store.reader, now: 1 })
@@ -73,7 +73,7 @@ impl Funnel {
                 }
                 Grouping::AtomicBatch(_) => self.atomic(group, now)?,
             }
-            self.writer.commit()?;
+            self.writer.commit(Durability::Memory)?;
         }
         Ok(stopwatch.nanos_each(keys.len()))
     }

@@ -240,6 +240,7 @@ impl Backend for File {
             persistent: true,
             cache: false,
             hot_tier: false,
+            reads_disk: false,
             durability: self.durability,
             best: Durability::Fsync,
         }

@@ -30,6 +30,7 @@ impl Backend for Memory {
             persistent: false,
             cache: false,
             hot_tier: false,
+            reads_disk: false,
             durability: Durability::Memory,
             best: Durability::Memory,
         }

@@ -43,7 +43,7 @@ pub(crate) fn config(backend: &str) -> StoreConfig {
         name: StoreName::new("main").unwrap(),
         backend: backend.to_owned(),
         default_ttl_ms: None,
-        memory_limit_bytes: 1 << 30,
+        memory_limit_bytes: Some(1 << 30),
         refuse_over_limit: false,
         ring_slots: 1 << 12,
     }

@@ -222,7 +222,7 @@ fn a_delete_always_leaves_a_tombstone() {
 /// Room for two records of one byte under keys of one byte, and a little more.
 fn small(refuse_over_limit: bool) -> TestStore {
     TestStore::new(StoreConfig {
-        memory_limit_bytes: 2 * (256 + 2) + 100,
+        memory_limit_bytes: Some(2 * (256 + 2) + 100),
         refuse_over_limit,
         ..config("memory")
     })
@@ -253,7 +253,7 @@ fn a_soft_limit_only_shows() {
         store.write(put(key, "1"));
     }
     let stats = store.reader.stats();
-    assert_eq!((stats.memory_bytes, stats.memory_limit_bytes), (4 * 258, 616));
+    assert_eq!((stats.memory_bytes, stats.memory_limit_bytes), (4 * 258, Some(616)));
     assert_eq!(store.reader.operations().memory_limit.get(), 0);
 }
 

@@ -111,7 +111,7 @@ impl StoreWriter {
             after.remove(key, standing);
         }
         after.add(key, record);
-        let limit_bytes = config.memory_limit_bytes;
+        let Some(limit_bytes) = config.memory_limit_bytes else { return Ok(after) };
         let is_over = account.bytes().saturating_add_signed(after.bytes) > limit_bytes;
         let grows = matches!(action, Action::Put { .. }) && after.bytes > pending.bytes;
         if config.refuse_over_limit && grows && is_over {

@@ -179,7 +179,7 @@ fn stores(config: &Config) -> Result<Vec<StoreSetup>, RunError> {
 
 /// A store whose writes need not reach the disk at any time is still brought there now and then: what
 /// all members have on the disk is what they may purge.
-const SCHEDULE_OF_NONE: Duration = Duration::from_secs(60);
+const SCHEDULE_OF_NONE: Duration = Duration::from_mins(1);
 
 /// What a store asks of its backend.
 fn settings(store: &crate::config::StoreConfig) -> Settings {

@@ -9,16 +9,20 @@
 
 mod account;
 pub mod backend;
+mod chunk;
 pub mod conformance;
 mod deadlines;
 pub mod durability;
 mod file;
 pub mod flusher;
 pub mod image;
+mod key_block;
+pub mod key_order;
 pub mod list;
 mod loose_view;
 pub mod map;
 mod memory;
+mod packed;
 mod pending;
 pub mod reader;
 mod recovery;

@@ -21,6 +21,7 @@ const MOST_HEAD_BYTES: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct KeyBlock {
     bytes: Vec<u8>,
+    count: usize,
 }
 
 /// A key as it stands in a block: `shared` bytes of the key before it, then `suffix`.
@@ -66,6 +67,7 @@ impl KeyBlock {
         let mut rest = self.bytes.get(at..).unwrap_or_default();
         let Some(after) = Entry::take(&mut rest) else {
             self.replace(at..at, &new);
+            self.count += 1;
             return Inserted::Last;
         };
         // The key after now shares with this one, at least as much as with the one before. What is
@@ -75,6 +77,7 @@ impl KeyBlock {
         push_head(&mut new, with_after, follows);
         let end = self.bytes.len() - rest.len() - follows;
         self.replace(at..end, &new);
+        self.count += 1;
         Inserted::Amid
     }
 
@@ -83,6 +86,7 @@ impl KeyBlock {
         let Place::Here(at) = self.place(key) else { return false };
         let mut rest = self.bytes.get(at..).unwrap_or_default();
         let Some(gone) = Entry::take(&mut rest) else { return false };
+        self.count -= 1;
         let Some(after) = Entry::take(&mut rest) else {
             self.bytes.truncate(at);
             return true;
@@ -103,42 +107,51 @@ impl KeyBlock {
     pub(crate) fn split(&mut self, only_last: bool) -> Option<(Box<[u8]>, Self)> {
         let middle = if only_last { self.bytes.len() } else { self.bytes.len() / 2 };
         let (mut rest, mut key) = (self.bytes.as_slice(), Vec::new());
-        let (mut at, mut shared) = (0, 0);
+        let (mut at, mut shared, mut count) = (0, 0, 0);
         // The first entry from the middle on, or the last: the entry that ends the left half.
         while at == 0 || at < middle {
             let start = self.bytes.len() - rest.len();
             let Some(entry) = Entry::take(&mut rest) else { break };
-            (at, shared) = (start, entry.shared);
+            (at, shared, count) = (start, entry.shared, count + 1);
             entry.unfold(&mut key);
         }
         if at == 0 {
             return None;
         }
-        let mut right =
-            Self { bytes: Vec::with_capacity(MOST_HEAD_BYTES + key.len() + rest.len()) };
+        // The last of those that were read begins the right half.
+        let stay = count - 1;
+        let bytes = Vec::with_capacity(MOST_HEAD_BYTES + key.len() + rest.len());
+        let mut right = Self { bytes, count: self.count - stay };
         push(&mut right.bytes, 0, &[&key]);
         right.bytes.extend_from_slice(rest);
         let separator = key.get(..=shared).unwrap_or(&key).into();
+        self.count = stay;
         self.bytes.truncate(at);
         self.bytes.shrink_to(at + at / GROWTH_PART);
         Some((separator, right))
     }
 
-    /// Shows each key in order until `visit` says that it has enough. Returns whether it wants more.
-    pub(crate) fn visit(&self, mut visit: impl FnMut(&[u8]) -> bool) -> bool {
+    /// Adds the keys of a block that come after all of this one.
+    pub(crate) fn append(&mut self, later: &Self) {
+        // The first key of a block shares nothing, so what it stands behind does not matter.
+        self.bytes.extend_from_slice(&later.bytes);
+        self.count += later.count;
+    }
+
+    /// Shows each key in order until `visit` says that it has enough.
+    pub(crate) fn visit(&self, mut visit: impl FnMut(&[u8]) -> bool) {
         let (mut rest, mut key) = (self.bytes.as_slice(), Vec::with_capacity(64));
         while let Some(entry) = Entry::take(&mut rest) {
             entry.unfold(&mut key);
             if !visit(&key) {
-                return false;
+                return;
             }
         }
-        true
     }
 
-    /// Whether it has no key.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+    /// Number of keys.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// Bytes of its keys as they are stored.

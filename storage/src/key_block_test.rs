@@ -41,7 +41,7 @@ fn a_block_is_a_sorted_set() {
                 };
                 assert_eq!(block.insert(&key), inserted);
             }
-            assert_eq!(block.is_empty(), model.is_empty());
+            assert_eq!(block.count(), model.len());
         }
         assert_eq!(keys(&block), model.into_iter().collect::<Vec<_>>());
         assert!(block.len() <= block.capacity());
@@ -62,6 +62,7 @@ fn the_halves_of_a_block_are_told_apart_by_the_text_between() {
             continue;
         };
         let (stayed, moved) = (keys(&block), keys(&right));
+        assert_eq!((stayed.len(), moved.len()), (block.count(), right.count()));
         assert!(stayed.last().unwrap().as_slice() < &*separator);
         assert!(moved[0].as_slice() >= &*separator);
         assert!(round % 2 == 1 || moved.len() == 1);

@@ -15,9 +15,9 @@ use crate::key_block::{Inserted, KeyBlock};
 /// Bytes of a block, at most, apart from a single long key: a search reads half a block.
 const BLOCK_BYTES: usize = 1_024;
 
-/// Bytes of a place in the map of blocks: three words for the block, two for where it begins, in
+/// Bytes of a place in the map of blocks: four words for the block, two for where it begins, in
 /// nodes that are three quarters full.
-const PLACE_BYTES: usize = 56;
+const PLACE_BYTES: usize = 64;
 
 /// Keys in byte order, each once.
 #[derive(Debug, Default)]
@@ -27,6 +27,10 @@ pub struct KeyOrder {
     blocks: BTreeMap<Box<[u8]>, KeyBlock>,
     bytes: usize,
 }
+
+/// A stretch of keys, on its own.
+#[derive(Debug)]
+pub struct KeyRun(KeyBlock);
 
 impl KeyOrder {
     /// Adds a key. Says whether it is new.
@@ -54,7 +58,7 @@ impl KeyOrder {
     pub fn remove(&mut self, key: &str) -> bool {
         let Some(block) = before(&mut self.blocks, key.as_bytes()) else { return false };
         let removed = block.remove(key.as_bytes());
-        if block.is_empty() {
+        if block.count() == 0 {
             let starts = self.blocks.range::<[u8], _>(up_to(key.as_bytes()));
             if let Some(start) = starts.map(|(start, _)| start.clone()).next_back() {
                 self.remove_block(&start);
@@ -63,31 +67,28 @@ impl KeyOrder {
         removed
     }
 
-    /// Keys from a bound on, at most `limit`.
+    /// A copy of the blocks that have the keys from a bound on, up to `limit` of them. It is quick,
+    /// because a lock is held meanwhile.
     #[must_use]
-    pub fn list(&self, from: Bound<&str>, limit: usize) -> Vec<Key> {
-        let mut keys = Vec::new();
-        let (Bound::Included(text) | Bound::Excluded(text)) = from else {
-            let mut blocks = self.blocks.values();
-            while blocks.next().is_some_and(|block| block.visit(|key| take(&mut keys, key, limit)))
-            {
-            }
-            return keys;
+    pub fn run(&self, from: Bound<&str>, limit: usize) -> KeyRun {
+        let text = match from {
+            Bound::Included(text) | Bound::Excluded(text) => text.as_bytes(),
+            Bound::Unbounded => &[],
         };
-        let text = text.as_bytes();
-        let is_in = |key: &[u8]| match from {
-            Bound::Excluded(_) => key > text,
-            Bound::Included(_) | Bound::Unbounded => key >= text,
-        };
+        let mut run = KeyBlock::default();
         let first = self.blocks.range::<[u8], _>(up_to(text)).next_back();
-        let later = self.blocks.range::<[u8], _>((Bound::Excluded(text), Bound::Unbounded));
-        let mut blocks = first.into_iter().chain(later);
-        while blocks
-            .next()
-            .is_some_and(|(_, block)| block.visit(|key| !is_in(key) || take(&mut keys, key, limit)))
-        {
+        if let Some((_, block)) = first {
+            run.append(block);
         }
-        keys
+        // How many keys of the first block are before the bound is seen when it is read.
+        let enough = run.count().saturating_add(limit);
+        let mut later = self.blocks.range::<[u8], _>((Bound::Excluded(text), Bound::Unbounded));
+        while run.count() < enough
+            && let Some((_, block)) = later.next()
+        {
+            run.append(block);
+        }
+        KeyRun(run)
     }
 
     /// Bytes of memory that it takes.
@@ -108,6 +109,26 @@ impl KeyOrder {
     }
 }
 
+impl KeyRun {
+    /// Keys from a bound on, at most `limit`: both as they were when the run was taken, or narrower.
+    #[must_use]
+    pub fn list(&self, from: Bound<&str>, limit: usize) -> Vec<Key> {
+        let mut keys = Vec::with_capacity(limit.min(self.0.count()));
+        self.0.visit(|key| {
+            let is_in = match from {
+                Bound::Included(from) => key >= from.as_bytes(),
+                Bound::Excluded(from) => key > from.as_bytes(),
+                Bound::Unbounded => true,
+            };
+            if is_in && keys.len() < limit {
+                keys.extend(Key::from_bytes(key));
+            }
+            keys.len() < limit
+        });
+        keys
+    }
+}
+
 fn up_to(key: &[u8]) -> (Bound<&[u8]>, Bound<&[u8]>) {
     (Bound::Unbounded, Bound::Included(key))
 }
@@ -118,12 +139,6 @@ fn before<'a>(
     key: &[u8],
 ) -> Option<&'a mut KeyBlock> {
     blocks.range_mut::<[u8], _>(up_to(key)).next_back().map(|(_, block)| block)
-}
-
-/// Adds a key to a list. Says whether there is room for another.
-fn take(keys: &mut Vec<Key>, key: &[u8], limit: usize) -> bool {
-    keys.extend(Key::from_bytes(key));
-    keys.len() < limit
 }
 
 fn block_bytes(start: &[u8], block: &KeyBlock) -> usize {

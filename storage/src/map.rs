@@ -83,7 +83,8 @@ impl RecordMap {
     /// [`BackendError::Poisoned`] when a thread died while it held the order.
     pub fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {
         let limit = limit.clamp(1, WALK_CHUNK);
-        let keys = self.order.read().map_err(|_| BackendError::Poisoned)?.list(from, limit);
+        let run = self.order.read().map_err(|_| BackendError::Poisoned)?.run(from, limit);
+        let keys = run.list(from, limit);
         let next = if keys.len() == limit { keys.last().cloned() } else { None };
         let records = keys
             .into_iter()

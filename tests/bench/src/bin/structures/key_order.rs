@@ -91,7 +91,9 @@ impl KeyOrder for LockedBlocks {
 
     fn following(&self, after: Option<&Key>, limit: usize) -> Vec<Key> {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        keys.list(following_range(after).0, limit)
+        let run = keys.run(following_range(after).0, limit);
+        drop(keys);
+        run.list(following_range(after).0, limit)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an allocation takes from the system: more than was asked for, as glibc's allocator rounds.
 
 /// Bytes that the allocator keeps before each allocation.
-const HEAD_BYTES: usize = 8;
+pub(crate) const HEAD_BYTES: usize = 8;
 
 /// Every allocation is a multiple of this.
 const UNIT_BYTES: usize = 16;

@@ -174,6 +174,7 @@ impl Backend for File {
     fn footprint(&self) -> Footprint {
         Footprint {
             disk_bytes: Some(self.image_bytes.load(Ordering::Relaxed)),
+            structure_bytes: self.map.structure_bytes(),
             ..Footprint::default()
         }
     }

@@ -7,9 +7,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// Part of a block's length that is reserved when it grows: an eighth wastes little, and still saves
-/// most of the moves.
-const GROWTH_PART: usize = 8;
+use crate::chunk;
+
+/// Blocks grow by this: small steps waste little, large ones save moves.
+const STEP_BYTES: usize = 256;
 
 /// Numbers below this take one byte, others two.
 const ONE_BYTE: usize = 0x80;
@@ -120,14 +121,16 @@ impl KeyBlock {
         }
         // The last of those that were read begins the right half.
         let stay = count - 1;
-        let bytes = Vec::with_capacity(MOST_HEAD_BYTES + key.len() + rest.len());
+        let bytes = Vec::with_capacity(sized(MOST_HEAD_BYTES + key.len() + rest.len()));
         let mut right = Self { bytes, count: self.count - stay };
         push(&mut right.bytes, 0, &[&key]);
         right.bytes.extend_from_slice(rest);
         let separator = key.get(..=shared).unwrap_or(&key).into();
         self.count = stay;
-        self.bytes.truncate(at);
-        self.bytes.shrink_to(at + at / GROWTH_PART);
+        // Anew, and not cut short: the room of a full block is right for the next that fills up.
+        let mut left = Vec::with_capacity(sized(at));
+        left.extend_from_slice(self.bytes.get(..at).unwrap_or_default());
+        self.bytes = left;
         Some((separator, right))
     }
 
@@ -198,7 +201,7 @@ impl KeyBlock {
     fn replace(&mut self, range: Range<usize>, new: &[u8]) {
         let needed = (self.bytes.len() + new.len()).saturating_sub(range.len());
         if needed > self.bytes.capacity() {
-            let capacity = needed + needed / GROWTH_PART;
+            let capacity = sized(needed);
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.splice(range, new.iter().copied());
@@ -222,10 +225,18 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// The capacity for a number of bytes: an allocation of a whole number of steps, so that the room that
+/// one block leaves when it grows is right for another.
+fn sized(needed: usize) -> usize {
+    (needed + chunk::HEAD_BYTES).next_multiple_of(STEP_BYTES) - chunk::HEAD_BYTES
+}
+
 /// Adds an entry, its suffix in parts.
 fn push(bytes: &mut Vec<u8>, shared: usize, suffix: &[&[u8]]) {
     push_head(bytes, shared, suffix.iter().map(|part| part.len()).sum());
-    suffix.iter().for_each(|part| bytes.extend_from_slice(part));
+    for part in suffix {
+        bytes.extend_from_slice(part);
+    }
 }
 
 fn push_head(bytes: &mut Vec<u8>, shared: usize, length: usize) {

@@ -14,10 +14,10 @@ fn keys(block: &KeyBlock) -> Vec<Vec<u8>> {
 
 /// Texts of few letters: prefixes of each other, neighbours, and long shared beginnings.
 fn text(dice: &mut Dice) -> Vec<u8> {
-    let long = [0, 0, 0, 0, 1, 127, 128, 129, 255, 256, 4_000][dice.below(11) as usize];
+    let long = [0, 0, 0, 0, 1, 127, 128, 129, 255, 256, 4_000][dice.index(11)];
     let mut text = vec![b'm'; long];
     for _ in 0..=dice.below(5) {
-        text.push([0, 1, b'a', b'b', 0xff][dice.below(5) as usize]);
+        text.push([0, 1, b'a', b'b', 0xff][dice.index(5)]);
     }
     text
 }

@@ -9,10 +9,10 @@ use crate::test_store::Dice;
 fn key(dice: &mut Dice) -> Key {
     let begins =
         [("u", 0), ("u", 0), ("u", 5), ("user:", 2), ("p", 300), ("p", MAX_KEY_BYTES - 40)];
-    let (begin, times) = begins[dice.below(6) as usize];
+    let (begin, times) = begins[dice.index(6)];
     let mut text = begin.repeat(times);
     for _ in 0..=dice.below(8) {
-        text.push(['\0', '0', '1', '2', 'a', 'é', '語', '\u{10ffff}'][dice.below(8) as usize]);
+        text.push(['\0', '0', '1', '2', 'a', 'é', '語', '\u{10ffff}'][dice.index(8)]);
     }
     Key::new(&text).unwrap()
 }
@@ -43,7 +43,7 @@ fn it_is_the_same_as_a_sorted_set() {
             }
             if step % 16 == 0 {
                 let bound = super::tests::key(&mut dice);
-                let limit = 1 + dice.below(50) as usize;
+                let limit = 1 + dice.index(50);
                 check(&order, &model, Bound::Included(bound.as_str()), limit);
                 check(&order, &model, Bound::Excluded(bound.as_str()), limit);
                 check(&order, &model, Bound::Unbounded, limit);
@@ -55,7 +55,7 @@ fn it_is_the_same_as_a_sorted_set() {
         }
         check(&order, &model, Bound::Unbounded, usize::MAX);
         let counted = order.blocks.iter().map(|(start, block)| block_bytes(start, block)).sum();
-        assert_eq!(order.bytes(), counted);
+        assert_eq!((order.count(), order.bytes()), (model.len(), counted));
         for key in &model {
             assert!(order.remove(key.as_str()));
         }

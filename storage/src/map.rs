@@ -9,6 +9,7 @@
 
 use std::ops::Bound;
 use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::PageCursor;
@@ -22,13 +23,22 @@ use crate::packed::Packed;
 pub const WALK_CHUNK: usize = 1_000;
 
 /// Slots made at the start: growing a small table stalls the writer for longer than a large one. They
-/// take memory when they are used: 10 bytes each.
+/// take memory only when they are used.
 const INITIAL_CAPACITY: usize = 1 << 14;
+
+/// Bytes of a slot of the table: a pointer, and its part of what the table keeps for 32 slots.
+const SLOT_BYTES: usize = 10;
+
+/// Slots that two records have, at most: the table grows when 13 of 16 are taken, to twice of what it
+/// had or a little more.
+const SLOTS_OF_TWO: usize = 5;
 
 /// Records by key, readable from any thread while one thread writes.
 pub struct RecordMap {
     records: scc::HashSet<Packed>,
     order: RwLock<KeyOrder>,
+    /// Bytes of table and order. Changed by the one thread that writes.
+    structure_bytes: AtomicUsize,
 }
 
 impl Default for RecordMap {
@@ -36,6 +46,7 @@ impl Default for RecordMap {
         Self {
             records: scc::HashSet::with_capacity(INITIAL_CAPACITY),
             order: RwLock::new(KeyOrder::default()),
+            structure_bytes: AtomicUsize::new(0),
         }
     }
 }
@@ -54,7 +65,9 @@ impl RecordMap {
         // The table first: a walk that meets the key in the order finds its record.
         let overwritten = self.records.replace_sync(Packed::new(key, record));
         if overwritten.is_none() {
-            self.order.write().map_err(|_| BackendError::Poisoned)?.insert(key);
+            let mut order = self.order.write().map_err(|_| BackendError::Poisoned)?;
+            order.insert(key);
+            self.measure(&order);
         }
         Ok(())
     }
@@ -72,9 +85,23 @@ impl RecordMap {
     /// # Errors
     /// [`BackendError::Poisoned`] when a thread died while it held the order.
     pub fn remove(&self, key: &str) -> Result<(), BackendError> {
-        self.order.write().map_err(|_| BackendError::Poisoned)?.remove(key);
         self.records.remove_sync(key.as_bytes());
+        let mut order = self.order.write().map_err(|_| BackendError::Poisoned)?;
+        order.remove(key);
+        self.measure(&order);
         Ok(())
+    }
+
+    fn measure(&self, order: &KeyOrder) {
+        let used = order.count().saturating_mul(SLOTS_OF_TWO) / 2;
+        let slots = self.records.capacity().min(used);
+        let bytes = order.bytes() + slots * SLOT_BYTES;
+        self.structure_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of memory that the table and the order take, beside the records.
+    pub fn structure_bytes(&self) -> u64 {
+        u64::try_from(self.structure_bytes.load(Ordering::Relaxed)).unwrap_or(u64::MAX)
     }
 
     /// Records in byte order of their keys, from a bound, at most `limit`.

@@ -15,7 +15,7 @@ fn states() -> Vec<State> {
         ContentType::new(&"t".repeat(MAX_CONTENT_TYPE_BYTES)).ok(),
     ];
     let mut states = vec![State::Deleted, State::Expired { expires_at: UnixMs(u64::MAX) }];
-    for value in [&b""[..], b"v", &[0xff; 70_000]] {
+    for value in [&[][..], b"v", &vec![0xff; 70_000]] {
         for content_type in types.clone() {
             for expires_at in [None, Some(UnixMs(0)), Some(UnixMs(5))] {
                 let (value, content_type) = (Value::copied(value), content_type.clone());

@@ -206,6 +206,12 @@ impl StoreReader {
         &self.shared.applies
     }
 
+    /// Bytes of all records, without what finds them.
+    #[cfg(test)]
+    pub(crate) fn record_bytes(&self) -> u64 {
+        self.shared.account.bytes()
+    }
+
     /// Statistics, now.
     pub fn stats(&self) -> StoreStats {
         let Shared { config, backend, ring, account, persists, expired, .. } = &*self.shared;
@@ -221,7 +227,7 @@ impl StoreReader {
             sync_buffer_overwritten: ring.overwritten(),
             cache_hit_rate: None,
             db_size: backend.footprint().disk_bytes,
-            memory_bytes: account.bytes(),
+            memory_bytes: self.shared.memory_bytes(),
             memory_limit_bytes: config.memory_limit_bytes,
             persistent: promises.persistent,
             durability: promises.durability,

@@ -257,6 +257,8 @@ pub struct Footprint {
     pub disk_bytes: Option<u64>,
     /// Bytes in memory, where they are not simply those of all records.
     pub memory_bytes: Option<u64>,
+    /// Bytes in memory beside those of the records: tables and orders that find them.
+    pub structure_bytes: u64,
     /// Live records, where the store can not count them: caches forget some.
     pub keys: Option<u64>,
 }

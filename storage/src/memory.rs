@@ -62,6 +62,6 @@ impl Backend for Memory {
     }
 
     fn footprint(&self) -> Footprint {
-        Footprint::default()
+        Footprint { structure_bytes: self.map.structure_bytes(), ..Footprint::default() }
     }
 }

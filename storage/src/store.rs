@@ -90,6 +90,15 @@ pub(crate) struct PersistCounters {
     pub(crate) ms: Counter,
 }
 
+impl Shared {
+    /// Bytes of memory that the store takes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let footprint = self.backend.footprint();
+        let records = footprint.memory_bytes.unwrap_or_else(|| self.account.bytes());
+        records.saturating_add(footprint.structure_bytes)
+    }
+}
+
 impl PersistCounters {
     /// Says that changes up to this one are on the disk.
     pub(crate) fn saved(&self, changes: u64) {

@@ -105,18 +105,19 @@ impl StoreWriter {
         record: &Record,
         pending: &Account,
     ) -> Result<Account, Rejection> {
-        let Shared { config, account, operations, .. } = &*self.shared;
+        let Shared { config, operations, .. } = &*self.shared;
         let mut after = *pending;
         if let Some(standing) = standing {
             after.remove(key, standing);
         }
         after.add(key, record);
         let Some(limit_bytes) = config.memory_limit_bytes else { return Ok(after) };
-        let is_over = account.bytes().saturating_add_signed(after.bytes) > limit_bytes;
+        let held_bytes = self.shared.memory_bytes();
+        let is_over = held_bytes.saturating_add_signed(after.bytes) > limit_bytes;
         let grows = matches!(action, Action::Put { .. }) && after.bytes > pending.bytes;
         if config.refuse_over_limit && grows && is_over {
             operations.memory_limit.add(1);
-            let used_bytes = account.bytes().saturating_add_signed(pending.bytes);
+            let used_bytes = held_bytes.saturating_add_signed(pending.bytes);
             return Err(Rejection::MemoryLimit { used_bytes, limit_bytes });
         }
         Ok(after)

@@ -1,3 +1,5 @@
+//! A block of keys beside a sorted set, under seeded random operations.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The order of keys beside a sorted set, under seeded random operations, and how little it takes.
+
 use std::collections::BTreeSet;
 
 use gridkv_protocol::limits::MAX_KEY_BYTES;

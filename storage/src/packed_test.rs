@@ -1,3 +1,5 @@
+//! Records of every kind come back from under their keys.
+
 use std::hash::BuildHasher as _;
 
 use gridkv_protocol::limits::{MAX_CONTENT_TYPE_BYTES, MAX_KEY_BYTES};

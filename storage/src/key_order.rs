@@ -37,8 +37,8 @@ pub struct KeyRun(KeyBlock);
 
 impl KeyOrder {
     /// Adds a key. Says whether it is new.
-    pub fn insert(&mut self, key: &Key) -> bool {
-        let key = key.as_str().as_bytes();
+    pub fn insert(&mut self, key: &str) -> bool {
+        let key = key.as_bytes();
         let Some(block) = before(&mut self.blocks, key) else {
             let mut block = KeyBlock::default();
             block.insert(key);

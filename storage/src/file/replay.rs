@@ -7,15 +7,62 @@
 use std::fs;
 use std::path::Path;
 
-use gridkv_protocol::Record;
 use gridkv_protocol::op::KeyedRecord;
+use gridkv_protocol::{Key, Record};
 
+use super::ahead::read_ahead;
 use super::generations::{Generations, io_error};
 use super::image::{Base, ImageError, ImageReader};
 use super::journal::{Entry, JournalReader, NextEntry};
 use crate::backend::BackendError;
 use crate::map::RecordMap;
+use crate::packed::Packed;
 use crate::registry::Progress;
+use crate::tally::Tally;
+
+/// Records ready to be put, and what they amount to if none is there yet.
+struct Pieces {
+    packed: Vec<Packed>,
+    tally: Tally,
+    /// Bytes of the file up to here.
+    position: u64,
+}
+
+/// What comes next in a journal, with its records made ready.
+enum Step {
+    Entry(Entry, Pieces),
+    End,
+    Torn,
+    Damaged,
+    Foreign(u8),
+}
+
+impl Pieces {
+    fn of((records, position): (Vec<KeyedRecord>, u64)) -> Self {
+        let mut tally = Tally::default();
+        let mut pack = |keyed: &KeyedRecord| {
+            tally.hold(&keyed.key, &keyed.record);
+            Packed::new(&keyed.key, &keyed.record)
+        };
+        let packed = records.iter().map(&mut pack).collect();
+        Self { packed, tally, position }
+    }
+}
+
+impl Step {
+    fn of(next: NextEntry) -> Self {
+        match next {
+            NextEntry::Entry(mut entry) => {
+                let pieces = Pieces::of((std::mem::take(&mut entry.records), 0));
+                Self::Entry(entry, pieces)
+            }
+            NextEntry::End => Self::End,
+            NextEntry::Torn => Self::Torn,
+            NextEntry::Damaged => Self::Damaged,
+            NextEntry::Foreign(version) => Self::Foreign(version),
+        }
+    }
+}
 
 /// What was brought back.
 pub(super) struct Replay<'a> {
@@ -23,6 +70,8 @@ pub(super) struct Replay<'a> {
     progress: &'a Progress,
     done: u64,
     total: u64,
+    /// Counts and deadlines of the records.
+    pub(super) tally: Tally,
     /// What the records honour.
     pub(super) base: Base,
     /// No commit is known to be missing so far.
@@ -51,6 +100,7 @@ impl<'a> Replay<'a> {
             progress,
             done: 0,
             total: 0,
+            tally: Tally::default(),
             base: Base::default(),
             whole: true,
             damaged_images: Vec::new(),
@@ -102,85 +152,103 @@ impl<'a> Replay<'a> {
 
     fn image(&mut self, path: &Path) -> Result<Base, ImageError> {
         let mut reader = ImageReader::open(path)?;
-        let before = self.done;
-        while let Some(block) = reader.next_block()? {
-            let records = block.records()?;
-            reader.count(records.len());
-            self.take(records).map_err(|_| ImageError::Damaged)?;
-            self.done = before + reader.position();
-            self.progress.at(self.done, self.total);
-        }
-        Ok(reader.base().clone())
+        let (base, length, before) = (reader.base().clone(), reader.length(), self.done);
+        let mut room = None;
+        read_ahead(
+            || reader.next_records().map(|block| block.map(Pieces::of)).transpose(),
+            |block| {
+                let pieces = block?;
+                if room.is_none() {
+                    // As many more as this block suggests: the table need not grow step by step.
+                    let blocks = length / pieces.position.max(1);
+                    let blocks = usize::try_from(blocks).unwrap_or(usize::MAX);
+                    room = self.map.reserve(pieces.packed.len().saturating_mul(blocks));
+                }
+                self.done = before + pieces.position;
+                self.progress.at(self.done, self.total);
+                self.take(pieces).map_err(|_| ImageError::Damaged)
+            },
+        )?;
+        Ok(base)
     }
 
     fn journal(&mut self, files: &Generations, number: u64) -> Result<(), BackendError> {
         let path = files.journal(number);
         let failed = io_error("read", &path);
         let mut reader = JournalReader::open(&path).map_err(&failed)?;
-        let (before, was_whole) = (self.done, self.whole);
+        let (length, before, was_whole) = (reader.length(), self.done, self.whole);
         let is_last = files.journals.last() == Some(&number);
-        loop {
-            match reader.next().map_err(&failed)? {
-                NextEntry::Entry(entry) => self.entry(entry)?,
-                NextEntry::End => break,
-                NextEntry::Torn if is_last => {
-                    let bytes = reader.length() - reader.position();
-                    self.notes.push(format!(
-                        "{} ended within a commit; its last {bytes} bytes were cut",
-                        path.display()
-                    ));
-                    break;
-                }
-                NextEntry::Torn | NextEntry::Damaged => {
+        self.last_length = 0;
+        let mut ended = false;
+        let next = || {
+            let next = if ended { None } else { Some(reader.next()) };
+            ended = !matches!(next, Some(Ok(NextEntry::Entry(_))));
+            next.map(|next| (next.map(Step::of), reader.position()))
+        };
+        read_ahead(next, |(step, position)| {
+            match step.map_err(&failed)? {
+                Step::Entry(entry, pieces) => self.entry(&entry, pieces)?,
+                Step::End => {}
+                Step::Torn if is_last => self.notes.push(format!(
+                    "{} ended within a commit; its last {} bytes were cut",
+                    path.display(),
+                    length - position
+                )),
+                Step::Torn | Step::Damaged => {
                     self.whole = false;
                     self.damaged_journals.push(number);
                     self.notes.push(format!(
-                        "{} is damaged after {} of {} bytes",
-                        path.display(),
-                        reader.position(),
-                        reader.length()
+                        "{} is damaged after {position} of {length} bytes",
+                        path.display()
                     ));
-                    break;
                 }
-                NextEntry::Foreign(version) => {
+                Step::Foreign(version) => {
                     return Err(BackendError::Foreign {
                         path: path.display().to_string(),
                         version,
                     });
                 }
             }
-            self.done = before + reader.position();
+            self.last_length = position;
+            self.done = before + position;
             self.progress.at(self.done, self.total);
-        }
+            Ok(())
+        })?;
         if was_whole && !self.whole && self.damaged_journals.last() != Some(&number) {
             self.damaged_journals.push(number);
             self.notes.push(format!("commits are missing before or in {}", path.display()));
         }
-        self.last_length = reader.position();
         Ok(())
     }
 
-    fn entry(&mut self, entry: Entry) -> Result<(), BackendError> {
-        let Entry { serial, floor, moved, records } = entry;
-        if serial <= self.base.serial {
+    fn entry(&mut self, entry: &Entry, pieces: Pieces) -> Result<(), BackendError> {
+        let Entry { serial, floor, moved, .. } = entry;
+        if *serial <= self.base.serial {
             return Ok(()); // of a file that was removed, and is still seen: it is in the image
         }
-        self.whole &= serial == self.base.serial + 1;
-        self.base.serial = serial;
-        self.base.floor = self.base.floor.max(floor);
+        self.whole &= *serial == self.base.serial + 1;
+        self.base.serial = *serial;
+        self.base.floor = self.base.floor.max(*floor);
         if self.whole {
             for (origin, upto) in moved {
-                self.base.frontier.advance(origin, upto);
+                self.base.frontier.advance(*origin, *upto);
             }
         }
-        self.take(records)
+        self.take(pieces)
     }
 
-    fn take(&self, records: Vec<KeyedRecord>) -> Result<(), BackendError> {
-        for KeyedRecord { key, record } in records {
-            let standing = self.map.get(key.as_str());
-            if Record::judge(standing.as_ref(), &record).replaces() {
-                self.map.put(&key, &record)?;
+    /// Puts records, each unless a newer one is there.
+    fn take(&mut self, pieces: Pieces) -> Result<(), BackendError> {
+        self.tally.join(pieces.tally);
+        for packed in pieces.packed {
+            let Some(standing) = self.map.exchange(packed.clone())? else { continue };
+            let (Some(old), Some(new)) = (standing.record(), packed.record()) else { continue };
+            let key = Key::new(packed.key_text()).map_err(|_| BackendError::Poisoned)?;
+            if Record::judge(Some(&old), &new).replaces() {
+                self.tally.release(&key, &old);
+            } else {
+                self.tally.release(&key, &new);
+                self.map.exchange(standing)?;
             }
         }
         Ok(())

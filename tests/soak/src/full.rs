@@ -17,13 +17,13 @@ use crate::subject::Subject;
 
 const MIB: u64 = 1024 * 1024;
 /// The disk: small, but more than an empty store of any backend takes.
-const DISK_BYTES: u64 = 80 * MIB;
+const DISK_BYTES: u64 = 64 * MIB;
 /// What it is when there is space again: enough for whatever was kept in memory meanwhile, twice.
 const SPACE_BYTES: u64 = 8 * DISK_BYTES;
 /// Values that fill it in a second or two.
 const LARGE: usize = 400_000;
-/// Requests of each writer, many times more than the disk has space for.
-const REQUESTS: u64 = 4_000;
+/// Requests of each writer: several times more than the disk has space for.
+const REQUESTS: u64 = 700;
 /// Writes are taken again within this time after there is space.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(20);
 /// How a write may be refused for want of space.
@@ -57,7 +57,7 @@ fn fill(course: &mut Course<'_>, subject: &mut Subject, cycle: u64) -> Result<()
     let usual = course.setup.load(course.target, cycle);
     let load = Load { writers: 3, large: LARGE, large_of_ten: 6, ..usual };
     let load = if overwrites(cycle) {
-        Load { keys: 12, requests: 800, ..load }
+        Load { keys: 12, requests: REQUESTS, ..load }
     } else {
         Load { keys: 1_000_000, deletes_of_ten: 0, requests: REQUESTS, ..load }
     };

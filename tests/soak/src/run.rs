@@ -85,7 +85,7 @@ fn failed(
     setup: &Setup,
     (cycle, summary): (u64, &Summary),
     place: Workplace,
-    source: SoakError,
+    error: SoakError,
 ) -> SoakError {
     if setup.interrupted.load(Ordering::Relaxed) {
         return SoakError::Interrupted;
@@ -95,8 +95,8 @@ fn failed(
     SoakError::At {
         place: format!("{}, cycle {cycle}; acknowledged: {}", summary.name, summary.acked),
         repeat: format!("--seed {}{}", setup.seed, kept.unwrap_or_default()),
+        cause: format!("{:#}", anyhow::Error::from(error)),
         log,
-        source: Box::new(source),
     }
 }
 

@@ -51,17 +51,16 @@ pub enum SoakError {
     #[error("interrupted")]
     Interrupted,
     /// Where in the run it happened, with what is needed to repeat it.
-    #[error("{place} ({repeat})\n{log}")]
+    #[error("{place} ({repeat}):\n{cause}\n{log}")]
     At {
         /// The run, the target and the cycle.
         place: String,
         /// The words that make the same choices again, and what was kept.
         repeat: String,
-        /// The end of the node's log.
+        /// What happened, down to its last cause.
+        cause: String,
+        /// The end of the nodes' logs.
         log: String,
-        /// What happened.
-        #[source]
-        source: Box<SoakError>,
     },
 }
 

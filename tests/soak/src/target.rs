@@ -23,7 +23,7 @@ pub struct Target {
 pub(crate) const STORE: &str = "main";
 
 /// A short interval, so that faults also meet what happens at its end.
-const OFTEN: (&str, &str) = ("PERSIST_INTERVAL", "300ms");
+const OFTEN: (&str, &str) = ("PERSIST_INTERVAL", "100ms");
 
 /// All targets.
 pub const TARGETS: [Target; 4] = [

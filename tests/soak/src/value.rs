@@ -1,5 +1,6 @@
 //! Values that no two writes share, and the few bytes that are remembered of each.
 
+use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
 
 use fastrand::Rng;
@@ -24,10 +25,11 @@ impl Print {
 /// Text of about this many bytes that names its write and repeats nowhere, so that a block of another write or of
 /// zeros is noticed at every place.
 #[must_use]
-pub(crate) fn text(dice: &mut Rng, write: &str, bytes: usize) -> String {
-    let mut text = format!("{write} ");
+pub(crate) fn text(dice: &mut Rng, name: &str, bytes: usize) -> String {
+    let mut text = format!("{name} ");
     while text.len() < bytes {
-        text.push(dice.alphanumeric());
+        // Into a text, which takes all.
+        write!(text, "{:016x}", dice.u64(..)).unwrap_or_default();
     }
     text
 }

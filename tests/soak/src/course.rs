@@ -45,11 +45,11 @@ impl<'a> Course<'a> {
         self.setup.go_on()?;
         self.summary.took = self.stopwatch.elapsed();
         self.summary.cycles = self.cycle;
-        if self.cycle > 0 && self.cycle.is_multiple_of(PROGRESS) {
-            (self.setup.progress)(&self.summary.to_string());
-        }
         if self.cycle == self.setup.cycles {
             return Ok(None);
+        }
+        if self.cycle > 0 && self.cycle.is_multiple_of(PROGRESS) {
+            (self.setup.progress)(&self.summary.to_string());
         }
         self.cycle += 1;
         Ok(Some(self.cycle))

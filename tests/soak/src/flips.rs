@@ -27,6 +27,8 @@ const KEYS: u64 = 300;
 const REQUESTS: u64 = 60;
 /// A damaged node that is alone is ready again within this time, or never.
 const ALONE_WITHIN: Duration = Duration::from_secs(10);
+/// A tail that is gone can not be told from one that never was; where peers are, they have it.
+const SILENT: &str = "shortened without a word";
 /// Once it can not serve, it is started so many times more.
 const READS: u32 = 3;
 
@@ -124,6 +126,10 @@ impl Template {
                 drop(node.ended());
             }
             if let Some(category) = category {
+                if category == SILENT {
+                    let what = format!("{}: {category} after {how}", course.summary.name);
+                    (course.setup.progress)(&what);
+                }
                 course.summary.count(format!("alone {category}"), 1);
                 return Ok(());
             }
@@ -143,7 +149,7 @@ impl Template {
                     (true, false) => "harmless",
                     (true, true) => "repaired",
                     (false, true) => "quarantined",
-                    (false, false) => "shortened without a word",
+                    (false, false) => SILENT,
                 }))
             }
             Err(_) if node.must_run().is_err() => Ok(None),
@@ -173,7 +179,7 @@ impl Template {
 
 /// An error with the damage that it came after.
 pub(crate) fn after(how: &str, error: &SoakError) -> SoakError {
-    SoakError::Broken(format!("after {how}: {error}"))
+    SoakError::Broken(format!("after {how}: {}", error.chain()))
 }
 
 /// The directory of the store below a node's data.

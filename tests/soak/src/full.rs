@@ -15,15 +15,13 @@ use crate::revival::{Revival, revive};
 use crate::soak_error::SoakError;
 use crate::subject::Subject;
 
-const MIB: u64 = 1024 * 1024;
-/// The disk: small, but more than an empty store of any backend takes.
-const DISK_BYTES: u64 = 64 * MIB;
-/// What it is when there is space again: enough for whatever was kept in memory meanwhile, twice.
-const SPACE_BYTES: u64 = 8 * DISK_BYTES;
+/// How many times larger the disk is when there is space again: enough for all that was kept in memory meanwhile.
+const SPACE: u64 = 8;
 /// Values that fill it in a second or two.
 const LARGE: usize = 400_000;
-/// Requests of each writer: several times more than the disk has space for.
-const REQUESTS: u64 = 700;
+/// A writer ends after so many requests if the disk has not filled up by then: each writes some hundred kilobytes, so
+/// that all together write several times what the disk has space for.
+const BYTES_PER_REQUEST: u64 = 70_000;
 /// Writes are taken again within this time after there is space.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(20);
 /// How a write may be refused for want of space.
@@ -35,7 +33,7 @@ const MAY_REFUSE: [&str; 3] = [BUSY[0], "disk_full", "store_failed"];
 pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
     while let Some(cycle) = course.next_cycle()? {
         remove(&course.directory.join("n1"))?;
-        let disk = Mount::tmpfs(&at(course.directory), DISK_BYTES)?;
+        let disk = Mount::tmpfs(&at(course.directory), course.setup.scale.disk_bytes)?;
         let mut subject = Subject::new(course)?;
         fill(course, &mut subject, cycle)?;
         starve(course, &mut subject, &disk, cycle)?;
@@ -45,26 +43,21 @@ pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
     Ok(())
 }
 
-/// Every other cycle overwrites few keys: then it is old journals and tables that fill the disk, not what is kept.
-fn overwrites(cycle: u64) -> bool {
-    cycle.is_multiple_of(2)
-}
-
 /// Writes until there is no space, or until what was written would have filled the disk several times.
 fn fill(course: &mut Course<'_>, subject: &mut Subject, cycle: u64) -> Result<(), SoakError> {
     subject.start(course.setup.scale.ready_within)?;
     subject.preload(course, course.setup.scale.keys)?;
     let usual = course.setup.load(course.target, cycle);
-    let load = Load { writers: 3, large: LARGE, large_of_ten: 6, ..usual };
-    let load = if overwrites(cycle) {
-        Load { keys: 12, requests: REQUESTS, ..load }
-    } else {
-        Load { keys: 1_000_000, deletes_of_ten: 0, requests: REQUESTS, ..load }
-    };
+    let requests = course.setup.scale.disk_bytes / BYTES_PER_REQUEST;
+    let load = Load { writers: 3, large: LARGE, large_of_ten: 6, requests, ..usual };
+    // Few keys that are overwritten: then old journals and tables fill the disk, not what is kept.
+    let overwrites = course.setup.dice(course.target, "fill", cycle).u8(..3) == 0;
+    let (keys, deletes_of_ten) = if overwrites { (12, 2) } else { (1_000_000, 0) };
+    let load = Load { keys, deletes_of_ten, ..load };
     let loaded = load.until_done(&subject.node().base_url());
     let refused: u64 = MAY_REFUSE[1..].iter().filter_map(|code| loaded.refused.get(*code)).sum();
     subject.take(course, loaded, &MAY_REFUSE)?;
-    if refused == 0 && !overwrites(cycle) {
+    if refused == 0 && !overwrites {
         return Err(SoakError::Broken("the disk is full, and no write was refused".to_owned()));
     }
     // Reads go on.
@@ -91,7 +84,7 @@ fn starve(
             Revival::Refused => course.summary.count("refused to start while full", 1),
         }
     }
-    disk.resize(SPACE_BYTES)?;
+    disk.resize(SPACE * course.setup.scale.disk_bytes)?;
     if subject.node().pid().is_some() {
         if recovered(course, subject, cycle).is_ok() {
             course.summary.count("wrote again in the same process", 1);

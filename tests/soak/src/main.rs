@@ -105,15 +105,17 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         keep: cli.keep,
         interrupted,
         progress: |line| eprintln!("{line}"),
+        done: |summary| tell(&summary.to_string()),
     };
-    let mut out = io::stdout().lock();
     match run.over(&setup)? {
-        Report::Done(summaries) => {
-            for summary in summaries {
-                writeln!(out, "{summary}")?;
-            }
-        }
-        Report::Skipped(reason) => writeln!(out, "{run}: SKIPPED: {reason}")?,
+        Report::Done(summaries) if summaries.is_empty() => bail!("{run} has nothing to do with it"),
+        Report::Done(_) => {}
+        Report::Skipped(reason) => tell(&format!("{run}: SKIPPED: {reason}")),
     }
     Ok(())
+}
+
+/// One line of standard output; whoever closed it does not want it.
+fn tell(line: &str) {
+    drop(writeln!(io::stdout(), "{line}"));
 }

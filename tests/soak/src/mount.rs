@@ -124,7 +124,7 @@ pub(crate) fn why_not() -> Option<String> {
         mounted.cut_power(Cut::JournalDropped)?;
         mounted.unmount()
     };
-    trial().err().map(|error| format!("{:#}", anyhow::Error::from(error)))
+    trial().err().map(|error| error.chain())
 }
 
 /// Unmounts everything below a directory.

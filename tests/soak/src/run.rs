@@ -71,9 +71,9 @@ impl Run {
             };
             let (cycle, summary) = (course.cycle(), course.summary);
             if let Err(error) = result {
-                return Err(failed(setup, (cycle, &summary), place, error));
+                return Err(failed(setup, (cycle, &summary), place, &error));
             }
-            (setup.progress)(&summary.to_string());
+            (setup.done)(&summary);
             summaries.push(summary);
         }
         Ok(Report::Done(summaries))
@@ -85,7 +85,7 @@ fn failed(
     setup: &Setup,
     (cycle, summary): (u64, &Summary),
     place: Workplace,
-    error: SoakError,
+    error: &SoakError,
 ) -> SoakError {
     if setup.interrupted.load(Ordering::Relaxed) {
         return SoakError::Interrupted;
@@ -95,7 +95,7 @@ fn failed(
     SoakError::At {
         place: format!("{}, cycle {cycle}; acknowledged: {}", summary.name, summary.acked),
         repeat: format!("--seed {}{}", setup.seed, kept.unwrap_or_default()),
-        cause: format!("{:#}", anyhow::Error::from(error)),
+        cause: error.chain(),
         log,
     }
 }

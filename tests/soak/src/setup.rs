@@ -11,6 +11,7 @@ use crate::dice::dice;
 use crate::durability::Durability;
 use crate::load::Load;
 use crate::soak_error::SoakError;
+use crate::summary::Summary;
 use crate::target::Target;
 
 /// How large a run is.
@@ -24,7 +25,11 @@ pub struct Scale {
     pub load: (Duration, Duration),
     /// A node is ready again within this time.
     pub ready_within: Duration,
+    /// The disk that is filled: small, but more than an empty store of any backend takes.
+    pub disk_bytes: u64,
 }
+
+const MIB: u64 = 1024 * 1024;
 
 impl Scale {
     /// What `make soak` runs.
@@ -35,6 +40,7 @@ impl Scale {
             keys: 400,
             load: (Duration::from_millis(200), Duration::from_secs(1)),
             ready_within: Duration::from_secs(5),
+            disk_bytes: 96 * MIB,
         }
     }
 
@@ -46,6 +52,7 @@ impl Scale {
             keys: 100,
             load: (Duration::from_millis(50), Duration::from_millis(250)),
             ready_within: Duration::from_secs(30),
+            disk_bytes: 24 * MIB,
         }
     }
 }
@@ -69,6 +76,8 @@ pub struct Setup {
     pub interrupted: Arc<AtomicBool>,
     /// Takes a line from time to time.
     pub progress: fn(&str),
+    /// Takes what a target came to.
+    pub done: fn(&Summary),
 }
 
 impl Setup {

@@ -1,5 +1,6 @@
 //! Why a run ended early: the node broke a promise, or the run could not go on.
 
+use std::error::Error as _;
 use std::io;
 use std::path::Path;
 
@@ -69,6 +70,17 @@ impl SoakError {
     pub(crate) fn io(action: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let action = format!("cannot {action} {}", path.display());
         |source| Self::Io { action, source }
+    }
+
+    /// What happened, down to its last cause.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
     }
 
     /// An answer that has not the status that was needed.

@@ -1,0 +1,63 @@
+//! A tenth of the long runs of `make soak`: real nodes are killed, lose power, are damaged and run out of disk, and all
+//! that they acknowledged is there afterwards. A failure names its seed; `SOAK_SEED` makes the same choices again.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use gridkv_soak::{Report, Run, Scale, Setup, TARGETS};
+
+/// The seed of the run that is to be repeated.
+const SEED: &str = "SOAK_SEED";
+
+fn soak(run: Run, cycles: u64) {
+    let seed = std::env::var(SEED).ok().map(|seed| seed.parse().unwrap());
+    let setup = Setup {
+        gridkv: PathBuf::from(env!("CARGO_BIN_EXE_gridkv")),
+        targets: TARGETS.to_vec(),
+        cycles,
+        seed: seed.unwrap_or_else(|| fastrand::u64(..)),
+        scale: Scale::small(),
+        keep: false,
+        interrupted: Arc::new(AtomicBool::new(false)),
+        progress: |line| println!("{line}"),
+        done: |summary| println!("{summary}"),
+    };
+    match run.over(&setup) {
+        Ok(Report::Done(summaries)) => {
+            assert!(!summaries.is_empty());
+            assert!(summaries.iter().all(|summary| summary.cycles == cycles), "{summaries:?}");
+        }
+        // On standard error, past what keeps the output of tests that pass.
+        Ok(Report::Skipped(reason)) => announce(&format!("{run}: SKIPPED: {reason}")),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Says it although the test passes: a test that did nothing must not look like one that did.
+fn announce(line: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "{line}").unwrap();
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_kill() {
+    soak(Run::Crash, 10);
+}
+
+#[test]
+fn what_was_acknowledged_as_on_the_disk_is_there_after_a_power_cut() {
+    soak(Run::Power, 2);
+}
+
+#[test]
+fn damage_at_rest_is_never_served_and_peers_repair_it() {
+    soak(Run::Flips, 15);
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_loses_none() {
+    soak(Run::Full, 1);
+}

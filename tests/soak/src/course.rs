@@ -21,6 +21,8 @@ pub(crate) struct Course<'a> {
     pub(crate) directory: &'a Path,
     /// The name of the run, and the target's.
     pub(crate) summary: Summary,
+    /// The fault of this cycle, for the message if it fails.
+    pub(crate) fault: String,
     cycle: u64,
     stopwatch: Stopwatch,
 }
@@ -34,7 +36,15 @@ impl<'a> Course<'a> {
     ) -> Self {
         let name = format!("{run} {}", target.name);
         let summary = Summary { name, ..Summary::default() };
-        Self { setup, target, directory, summary, cycle: 0, stopwatch: Stopwatch::start() }
+        Self {
+            setup,
+            target,
+            directory,
+            summary,
+            fault: String::new(),
+            cycle: 0,
+            stopwatch: Stopwatch::start(),
+        }
     }
 
     /// The number of the next cycle, counted from 1; `None` after the last.
@@ -55,8 +65,9 @@ impl<'a> Course<'a> {
         Ok(Some(self.cycle))
     }
 
-    /// The cycle that it is in.
-    pub(crate) fn cycle(&self) -> u64 {
-        self.cycle
+    /// Where it is, in words.
+    pub(crate) fn place(&self) -> String {
+        let Self { summary, cycle, fault, .. } = self;
+        format!("{}, cycle {cycle} ({fault}); acknowledged: {}", summary.name, summary.acked)
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
     let survives = target.promise.min(Durability::Os);
     while let Some(cycle) = course.next_cycle()? {
         let delay = setup.load_time(&mut setup.dice(target, "kill", cycle));
+        course.fault = format!("killed after {delay:.0?}");
         let url = subject.node().base_url();
         let (loaded, killed) = setup.load(target, cycle).during(&url, || {
             thread::sleep(delay); // a part of the fault: nothing is waited for

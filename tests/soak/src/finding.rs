@@ -16,6 +16,8 @@ pub enum Kind {
         /// What its acknowledgement promised.
         promised: Durability,
     },
+    /// What was served after the last fault, and so had survived it, is not there, and nobody deleted it.
+    Vanished,
     /// A deletion that had to survive is not there: the value is back.
     Resurrected,
     /// A value that nobody wrote, or whose write was refused.
@@ -49,6 +51,7 @@ impl fmt::Display for Finding {
         let Self { key, kind } = self;
         match kind {
             Kind::Lost { promised } => write!(f, "{key}: a write acknowledged {promised} is lost"),
+            Kind::Vanished => write!(f, "{key}: was there after the fault before, and is gone"),
             Kind::Resurrected => write!(f, "{key}: was deleted and is back"),
             Kind::Invented => write!(f, "{key}: has a value that was never taken"),
             Kind::OtherVersion => write!(f, "{key}: has a value under a version not its own"),

@@ -118,7 +118,7 @@ impl History {
                 return find(match seen {
                     Some(_) if known => Kind::OtherVersion,
                     Some(_) => Kind::Invented,
-                    None => Kind::Lost { promised: Durability::Fsync },
+                    None => Kind::Vanished,
                 });
             }
         };

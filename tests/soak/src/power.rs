@@ -39,6 +39,7 @@ pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
         let blind = BLIND.mul_f64(dice.f64());
         let cut = if cycle.is_multiple_of(2) { Cut::JournalWritten } else { Cut::JournalDropped };
         let options = dice.choice(OPTIONS).unwrap_or("defaults");
+        course.fault = format!("{cut:?} after {delay:.0?}, then {options}");
         let url = subject.node().base_url();
         let (loaded, made) = setup.load(target, cycle).during(&url, || {
             thread::sleep(delay);

@@ -69,9 +69,9 @@ impl Run {
                 Self::Flips => flips::run(&mut course),
                 Self::Full => full::run(&mut course),
             };
-            let (cycle, summary) = (course.cycle(), course.summary);
+            let (at, summary) = (course.place(), course.summary);
             if let Err(error) = result {
-                return Err(failed(setup, (cycle, &summary), place, &error));
+                return Err(failed(setup, at, place, &error));
             }
             (setup.done)(&summary);
             summaries.push(summary);
@@ -81,19 +81,14 @@ impl Run {
 }
 
 /// The error of a run with where it happened and how to repeat it.
-fn failed(
-    setup: &Setup,
-    (cycle, summary): (u64, &Summary),
-    place: Workplace,
-    error: &SoakError,
-) -> SoakError {
+fn failed(setup: &Setup, at: String, place: Workplace, error: &SoakError) -> SoakError {
     if setup.interrupted.load(Ordering::Relaxed) {
         return SoakError::Interrupted;
     }
     let log = logs(place.path());
     let kept = setup.keep.then(|| format!(", kept in {}", place.keep().display()));
     SoakError::At {
-        place: format!("{}, cycle {cycle}; acknowledged: {}", summary.name, summary.acked),
+        place: at,
         repeat: format!("--seed {}{}", setup.seed, kept.unwrap_or_default()),
         cause: error.chain(),
         log,

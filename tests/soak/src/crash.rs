@@ -22,7 +22,7 @@ pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
         let delay = setup.load_time(&mut setup.dice(target, "kill", cycle));
         course.fault = format!("killed after {delay:.0?}");
         let url = subject.node().base_url();
-        let (loaded, killed) = setup.load(target, cycle).during(&url, || {
+        let (loaded, killed) = setup.load(target, cycle).during(&url, |_| {
             thread::sleep(delay); // a part of the fault: nothing is waited for
             subject.node().kill()
         });

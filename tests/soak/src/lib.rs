@@ -20,6 +20,7 @@ mod load;
 mod mesh;
 mod mount;
 mod power;
+mod power_cut;
 mod revival;
 mod run;
 mod served;

@@ -34,6 +34,15 @@ pub(crate) struct Load {
     pub(crate) cycle: u64,
 }
 
+/// What writers are told while they write.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    /// It is over.
+    pub(crate) stop: AtomicBool,
+    /// Answers count.
+    pub(crate) answers: AtomicBool,
+}
+
 /// What the writers know at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
@@ -48,10 +57,15 @@ pub(crate) struct Loaded {
 }
 
 impl Load {
-    /// Writes to the node until `fault` returns.
-    pub(crate) fn during<T>(&self, base_url: &str, fault: impl FnOnce() -> T) -> (Loaded, T) {
-        self.run(base_url, |stop| {
-            let result = fault();
+    /// Writes to the node until `fault` returns. Once that sets its flag to false, answers count for nothing any more:
+    /// they come from a node that would not have lived to give them.
+    pub(crate) fn during<T>(
+        &self,
+        base_url: &str,
+        fault: impl FnOnce(&AtomicBool) -> T,
+    ) -> (Loaded, T) {
+        self.run(base_url, |Signals { stop, answers }| {
+            let result = fault(answers);
             stop.store(true, Ordering::Relaxed);
             result
         })
@@ -63,16 +77,16 @@ impl Load {
         self.run(base_url, |_| ()).0
     }
 
-    fn run<T>(&self, base_url: &str, meanwhile: impl FnOnce(&AtomicBool) -> T) -> (Loaded, T) {
-        let stop = AtomicBool::new(false);
+    fn run<T>(&self, base_url: &str, meanwhile: impl FnOnce(&Signals) -> T) -> (Loaded, T) {
+        let signals = Signals { stop: AtomicBool::new(false), answers: AtomicBool::new(true) };
         thread::scope(|scope| {
             let writers: Vec<_> = (0..self.writers)
                 .map(|number| {
-                    let (writer, stop) = (Writer::new(self, base_url, number), &stop);
-                    scope.spawn(move || writer.run(stop))
+                    let (writer, signals) = (Writer::new(self, base_url, number), &signals);
+                    scope.spawn(move || writer.run(signals))
                 })
                 .collect();
-            let result = meanwhile(&stop);
+            let result = meanwhile(&signals);
             let mut all = Loaded::default();
             for writer in writers {
                 match writer.join() {

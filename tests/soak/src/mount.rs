@@ -1,8 +1,5 @@
-//! File systems of a run: an ext4 on a file whose power can be cut, and a small one in memory. Both need a machine on
-//! which this process may mount; where it may not, it is asked first and says why.
-//!
-//! The cut is the ioctl `FS_IOC_SHUTDOWN`: from then on nothing reaches the disk. It is made by perl, because the whole
-//! workspace is safe Rust and every Debian has perl.
+//! File systems of a run: an ext4 on a file, and a small one in memory. Both need a machine on which this process may
+//! mount; where it may not, it is asked first and says why.
 
 use std::fs;
 use std::io;
@@ -12,26 +9,14 @@ use std::time::Duration;
 
 use gridkv_cluster::wait_for;
 
+use crate::power_cut::{Journal, PowerCut};
 use crate::soak_error::SoakError;
 use crate::workplace::Workplace;
 
-/// Makes the ioctl on the directory given first, with the flag given second.
-const CUT: &str = "open(my $dir, '<', $ARGV[0]) or die qq(open: $!\\n); \
-    my $flag = pack('L', $ARGV[1]); \
-    defined(ioctl($dir, 0x8004587d, $flag)) or die qq(ioctl: $!\\n);";
 /// Processes that were killed let go of their files soon; nobody waits for this to pass.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Enough for an ext4 with a journal, to see whether it can be mounted.
 const TRIAL_BYTES: u64 = 16 * 1024 * 1024;
-
-/// What becomes of the file system's own journal when its power is cut. The two uncover different faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// It is written first: names and sizes are new, contents that nobody synced are not there.
-    JournalWritten = 1,
-    /// It is dropped: everything is as at the last commit.
-    JournalDropped = 2,
-}
 
 /// A mounted file system. Dropping it unmounts, also while panicking.
 #[derive(Debug)]
@@ -74,13 +59,9 @@ impl Mount {
         run(Command::new("mount").args(["-o", &format!("remount,size={bytes}")]).arg(&self.at))
     }
 
-    /// Cuts the power: nothing that is not on the disk now will ever be.
-    ///
-    /// # Errors
-    /// [`SoakError::Io`] when the ioctl is refused.
-    pub(crate) fn cut_power(&self, cut: Cut) -> Result<(), SoakError> {
-        let flag = (cut as u8).to_string();
-        run(Command::new("perl").args(["-e", CUT]).arg(&self.at).arg(flag))
+    /// Where it is mounted.
+    pub(crate) fn at(&self) -> &Path {
+        &self.at
     }
 
     /// Unmounts it, as soon as nobody uses it.
@@ -121,7 +102,7 @@ pub(crate) fn why_not() -> Option<String> {
         Mount::tmpfs(&at, TRIAL_BYTES)?.unmount()?;
         format_ext4(&image, TRIAL_BYTES)?;
         let mounted = Mount::ext4(&image, &at, "defaults")?;
-        mounted.cut_power(Cut::JournalDropped)?;
+        PowerCut::arm(&mounted, Journal::Dropped)?.fire()?;
         mounted.unmount()
     };
     trial().err().map(|error| error.chain())

@@ -2,13 +2,15 @@
 //! reaches that file any more. Then the node is killed, the file system mounted again, and the node started.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use crate::course::Course;
 use crate::crash::BUSY;
 use crate::durability::Durability;
-use crate::mount::{Cut, Mount, format_ext4};
+use crate::mount::{Mount, format_ext4};
+use crate::power_cut::{Journal, PowerCut};
 use crate::soak_error::SoakError;
 use crate::subject::Subject;
 
@@ -29,7 +31,7 @@ pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
     let image = course.directory.join("disk");
     format_ext4(&image, DISK_BYTES)?;
     // Nodes are dropped, and so killed, before what they are on is unmounted.
-    let mut mounted = Some(Mount::ext4(&image, &at(course.directory), "defaults")?);
+    let mut mounted = Mount::ext4(&image, &at(course.directory), "defaults")?;
     let mut subject = Subject::new(course)?;
     subject.start(setup.scale.ready_within)?;
     subject.preload(course, setup.scale.keys)?;
@@ -37,23 +39,24 @@ pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
         let mut dice = setup.dice(target, "cut", cycle);
         let delay = setup.load_time(&mut dice);
         let blind = BLIND.mul_f64(dice.f64());
-        let cut = if cycle.is_multiple_of(2) { Cut::JournalWritten } else { Cut::JournalDropped };
+        let journal = if cycle.is_multiple_of(2) { Journal::Written } else { Journal::Dropped };
         let options = dice.choice(OPTIONS).unwrap_or("defaults");
-        course.fault = format!("{cut:?} after {delay:.0?}, then {options}");
+        course.fault = format!("power cut after {delay:.0?}, {journal:?}, then {options}");
         let url = subject.node().base_url();
-        let (loaded, made) = setup.load(target, cycle).during(&url, || {
+        let power = PowerCut::arm(&mounted, journal)?;
+        let (loaded, cut) = setup.load(target, cycle).during(&url, |answers| {
             thread::sleep(delay);
-            let made = mounted.as_ref().map(|mounted| mounted.cut_power(cut));
+            // A process would not live on: a sync that is under way now may be told that it succeeded.
+            answers.store(false, Ordering::SeqCst);
+            let cut = power.fire();
             thread::sleep(blind);
             subject.node().kill()?;
-            made.unwrap_or(Ok(()))
+            cut
         });
-        made?;
+        cut?;
         subject.take(course, loaded, &MAY_REFUSE)?;
-        if let Some(mounted) = mounted.take() {
-            mounted.unmount()?;
-        }
-        mounted = Some(Mount::ext4(&image, &at(course.directory), options)?);
+        mounted.unmount()?;
+        mounted = Mount::ext4(&image, &at(course.directory), options)?;
         course.summary.ready_after(subject.start(setup.scale.ready_within)?);
         subject.look(course, Durability::Fsync)?;
     }

@@ -2,7 +2,7 @@
 //! gives by itself. It notes what it wrote and what the node answered, and ends when there is no answer.
 
 use std::iter;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -13,7 +13,7 @@ use crate::dice::dice;
 use crate::durability::Durability;
 use crate::finding::{Finding, Kind};
 use crate::ledger::{Note, Outcome};
-use crate::load::{Load, Loaded};
+use crate::load::{Load, Loaded, Signals};
 use crate::target::STORE;
 use crate::value::{Print, text};
 
@@ -61,9 +61,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    pub(crate) fn run(mut self, stop: &AtomicBool) -> Loaded {
+    pub(crate) fn run(mut self, signals: &Signals) -> Loaded {
         for serial in 0..self.load.requests {
-            if stop.load(Ordering::Relaxed) || self.refused_in_a_row >= CONVINCED {
+            if signals.stop.load(Ordering::Relaxed) || self.refused_in_a_row >= CONVINCED {
                 break;
             }
             let request = self.next(serial);
@@ -71,7 +71,9 @@ impl<'a> Writer<'a> {
                 self.unanswered(request.writes);
                 break;
             };
-            if (200..300).contains(&reply.status) {
+            if !signals.answers.load(Ordering::SeqCst) {
+                self.unanswered(request.writes);
+            } else if (200..300).contains(&reply.status) {
                 self.refused_in_a_row = 0;
                 self.taken(request, &reply);
             } else {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,24 +23,21 @@ fn soak(run: Run, cycles: u64) {
         scale: Scale::small(),
         keep: false,
         interrupted: Arc::new(AtomicBool::new(false)),
-        progress: |line| println!("{line}"),
-        done: |summary| println!("{summary}"),
+        progress: |line| eprintln!("{line}"),
+        done: |summary| eprintln!("{summary}"),
     };
     match run.over(&setup) {
         Ok(Report::Done(summaries)) => {
             assert!(!summaries.is_empty());
             assert!(summaries.iter().all(|summary| summary.cycles == cycles), "{summaries:?}");
         }
-        // On standard error, past what keeps the output of tests that pass.
-        Ok(Report::Skipped(reason)) => announce(&format!("{run}: SKIPPED: {reason}")),
+        // Past what keeps the output of tests that pass: a test that did nothing must not look like one that did.
+        Ok(Report::Skipped(reason)) => {
+            let line = format!("{run}: SKIPPED: {reason}\n");
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+        }
         Err(error) => panic!("{error}"),
     }
-}
-
-/// Says it although the test passes: a test that did nothing must not look like one that did.
-fn announce(line: &str) {
-    use std::io::Write as _;
-    writeln!(std::io::stderr(), "{line}").unwrap();
 }
 
 #[test]

@@ -107,6 +107,7 @@ pub(crate) const ROOMS: [Room; 6] = [
             "clap",
             "fastrand",
             "gridkv-cluster",
+            "gridkv-soak",
             "serde_json",
             "signal-hook",
             "tempfile",

@@ -21,6 +21,8 @@ use crate::target::STORE;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// A damaged node has everything again within this time.
 const REPAIRED_WITHIN: Duration = Duration::from_secs(30);
+/// Its directory, below that of the course.
+pub(crate) const MESH: &str = "mesh";
 /// The one that is damaged.
 const DAMAGED: usize = 3;
 
@@ -37,7 +39,7 @@ impl Mesh {
     /// # Errors
     /// [`SoakError`] when they do not form a cluster.
     pub(crate) fn start(course: &Course<'_>) -> Result<Self, SoakError> {
-        let directory = course.directory.join("mesh");
+        let directory = course.directory.join(MESH);
         let cluster = course.setup.cluster(course.target, &directory).nodes(3).start()?;
         cluster.wait_ready(PATIENCE)?;
         let mesh = Self { cluster, ledger: Ledger::default() };
@@ -92,12 +94,13 @@ impl Mesh {
         if category == "harmless" && said.complains(node) {
             category = "repaired";
         }
-        self.compare(&how)?;
+        course.summary.keys = self.compare(&how)?;
         course.summary.count(format!("mesh {category}"), 1);
         Ok(())
     }
 
-    fn compare(&mut self, how: &str) -> Result<(), SoakError> {
+    /// Both must serve what was acknowledged, and the same; how many keys that is.
+    fn compare(&mut self, how: &str) -> Result<usize, SoakError> {
         let read = |number: usize| {
             let node = self.cluster.node(number);
             Served::read(&node.client(), STORE, self.ledger.keys())
@@ -116,7 +119,7 @@ impl Mesh {
             return Err(after(how, &SoakError::Broken(what)));
         }
         self.ledger.settle(&healthy);
-        Ok(())
+        Ok(healthy.len())
     }
 
     /// Waits until every node sees all others up, and all have what the others have.

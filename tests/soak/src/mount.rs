@@ -105,7 +105,9 @@ pub(crate) fn why_not() -> Option<String> {
         PowerCut::arm(&mounted, Journal::Dropped)?.fire()?;
         mounted.unmount()
     };
-    trial().err().map(|error| error.chain())
+    let error = trial().err()?.chain();
+    // One line, whatever the programs said.
+    Some(error.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Unmounts everything below a directory.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use crate::course::Course;
+use crate::mesh::MESH;
 use crate::setup::Setup;
 use crate::soak_error::SoakError;
 use crate::summary::Summary;
@@ -98,7 +99,8 @@ fn failed(setup: &Setup, at: String, place: Workplace, error: &SoakError) -> Soa
 /// The ends of the logs of all nodes below a directory.
 fn logs(directory: &Path) -> String {
     let mut ends = Vec::new();
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+    let clusters = [directory.to_owned(), directory.join(MESH)];
+    for entry in clusters.iter().filter_map(|one| fs::read_dir(one).ok()).flatten().flatten() {
         let log = fs::read(entry.path().join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log).into_owned();
         let lines: Vec<&str> = log.lines().collect();

@@ -54,16 +54,14 @@ pub struct LsmSettings {
     pub memtable_bytes: u64,
     /// Bytes of a table on disk.
     pub table_bytes: u64,
-    /// Sealed memtables that may wait before writes slow down.
+    /// Sealed memtables that may wait to be written before writes wait for them: 1 to 3.
     pub num_memtables: u32,
-    /// Tables of level 0 at which they are compacted.
+    /// Tables of level 0 at which they are compacted: 2 to 16.
     pub level_zero_tables: u32,
     /// Bytes of the cache of blocks.
     pub block_cache_bytes: u64,
     /// Bytes of the cache of records before the engine; 0: none.
     pub hot_cache_bytes: u64,
-    /// Bytes of the engine's journals, at most.
-    pub journal_bytes: u64,
 }
 
 const MIB: u64 = 1 << 20;
@@ -85,7 +83,6 @@ impl Default for Settings {
                 level_zero_tables: 5,
                 block_cache_bytes: 64 * MIB,
                 hot_cache_bytes: 64 * MIB,
-                journal_bytes: 512 * MIB,
             },
         }
     }

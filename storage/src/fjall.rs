@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use gridkv_protocol::limits::PAGE_BYTES;
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::PageCursor;
-use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record};
+use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
 use crate::backend::{
     Backend, BackendError, Commit, CommitError, Footprint, Near, Promises, Recovered, Walk,
@@ -59,6 +59,9 @@ struct Fjall {
 struct Committed {
     frontier: Frontier,
     state: StateRow,
+    /// Where origins moved to by commits without records, which the next one with some takes along: an
+    /// idle store must not write, or even sync, for every heartbeat.
+    ahead: Frontier,
 }
 
 /// What the files are in, for as long as it is open.
@@ -139,7 +142,7 @@ impl Fjall {
         let Parts { engine, contents: Contents { frontier, state }, home, promises } = parts;
         let tier = promises.hot_tier.then(|| HotTier::new(settings.hot_cache_bytes));
         let space = SpaceGuard::new(dir.to_owned(), space::reserve(settings));
-        let committed = Mutex::new(Committed { frontier, state });
+        let committed = Mutex::new(Committed { frontier, state, ahead: Frontier::default() });
         Self { engine, tier, space, committed, promises, _home: home }
     }
 
@@ -173,10 +176,10 @@ fn moves(
     engine: &Engine,
     changes: &mut Changes,
     committed: &mut Committed,
-    moved: impl Iterator<Item = (Origin, Hlc)>,
+    moved: &Frontier,
     state: StateRow,
 ) {
-    for (origin, upto) in moved {
+    for (origin, upto) in moved.iter() {
         if committed.frontier.advance(origin, upto) {
             let row_key = rows::frontier_key(origin);
             let row = rows::write_frontier(&row_key, upto);
@@ -214,15 +217,24 @@ impl Backend for Fjall {
     }
 
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
-        let mut changes = self.batch(commit);
-        let bytes = u64::try_from(changes.bytes()).unwrap_or(u64::MAX);
-        self.space.admit(bytes).map_err(CommitError::Unchanged)?;
         let poisoned = |_| CommitError::Unknown(BackendError::Poisoned);
         let mut committed = self.committed.lock().map_err(poisoned)?;
         let floor = commit.floor.max(committed.state.floor);
+        let is_heartbeat = commit.records.is_empty() && floor == committed.state.floor;
+        let mut changes = self.batch(commit);
+        if !is_heartbeat {
+            let bytes = u64::try_from(changes.bytes()).unwrap_or(u64::MAX);
+            self.space.admit(bytes).map_err(CommitError::Unchanged)?;
+        }
+        for (origin, upto) in commit.moved {
+            committed.ahead.advance(*origin, *upto);
+        }
+        if is_heartbeat {
+            return Ok(Durability::Memory);
+        }
+        let ahead = std::mem::take(&mut committed.ahead);
         let state = StateRow { floor, counts: Some(commit.counts) };
-        let moved = commit.moved.iter().copied();
-        moves(&self.engine, &mut changes, &mut committed, moved, state);
+        moves(&self.engine, &mut changes, &mut committed, &ahead, state);
         let reached = commit.durability.max(self.promises.durability);
         let hot = self.tier.as_ref().map(|tier| tier.commit(commit.records));
         self.engine.commit(changes, reached).map_err(CommitError::Unknown)?;
@@ -274,7 +286,7 @@ impl Backend for Fjall {
             let mut changes = self.engine.changes();
             let floor = floor.max(committed.state.floor);
             let state = StateRow { floor, ..committed.state };
-            moves(&self.engine, &mut changes, &mut committed, frontier.iter(), state);
+            moves(&self.engine, &mut changes, &mut committed, frontier, state);
             if changes.bytes() > 0 {
                 self.engine.commit(changes, Durability::Os)?;
             }

@@ -121,21 +121,23 @@ fn in_memory(request: &OpenRequest) -> Promises {
 
 impl Fjall {
     fn open(dir: &Path, request: &OpenRequest) -> Result<(Self, Recovered), BackendError> {
-        let (home, Opened { engine, contents, recovered }) = home::open(dir, request)?;
+        let (home, opened) = home::open(dir, request)?;
+        let Opened { engine, contents, recovered, lsm } = opened;
         let durability = request.settings.durability.max(Durability::Os);
         let best = Durability::Fsync;
         let promises = Promises { persistent: true, durability, best, ..in_memory(request) };
         let parts = Parts { engine, contents, home, promises };
-        Ok((Self::of(parts, dir, &request.settings.lsm), recovered))
+        Ok((Self::of(parts, dir, &lsm), recovered))
     }
 
     fn open_memory(root: &Path, request: &OpenRequest) -> Result<(Self, Recovered), BackendError> {
         let dir = MemoryDir::make(root, &request.store)?;
         let path = dir.path().to_owned();
-        let engine = home::make_in_memory(&path, &request.settings)?;
+        let fitted = space::fitted(&request.settings, &path);
+        let engine = home::make_in_memory(&path, &fitted)?;
         let (contents, home) = (Contents::default(), Home::Memory { _dir: dir });
         let parts = Parts { engine, contents, home, promises: in_memory(request) };
-        Ok((Self::of(parts, &path, &request.settings.lsm), Recovered::default()))
+        Ok((Self::of(parts, &path, &fitted.lsm), Recovered::default()))
     }
 
     fn of(parts: Parts, dir: &Path, settings: &LsmSettings) -> Self {
@@ -310,6 +312,8 @@ impl Backend for Fjall {
     }
 }
 
+#[cfg(test)]
+mod damage_test;
 #[cfg(test)]
 #[path = "fjall_test.rs"]
 mod tests;

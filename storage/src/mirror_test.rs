@@ -14,6 +14,7 @@ use crate::writer::PutError;
 fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
     let now = NOW.plus(step / 4);
     let name = format!("{}/{}", ["a", "b", "é"][dice.index(3)], dice.below(30));
+    let before = store.counters();
     match dice.below(12) {
         0..5 => {
             let write = match dice.below(4) {
@@ -47,7 +48,6 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
                 live("remote", (dice.below(2) == 0).then(|| now.plus(dice.below(50))))
             };
             let ops = [op(peer, bits, &name, state)];
-            let before = store.counters();
             if dice.below(2) == 0 {
                 store.writer.merge_page(keyed(&ops), now).unwrap();
             } else {
@@ -57,7 +57,6 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
             format!("{:?} {:?}", store.counted_since(&before), store.reader.loose())
         }
         6 => {
-            let before = store.counters();
             let more = store.writer.expire(now).unwrap();
             store.commit();
             format!("{more} {:?}", store.counted_since(&before))
@@ -71,8 +70,8 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
             format!("{:?}", store.reader.list(&query, now).unwrap())
         }
         9 => {
-            let receiver = frontier(&[(origin(2), NOW.0 * 65_536 + step * 20_000)]);
-            let from = [Frontier::default(), receiver, store.reader.applied()];
+            let has = frontier(&[(origin(2), NOW.0 * 65_536 + step * 20_000)]);
+            let from = [Frontier::default(), has, store.reader.applied()];
             format!("{:?}", pages(&store.reader, &from[dice.index(3)]))
         }
         10 => {
@@ -87,12 +86,12 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
 
 impl TestStore {
     /// What it counts from its start on: a restart begins anew.
-    fn counters(&self) -> [u64; 7] {
-        let ([a, b, c, d], [e, f]) = (self.applies(), self.conflicts());
-        [a, b, c, d, e, f, self.reader.stats().expired]
+    fn counters(&self) -> Vec<u64> {
+        let expired = self.reader.stats().expired;
+        [&self.applies()[..], &self.conflicts(), &[expired]].concat()
     }
 
-    fn counted_since(&self, before: &[u64; 7]) -> Vec<u64> {
+    fn counted_since(&self, before: &[u64]) -> Vec<u64> {
         self.counters().into_iter().zip(before).map(|(now, before)| now - before).collect()
     }
 

@@ -50,9 +50,9 @@ pub enum CachePolicy {
 /// Settings of a log-structured engine.
 #[derive(Clone, Copy, Debug)]
 pub struct LsmSettings {
-    /// Bytes of a memtable before it is sealed and written as a table.
+    /// Bytes of a memtable before it is sealed and written as a table; less on a disk below 8 GiB.
     pub memtable_bytes: u64,
-    /// Bytes of a table on disk.
+    /// Bytes of a table on disk; less on a disk below 8 GiB.
     pub table_bytes: u64,
     /// Sealed memtables that may wait to be written before writes wait for them: 1 to 3.
     pub num_memtables: u32,

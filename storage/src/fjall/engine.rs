@@ -202,6 +202,20 @@ impl Engine {
     pub(super) fn memory_bytes(&self) -> u64 {
         self.db.cache_size().saturating_add(self.db.write_buffer_size())
     }
+
+    /// Waits until memtables that were sealed are tables, and nothing is compacted.
+    #[cfg(test)]
+    pub(super) fn settle(&self) {
+        while self.rows.sealed_memtable_count() > 0 || self.db.active_compactions() > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Bytes in its block cache.
+    #[cfg(test)]
+    pub(super) fn cached_bytes(&self) -> u64 {
+        self.db.cache_size()
+    }
 }
 
 /// Journals are made longer than they are: what counts is the blocks that they have.

@@ -11,7 +11,7 @@ use super::contents::{self, Contents};
 use super::engine::{Engine, OpenFailure};
 use super::marker::{self, OpeningMarker, io_error, quarantine, sync_dir};
 use super::seal::{self, Seal};
-use super::{Home, journal};
+use super::{Home, journal, space};
 use crate::backend::{BackendError, Recovered};
 use crate::registry::OpenRequest;
 use crate::settings::{LsmSettings, Settings};
@@ -26,6 +26,8 @@ pub(super) struct Opened {
     pub(super) engine: Engine,
     pub(super) contents: Contents,
     pub(super) recovered: Recovered,
+    /// The settings that it runs with.
+    pub(super) lsm: LsmSettings,
 }
 
 /// Opens the database in `dir`, makes it if there is none, and puts it aside if it is damaged.
@@ -38,10 +40,11 @@ pub(super) fn open(dir: &Path, request: &OpenRequest) -> Result<(Home, Opened), 
         sync_dir(parent)?;
     }
     let home = Home::Disk { _lock: lock(dir)? };
+    let fitted = space::fitted(&request.settings, dir);
     let damage = match OpeningMarker::start(dir)? {
         None => "the node ended twice in a row while it opened it".to_owned(),
         Some(marker) => {
-            let outcome = attempt(&dir.join(DATABASE), request);
+            let outcome = attempt(&dir.join(DATABASE), request, &fitted);
             marker.end()?;
             match outcome {
                 Ok(opened) => return Ok((home, opened)),
@@ -52,7 +55,7 @@ pub(super) fn open(dir: &Path, request: &OpenRequest) -> Result<(Home, Opened), 
     };
     let warning = quarantine(dir, DATABASE, &damage)?;
     marker::forget(dir)?;
-    let mut opened = make(&dir.join(DATABASE), &request.settings).map_err(refused)?;
+    let mut opened = make(&dir.join(DATABASE), &request.settings, &fitted).map_err(refused)?;
     opened.recovered.warnings.push(warning);
     Ok((home, opened))
 }
@@ -81,28 +84,38 @@ fn lock(dir: &Path) -> Result<File, BackendError> {
 }
 
 /// Opens what is there; a panic on the way is damage.
-fn attempt(database: &Path, request: &OpenRequest) -> Result<Opened, OpenFailure> {
+fn attempt(
+    database: &Path,
+    request: &OpenRequest,
+    fitted: &Settings,
+) -> Result<Opened, OpenFailure> {
     let there = database.try_exists().map_err(io_error("look for", database));
     catch_unwind(AssertUnwindSafe(|| {
         if there.map_err(OpenFailure::Refused)? {
-            open_existing(database, request)
+            open_existing(database, request, fitted)
         } else {
-            make(database, &request.settings)
+            make(database, &request.settings, fitted)
         }
     }))
     .unwrap_or_else(|_| Err(OpenFailure::Damaged("the engine panicked on it".to_owned())))
 }
 
-fn make(database: &Path, settings: &Settings) -> Result<Opened, OpenFailure> {
-    let engine = Engine::open(database, settings, true, false)?;
-    seal::seal(database, &kept_options(settings)).map_err(OpenFailure::Refused)?;
+/// Makes one; its seal says what was configured, whatever fits today.
+fn make(database: &Path, configured: &Settings, fitted: &Settings) -> Result<Opened, OpenFailure> {
+    let engine = Engine::open(database, fitted, true, false)?;
+    seal::seal(database, &kept_options(configured)).map_err(OpenFailure::Refused)?;
     if let Some(parent) = database.parent() {
         sync_dir(parent).map_err(OpenFailure::Refused)?;
     }
-    Ok(Opened { engine, contents: Contents::default(), recovered: Recovered::default() })
+    let (contents, recovered) = (Contents::default(), Recovered::default());
+    Ok(Opened { engine, contents, recovered, lsm: fitted.lsm })
 }
 
-fn open_existing(database: &Path, request: &OpenRequest) -> Result<Opened, OpenFailure> {
+fn open_existing(
+    database: &Path,
+    request: &OpenRequest,
+    fitted: &Settings,
+) -> Result<Opened, OpenFailure> {
     let made_with = match seal::inspect(database).map_err(OpenFailure::Refused)? {
         Seal::Whole(options) => options,
         Seal::Broken(why) => return Err(OpenFailure::Damaged(why)),
@@ -113,7 +126,7 @@ fn open_existing(database: &Path, request: &OpenRequest) -> Result<Opened, OpenF
     };
     let gap = journal::gap(database, &request.progress)
         .map_err(|error| OpenFailure::Refused(io_error("read", database)(error)))?;
-    let engine = Engine::open(database, &request.settings, false, false)?;
+    let engine = Engine::open(database, fitted, false, false)?;
     let (contents, mut recovered) = contents::read(&engine, gap.as_deref()).map_err(|error| {
         // What the system can not read now may be whole.
         let is_refused = if let BackendError::Io { source, .. } = &error {
@@ -131,7 +144,7 @@ fn open_existing(database: &Path, request: &OpenRequest) -> Result<Opened, OpenF
             database.display()
         ));
     }
-    Ok(Opened { engine, contents, recovered })
+    Ok(Opened { engine, contents, recovered, lsm: fitted.lsm })
 }
 
 /// The settings that the engine keeps with the database, and does not change later.

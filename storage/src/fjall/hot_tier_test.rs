@@ -23,6 +23,12 @@ impl Engine {
         self.0.read().unwrap().get(key).cloned()
     }
 
+    fn put_all(&self, records: &[KeyedRecord]) {
+        for keyed in records {
+            self.put(keyed);
+        }
+    }
+
     fn put(&self, keyed: &KeyedRecord) {
         let (key, record) = (keyed.key.as_str().to_owned(), keyed.record.clone());
         self.0.write().unwrap().insert(key, record);
@@ -47,7 +53,7 @@ fn only_live_records_are_kept_and_a_write_replaces_them() {
     let records = [dead, keyed("l", 2)];
     let commit = tier.commit(&records);
     assert_eq!(tier.get("k"), None, "nothing is known while a commit is on its way");
-    records.iter().for_each(|keyed| engine.put(keyed));
+    engine.put_all(&records);
     commit.end();
     assert_eq!((tier.get("k"), number(tier.get("l"))), (None, 2));
     assert_eq!(number(read("k")), 2);
@@ -128,13 +134,13 @@ fn no_reader_ever_sees_an_older_record_than_was_seen_or_acknowledged() {
                 let first = usize::try_from(n).unwrap() % KEYS.len();
                 let records = [keyed(KEYS[first], n), keyed(KEYS[(first + 1) % KEYS.len()], n)];
                 let commit = tier.commit(&records);
-                records.iter().for_each(|keyed| engine.put(keyed));
+                engine.put_all(&records);
                 commit.end();
                 acknowledged[first].store(n, Ordering::Release);
             }
             over.store(true, Ordering::Release);
         });
-        KEYS.iter().enumerate().for_each(|(at, _)| read(at));
+        (0..KEYS.len()).for_each(read);
     }
 }
 

@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::backend::BackendError;
-use crate::settings::LsmSettings;
+use crate::settings::{LsmSettings, Settings};
 
 /// Bytes written before the file system is asked again: small beside any reserve, and so much that
 /// asking, a microsecond, costs nothing.
 const ASKED_EVERY: u64 = 256 * 1_024;
 
 /// The share of the file system that is kept free at most: a small disk must remain usable.
-const RESERVE_SHARE: u64 = 10;
+const RESERVE_SHARE: u64 = 4;
+
+/// The share of the file system that a memtable or a table has at most, so that the reserve that they
+/// ask for, some twenty of them, is less than its share: up to 8 GiB they are smaller than configured.
+const PIECE_SHARE: u64 = 128;
 
 /// A journal is lengthened by steps of this (fjall: `PRE_ALLOCATED_BYTES`).
 const JOURNAL_STEP_BYTES: u64 = 64 << 20;
@@ -50,6 +54,17 @@ pub(super) fn reserve(settings: &LsmSettings) -> u64 {
     memtables.saturating_mul(2).saturating_add(compaction).saturating_add(JOURNAL_STEP_BYTES)
 }
 
+/// The settings, with memtables and tables that fit the file system of `dir`.
+pub(super) fn fitted(settings: &Settings, dir: &Path) -> Settings {
+    let mut fitted = settings.clone();
+    if let Ok(Space { total, .. }) = Space::of(dir) {
+        for bytes in [&mut fitted.lsm.memtable_bytes, &mut fitted.lsm.table_bytes] {
+            *bytes = (*bytes).min(total / PIECE_SHARE);
+        }
+    }
+    fitted
+}
+
 type Probe = dyn Fn(&Path) -> io::Result<Space> + Send + Sync;
 
 /// Refuses commits while the reserve is not free.
@@ -70,6 +85,12 @@ impl SpaceGuard {
     fn probing(dir: PathBuf, reserve: u64, probe: Box<Probe>) -> Self {
         let (unasked, short) = (AtomicU64::new(ASKED_EVERY), AtomicBool::new(false));
         Self { dir, reserve, probe, unasked, short }
+    }
+
+    /// The guard of a disk that is full.
+    #[cfg(test)]
+    pub(super) fn full() -> Self {
+        Self::probing(PathBuf::new(), 1, Box::new(|_| Ok(Space { free: 0, total: 100 })))
     }
 
     /// Takes a commit of about `bytes`, or refuses it.

@@ -34,11 +34,11 @@ fn the_file_system_is_not_asked_for_every_commit() {
 }
 
 #[test]
-fn a_small_disk_keeps_a_tenth_free_and_no_more() {
+fn a_small_disk_keeps_a_quarter_free_and_no_more() {
     let (guard, free) = guard(u64::MAX);
-    free.store((1 << 30) / 10 + 1_000, Ordering::Relaxed);
+    free.store((1 << 30) / 4 + 1_000, Ordering::Relaxed);
     guard.admit(1_000).unwrap();
-    free.store((1 << 30) / 10 - 1, Ordering::Relaxed);
+    free.store((1 << 30) / 4 - 1, Ordering::Relaxed);
     assert!(guard.admit(ASKED_EVERY).is_err());
 }
 
@@ -54,4 +54,15 @@ fn the_room_of_a_real_directory_is_known() {
     let dir = tempfile::tempdir().unwrap();
     let Space { free, total } = Space::of(dir.path()).unwrap();
     assert!(free <= total && total > 0);
+}
+
+#[test]
+fn what_is_under_way_fits_the_reserve_of_a_disk_of_any_size() {
+    for total in [64 << 20, 640 << 20, 8 << 30, 1 << 40] {
+        let mut lsm = Settings::default().lsm;
+        lsm.memtable_bytes = lsm.memtable_bytes.min(total / PIECE_SHARE);
+        lsm.table_bytes = lsm.table_bytes.min(total / PIECE_SHARE);
+        let without_journal = reserve(&lsm) - JOURNAL_STEP_BYTES;
+        assert!(without_journal < total / RESERVE_SHARE, "{total}");
+    }
 }

@@ -114,6 +114,7 @@ fn in_memory(request: &OpenRequest) -> Promises {
         persistent: false,
         cache: false,
         hot_tier: request.settings.lsm.hot_cache_bytes > 0,
+        reads_disk: false,
         durability: Durability::Memory,
         best: Durability::Memory,
     }
@@ -125,7 +126,8 @@ impl Fjall {
         let Opened { engine, contents, recovered, lsm } = opened;
         let durability = request.settings.durability.max(Durability::Os);
         let best = Durability::Fsync;
-        let promises = Promises { persistent: true, durability, best, ..in_memory(request) };
+        let promises =
+            Promises { persistent: true, reads_disk: true, durability, best, ..in_memory(request) };
         let parts = Parts { engine, contents, home, promises };
         Ok((Self::of(parts, dir, &lsm), recovered))
     }

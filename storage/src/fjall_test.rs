@@ -246,11 +246,11 @@ fn time_that_was_closed_is_written_with_the_next_record_and_not_alone() {
 
 #[test]
 fn sizes_reach_the_engine() {
-    let files_of = |memtable: u64, table: u64, level_zero: u32| {
+    let files_of = |memtable: u64, table: u64, journal: u64| {
         let mut disk = Disk::new();
         let lsm = &mut disk.request.settings.lsm;
-        (lsm.memtable_bytes, lsm.table_bytes, lsm.level_zero_tables) =
-            (memtable, table, level_zero);
+        (lsm.memtable_bytes, lsm.table_bytes, lsm.journal_bytes) = (memtable, table, journal);
+        lsm.level_zero_tables = 2;
         let backend = disk.open();
         disk.fill(&backend, 4_000, 4_000, 200);
         backend.engine.settle();
@@ -258,10 +258,12 @@ fn sizes_reach_the_engine() {
         let sizes = tables.iter().map(|path| fs::metadata(path).unwrap().len());
         (sizes.clone().count(), sizes.max().unwrap_or(0))
     };
-    let large = files_of(64 << 20, 1 << 20, 4);
-    let small = files_of(64 << 10, 64 << 10, 2);
+    let large = files_of(64 << 20, 1 << 20, 512 << 20);
+    let small = files_of(64 << 10, 64 << 10, 512 << 20);
+    let short = files_of(64 << 20, 1 << 20, 256 << 10);
     assert_eq!(large.0, 0, "nothing was sealed");
     assert!(small.0 > 3 && small.1 < 256 << 10, "{small:?}");
+    assert!(short.0 > 0, "a short journal seals memtables early");
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn mirrors_memory(backend: &str) {
         }
         let counts = stores.each_ref().map(|store| {
             let stats = store.reader.stats();
-            [stats.key_count, stats.tombstones, store.reader.account_bytes()]
+            [stats.key_count, stats.tombstones, store.reader.record_bytes()]
         });
         assert_eq!(counts[0], counts[1], "{backend}, seed {seed}");
     }

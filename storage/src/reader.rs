@@ -246,15 +246,9 @@ impl StoreReader {
         &self.shared.applies
     }
 
-<<<<<<< HEAD
     /// Bytes of all records, without what finds them.
     #[cfg(test)]
     pub(crate) fn record_bytes(&self) -> u64 {
-=======
-    /// Bytes of all records by account, whatever the backend says that it occupies.
-    #[cfg(test)]
-    pub(crate) fn account_bytes(&self) -> u64 {
->>>>>>> fc2bf31 (Mirror and model drive every backend, through restarts too)
         self.shared.account.bytes()
     }
 

@@ -62,6 +62,9 @@ pub struct LsmSettings {
     pub block_cache_bytes: u64,
     /// Bytes of the cache of records before the engine; 0: none.
     pub hot_cache_bytes: u64,
+    /// Bytes of journals, about: memtables are sealed at a quarter of it, if that is less than they may
+    /// have, so that journals are done with earlier. The engine keeps 64 MiB in any case.
+    pub journal_bytes: u64,
 }
 
 const MIB: u64 = 1 << 20;
@@ -83,6 +86,7 @@ impl Default for Settings {
                 level_zero_tables: 5,
                 block_cache_bytes: 64 * MIB,
                 hot_cache_bytes: 64 * MIB,
+                journal_bytes: 512 * MIB,
             },
         }
     }

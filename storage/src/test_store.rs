@@ -244,11 +244,7 @@ pub(crate) fn assert_counts(reader: &StoreReader, records: &BTreeMap<Key, Record
         account.add(key, record);
     }
     let stats = reader.stats();
-<<<<<<< HEAD
     let counted = [stats.key_count, stats.tombstones, reader.record_bytes()];
-=======
-    let counted = [stats.key_count, stats.tombstones, reader.account_bytes()];
->>>>>>> fc2bf31 (Mirror and model drive every backend, through restarts too)
     let recounted = [account.keys, account.tombstones, account.bytes];
     assert_eq!(counted.map(|n| i64::try_from(n).unwrap()), recounted);
 }

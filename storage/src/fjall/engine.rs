@@ -35,11 +35,12 @@ const WORKERS: usize = 2;
 /// Table files that are kept open, at most: a node of 64 stores stays within usual limits.
 const OPEN_FILES: usize = 128;
 
-/// Sealed memtables at which fjall itself would wait, without looking whether it still can go on.
-const MOST_SEALED: usize = 4;
-
 /// Runs of level 0 at which writes wait here; fjall itself would wait at 30, in the same blind way.
 const MOST_RUNS: usize = 24;
+
+/// Memtables whose commits are in journals at once, about: one being filled, one being written, and those
+/// that share a file with them. fjall's own limit can not seal the only keyspace's memtable.
+const JOURNAL_MEMTABLES: u64 = 4;
 
 /// The wait between two looks at what holds writes back.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -49,7 +50,8 @@ pub(super) struct Engine {
     rows: Keyspace,
     db: Database,
     dir: PathBuf,
-    memtable_bytes: u64,
+    /// Bytes of a memtable at which it is sealed.
+    sealed_at: u64,
     most_sealed: usize,
 }
 
@@ -116,13 +118,12 @@ impl Engine {
             return Err(OpenFailure::Damaged("the records are missing".to_owned()));
         }
         let rows = db.keyspace(KEYSPACE, || options(settings)).map_err(open_failure)?;
-        let most_sealed = usize::try_from(lsm.num_memtables).unwrap_or(MOST_SEALED);
         Ok(Self {
             rows,
             db,
             dir: dir.to_owned(),
-            memtable_bytes: lsm.memtable_bytes,
-            most_sealed: most_sealed.clamp(1, MOST_SEALED - 1),
+            sealed_at: lsm.memtable_bytes.min(lsm.journal_bytes / JOURNAL_MEMTABLES),
+            most_sealed: usize::try_from(lsm.num_memtables).unwrap_or(usize::MAX),
         })
     }
 
@@ -147,7 +148,7 @@ impl Engine {
             Durability::Fsync => Some(PersistMode::SyncData),
         };
         changes.batch.durability(mode).commit().map_err(failed("commit"))?;
-        if self.rows.tree.active_memtable().size() >= self.memtable_bytes {
+        if self.rows.tree.active_memtable().size() >= self.sealed_at {
             self.rows.rotate_memtable().map_err(failed("seal a memtable"))?;
         }
         Ok(())
@@ -240,8 +241,7 @@ fn compression(compression: Compression) -> CompressionType {
 
 fn options(settings: &Settings) -> KeyspaceCreateOptions {
     let LsmSettings { table_bytes, level_zero_tables, .. } = settings.lsm;
-    // More would never be reached: writes wait for compaction at fewer runs.
-    let level_zero = u8::try_from(level_zero_tables.clamp(2, 16)).unwrap_or(16);
+    let level_zero = u8::try_from(level_zero_tables).unwrap_or(u8::MAX);
     let strategy =
         Leveled::default().with_table_target_size(table_bytes).with_l0_threshold(level_zero);
     KeyspaceCreateOptions::default()

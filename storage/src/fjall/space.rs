@@ -24,6 +24,12 @@ const PIECE_SHARE: u64 = 128;
 /// A journal is lengthened by steps of this (fjall: `PRE_ALLOCATED_BYTES`).
 const JOURNAL_STEP_BYTES: u64 = 64 << 20;
 
+/// Sealed memtables that may wait: at one more, fjall waits itself, without looking whether it can go on.
+const MOST_MEMTABLES: u32 = 3;
+
+/// Tables of level 0 at which they are compacted, at most: writes wait for it soon after.
+const MOST_LEVEL_ZERO: u32 = 16;
+
 /// Room on a file system, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Space {
@@ -54,9 +60,13 @@ pub(super) fn reserve(settings: &LsmSettings) -> u64 {
     memtables.saturating_mul(2).saturating_add(compaction).saturating_add(JOURNAL_STEP_BYTES)
 }
 
-/// The settings, with memtables and tables that fit the file system of `dir`.
+/// The settings, within what the engine can do, and with memtables and tables that fit the file system of
+/// `dir`.
 pub(super) fn fitted(settings: &Settings, dir: &Path) -> Settings {
     let mut fitted = settings.clone();
+    let lsm = &mut fitted.lsm;
+    lsm.num_memtables = lsm.num_memtables.clamp(1, MOST_MEMTABLES);
+    lsm.level_zero_tables = lsm.level_zero_tables.clamp(2, MOST_LEVEL_ZERO);
     if let Ok(Space { total, .. }) = Space::of(dir) {
         for bytes in [&mut fitted.lsm.memtable_bytes, &mut fitted.lsm.table_bytes] {
             *bytes = (*bytes).min(total / PIECE_SHARE);

@@ -36,7 +36,8 @@ pub(super) fn frontier(upto: u64) -> Frontier {
 
 /// A directory for a store, and what was put into it.
 pub(super) struct Disk {
-    dir: TempDir,
+    dir: PathBuf,
+    _temporary: Option<TempDir>,
     request: OpenRequest,
     pub(super) last: u64,
     pub(super) put: BTreeMap<Key, Record>,
@@ -45,14 +46,20 @@ pub(super) struct Disk {
 impl Disk {
     pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        Self { _temporary: Some(dir), ..Self::in_dir(path) }
+    }
+
+    /// In a directory that somebody else removes.
+    pub(super) fn in_dir(dir: PathBuf) -> Self {
         let mut request = OpenRequest::new(StoreName::new("main").unwrap(), None);
         let lsm = &mut request.settings.lsm;
         (lsm.memtable_bytes, lsm.table_bytes, lsm.hot_cache_bytes) = (16 << 10, 16 << 10, 0);
-        Self { dir, request, last: 0, put: BTreeMap::new() }
+        Self { dir, _temporary: None, request, last: 0, put: BTreeMap::new() }
     }
 
     pub(super) fn store(&self) -> PathBuf {
-        self.dir.path().join("main")
+        self.dir.join("main")
     }
 
     pub(super) fn database(&self) -> PathBuf {
@@ -89,6 +96,15 @@ impl Disk {
             assert_eq!(backend.put_batch(&commit).unwrap(), backend.promises.durability);
         }
         self.last += count;
+    }
+
+    /// What another process has filled it with, up to `last`.
+    pub(super) fn pretend(&mut self, last: u64) {
+        for n in 1..=last {
+            let KeyedRecord { key, record } = keyed(n % 200, n, 100);
+            self.put.insert(key, record);
+        }
+        self.last = last;
     }
 
     /// Opens again, and demands all that was put, and the index of it, without a warning.

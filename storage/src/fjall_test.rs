@@ -343,6 +343,7 @@ fn promises_follow_the_settings() {
     disk.last = 7;
     disk.fill(&backend, 1, 8, 10);
     backend.get("key-00000").unwrap();
+    backend.get("key-00000").unwrap();
     let near = backend.get_near("key-00000").unwrap();
     assert!(matches!(near, Near::Known(Some(_))), "{near:?}");
 }

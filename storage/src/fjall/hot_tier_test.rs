@@ -47,7 +47,10 @@ fn only_live_records_are_kept_and_a_write_replaces_them() {
     engine.put(&keyed("k", 1));
     assert_eq!(tier.get("k"), None, "a miss is not kept");
     assert_eq!(number(read("k")), 1);
-    assert_eq!(number(tier.get("k")), 1);
+    assert_eq!(number(tier.get("k")), 1, "it was read twice");
+    engine.put(&keyed("l", 1));
+    assert_eq!(number(read("l")), 1);
+    assert_eq!(tier.get("l"), None, "and this one once");
     let mut dead = keyed("k", 2);
     dead.record.state = State::Deleted;
     let records = [dead, keyed("l", 2)];
@@ -55,9 +58,17 @@ fn only_live_records_are_kept_and_a_write_replaces_them() {
     assert_eq!(tier.get("k"), None, "nothing is known while a commit is on its way");
     engine.put_all(&records);
     commit.end();
-    assert_eq!((tier.get("k"), number(tier.get("l"))), (None, 2));
+    assert_eq!((tier.get("k"), tier.get("l")), (None, None), "what is only written is not hot");
     assert_eq!(number(read("k")), 2);
     assert_eq!(tier.get("k"), None, "a tombstone is not hot");
+    assert_eq!(number(read("l")), 2);
+    assert_eq!(number(tier.get("l")), 2);
+    let newer = [keyed("l", 3)];
+    let commit = tier.commit(&newer);
+    assert_eq!(tier.get("l"), None);
+    engine.put_all(&newer);
+    commit.end();
+    assert_eq!(number(tier.get("l")), 3, "what was hot is kept right");
 }
 
 #[test]
@@ -67,18 +78,24 @@ fn a_commit_that_failed_leaves_its_keys_cold() {
     drop(tier.commit(&records));
     assert_eq!(tier.get("k"), None);
     engine.put(&keyed("k", 1));
-    tier.fill("k", || Ok(engine.get("k"))).unwrap();
+    let read = || tier.fill("k", || Ok(engine.get("k"))).unwrap();
+    read();
+    read();
     assert_eq!(number(tier.get("k")), 1, "and readers fill it again");
+    drop(tier.commit(&records));
+    assert_eq!(tier.get("k"), None);
 }
 
 /// The race that the marks are for, step by step: without them the old record comes back for good.
 #[test]
 fn a_reader_that_was_overtaken_puts_nothing_back() {
     let (tier, engine) = (HotTier::new(1 << 20), Engine::default());
+    let miss = || tier.fill("k", || Ok(None)).unwrap();
     for (n, whole) in [(1, true), (3, false)] {
         engine.put(&keyed("k", n));
         let newer = [keyed("k", n + 1)];
         drop(tier.commit(&newer)); // cold
+        miss();
         let mut open = None;
         let read = tier.fill("k", || {
             let old = engine.get("k");
@@ -92,10 +109,13 @@ fn a_reader_that_was_overtaken_puts_nothing_back() {
             Ok(old)
         });
         assert_eq!(number(read.unwrap()), n, "what the engine said");
-        assert_ne!(number(tier.get("k")), n, "but it is not kept");
+        assert_eq!(tier.get("k"), None, "but it is not kept");
         if let Some(commit) = open {
+            tier.fill("k", || Ok(engine.get("k"))).unwrap();
+            assert_eq!(tier.get("k"), None, "nor is anything while a commit is on its way");
             commit.end();
         }
+        tier.fill("k", || Ok(engine.get("k"))).unwrap();
         assert_eq!(number(tier.get("k")), n + 1);
     }
 }
@@ -149,7 +169,9 @@ fn it_stays_within_its_bytes() {
     let tier = HotTier::new(100_000);
     for n in 0..5_000 {
         let key = format!("key-{n}");
-        tier.fill(&key, || Ok(Some(keyed(&key, n).record))).unwrap();
+        for _ in 0..2 {
+            tier.fill(&key, || Ok(Some(keyed(&key, n).record))).unwrap();
+        }
     }
     tier.records.run_pending_tasks();
     assert!(tier.bytes() <= 100_000, "{}", tier.bytes());

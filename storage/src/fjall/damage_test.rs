@@ -6,10 +6,10 @@ use std::io::{BufRead as _, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 
-use gridkv_protocol::Frontier;
+use gridkv_protocol::{Frontier, Hlc};
 
 use super::tests::{Disk, all, files, keyed};
-use crate::backend::{Backend as _, BackendError};
+use crate::backend::{Backend as _, BackendError, Commit, CommitError};
 use crate::test_store::Dice;
 
 #[test]
@@ -204,4 +204,37 @@ fn a_process_that_is_killed_loses_nothing_that_it_acknowledged() {
         disk.pretend(found);
         drop(disk.comes_back());
     }
+}
+
+#[test]
+fn a_database_that_can_not_be_opened_now_is_left_as_it_is() {
+    let mut disk = Disk::new();
+    let backend = disk.open();
+    disk.fill(&backend, 50, 50, 10);
+    drop(backend);
+    // The engine's own lock, as another program that knows its files would hold it.
+    let lock = fs::File::open(disk.database().join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    let refused = disk.try_open().err().unwrap();
+    assert!(refused.to_string().contains("open the database"), "{refused}");
+    drop(lock);
+    assert_eq!(disk.put_aside(), Vec::<String>::new());
+    drop(disk.comes_back());
+}
+
+/// The engine's threads die when they can not write; a writer that waited for them would wait for ever.
+#[test]
+fn an_engine_that_can_not_write_its_tables_refuses_commits_and_does_not_hang() {
+    let mut disk = Disk::new();
+    let backend = disk.open();
+    disk.fill(&backend, 20, 20, 10);
+    fs::remove_dir_all(disk.database().join("keyspaces/1/tables")).unwrap();
+    let refused = (0..100_000).find_map(|n| {
+        let records = [keyed(n % 100, 1_000 + n, 1_000)];
+        backend.put_batch(&Commit { records: &records, ..Commit::default() }).err()
+    });
+    assert!(matches!(refused, Some(CommitError::Unknown(_))), "{refused:?}");
+    let again = backend.flush(&Frontier::default(), Hlc::ZERO);
+    assert!(matches!(again, Err(BackendError::Poisoned)), "{again:?}");
+    assert!(backend.get("key-00001").unwrap().is_some(), "what it has can be read");
 }

@@ -321,5 +321,9 @@ mod damage_test;
 mod tests;
 
 // CAVEATS: options that fjall keeps with a database (the size of tables, when level 0 is compacted,
-// compression) are those that it was made with; the store says so when others are configured. A
-// damaged block of a table is found when it is read, not when the store is opened.
+// compression) are those that it was made with; the store says so when others are configured. A damaged
+// block of a table is found when it is read, not when the store is opened, and a compaction that meets it
+// ends the engine: rename the directory, and peers fill the store. fjall gives a journal's room back only
+// once it has 64 MB, so a file system below 256 MiB (Docker's own /dev/shm has 64) is full for good when
+// tables and one journal fill three quarters of it. A database with deadlines is opened with all of them
+// in memory, as the store keeps them. Journals are read again at the start: a second for 100 MB.

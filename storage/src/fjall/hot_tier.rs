@@ -1,7 +1,7 @@
 //! The tier of hot records before the engine: live records only, in memory, bounded by bytes.
 //!
 //! A record is hot once it was read twice within a while. To keep one costs more than to read it from the
-//! engine's own caches (6 us beside 2.6, at 500,000 records of 100 bytes), so what is read once, and what
+//! engine's own caches (6 us more, beside 2.6, at 500,000 records of 100 bytes), so what is read once, and what
 //! is only written, must not be kept.
 //!
 //! One thread writes and many read, and no reader may put back a record that the writer has replaced

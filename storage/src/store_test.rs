@@ -258,7 +258,8 @@ fn an_unknown_backend_is_named() {
     let request = OpenRequest::new(config("memory").name, None);
     let unknown = StoreConfig { backend: "memmory".to_owned(), ..config("memory") };
     let error = open(&Registry::with_built_in(), unknown, origin(1), &request).err().unwrap();
-    assert_eq!(error.to_string(), "there is no backend \"memmory\"; there are file, memory");
+    let known = Registry::with_built_in().names().join(", ");
+    assert_eq!(error.to_string(), format!("there is no backend \"memmory\"; there are {known}"));
 }
 
 #[test]

@@ -243,6 +243,8 @@ pub struct Footprint {
     pub memory_bytes: Option<u64>,
     /// Live records, where the store can not count them: caches forget some.
     pub keys: Option<u64>,
+    /// Tombstones and expired records, likewise.
+    pub tombstones: Option<u64>,
 }
 
 /// What a backend had when it was opened.

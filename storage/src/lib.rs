@@ -19,6 +19,8 @@ pub mod list;
 mod loose_view;
 pub mod map;
 mod memory;
+#[cfg(feature = "moka")]
+mod moka;
 mod pending;
 pub mod reader;
 mod recovery;

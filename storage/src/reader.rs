@@ -167,8 +167,14 @@ impl StoreReader {
             durable: self.durable(),
             floor: self.floor(),
             loose: self.loose().as_ref().clone(),
-            keys: self.shared.account.keys(),
+            keys: self.keys(),
         }
+    }
+
+    /// Live keys.
+    fn keys(&self) -> u64 {
+        let Shared { backend, account, .. } = &*self.shared;
+        backend.footprint().keys.unwrap_or_else(|| account.keys())
     }
 
     /// The store's name.
@@ -209,19 +215,19 @@ impl StoreReader {
     /// Statistics, now.
     pub fn stats(&self) -> StoreStats {
         let Shared { config, backend, ring, account, persists, expired, .. } = &*self.shared;
-        let promises = backend.promises();
+        let (promises, footprint) = (backend.promises(), backend.footprint());
         // In this order: what was saved is never more than what was changed by then.
         let saved = persists.changes_saved.load(Ordering::Acquire);
         let unsaved = persists.changes.get().saturating_sub(saved);
         StoreStats {
-            key_count: account.keys(),
-            tombstones: account.tombstones(),
+            key_count: footprint.keys.unwrap_or_else(|| account.keys()),
+            tombstones: footprint.tombstones.unwrap_or_else(|| account.tombstones()),
             sync_buffer_len: ring.len(),
             sync_buffer_capacity: ring.capacity(),
             sync_buffer_overwritten: ring.overwritten(),
             cache_hit_rate: None,
-            db_size: backend.footprint().disk_bytes,
-            memory_bytes: account.bytes(),
+            db_size: footprint.disk_bytes,
+            memory_bytes: footprint.memory_bytes.unwrap_or_else(|| account.bytes()),
             memory_limit_bytes: config.memory_limit_bytes,
             persistent: promises.persistent,
             durability: promises.durability,

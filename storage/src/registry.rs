@@ -9,6 +9,8 @@ use gridkv_protocol::StoreName;
 
 use crate::backend::{Backend, BackendError, Recovered};
 use crate::settings::Settings;
+#[cfg(feature = "moka")]
+use crate::moka;
 use crate::{file, memory};
 
 /// Makes a backend for a store.
@@ -110,6 +112,11 @@ impl Registry {
         let mut registry = Self::empty();
         registry.register("memory", Arc::new(|request| Ok(memory::open(request))));
         registry.register("file", Arc::new(file::open));
+        #[cfg(feature = "moka")]
+        {
+            registry.register("moka", Arc::new(|request| Ok(moka::open(request))));
+            registry.alias("ristretto", "moka");
+        }
         registry
     }
 

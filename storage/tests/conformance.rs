@@ -36,6 +36,12 @@ fn file_conforms() -> Result<(), Box<dyn Error>> {
     conforms("file")
 }
 
+#[cfg(feature = "moka")]
+#[test]
+fn moka_conforms() -> Result<(), Box<dyn Error>> {
+    conforms("moka")
+}
+
 #[test]
 fn file_survives_a_restart() -> Result<(), Box<dyn Error>> {
     let (registry, dir) = (Registry::with_built_in(), tempfile::tempdir()?);

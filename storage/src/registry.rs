@@ -8,9 +8,9 @@ use std::sync::Arc;
 use gridkv_protocol::StoreName;
 
 use crate::backend::{Backend, BackendError, Recovered};
-use crate::settings::Settings;
 #[cfg(feature = "moka")]
 use crate::moka;
+use crate::settings::Settings;
 use crate::{file, memory};
 
 /// Makes a backend for a store.

@@ -52,8 +52,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (at, shape) in SHAPES.iter().enumerate() {
         let child = Command::new(std::env::current_exe()?).env(SHAPE, at.to_string()).output()?;
         let told = String::from_utf8(child.stdout)?;
-        let figures: Vec<u64> = told.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        let [grown, claimed] = figures[..] else { return Err(format!("{shape:?}: {told:?}").into()) };
+        let figures: Vec<u64> =
+            told.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        let [grown, claimed] = figures[..] else {
+            return Err(format!("{shape:?}: {told:?}").into());
+        };
         let line = format!(
             "{shape:?}: grown {grown}, claimed {claimed}; per record {} and {}",
             grown / shape.records,
@@ -81,7 +84,8 @@ fn measure(shape: usize) -> Result<(), Box<dyn Error>> {
         for n in first..first + count {
             // A stride that is prime to the count: every key once, all over.
             let place = if ordered { n } else { n * 7_919 % records };
-            let live = || Live { value: Value::copied(&value), content_type: None, expires_at: None };
+            let live =
+                || Live { value: Value::copied(&value), content_type: None, expires_at: None };
             let state = value_bytes.map_or(State::Deleted, |_| State::Live(live()));
             let version =
                 Version { hlc: Hlc::from_bits(1 + n), origin: Origin::new(NodeId(1), Epoch(1)) };

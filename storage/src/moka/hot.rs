@@ -117,11 +117,7 @@ impl Hot {
     }
 }
 
-fn build(
-    settings: &CacheSettings,
-    capacity: u64,
-    notes: &Arc<Notes>,
-) -> Records {
+fn build(settings: &CacheSettings, capacity: u64, notes: &Arc<Notes>) -> Records {
     let policy = match settings.policy {
         CachePolicy::TinyLfu => EvictionPolicy::tiny_lfu(),
         CachePolicy::Lru => EvictionPolicy::lru(),

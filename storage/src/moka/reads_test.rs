@@ -207,8 +207,8 @@ impl Run {
         assert!(stats.memory_bytes <= MAX_BYTES, "{} bytes", stats.memory_bytes);
         for n in 0..KEYS {
             let key = key(&format!("k{n}"));
-            let [cached, kept] = [&self.cache, &self.memory]
-                .map(|store| store.reader.get(&key, self.now).unwrap());
+            let [cached, kept] =
+                [&self.cache, &self.memory].map(|store| store.reader.get(&key, self.now).unwrap());
             assert!(cached.is_none() || cached == kept, "{key:?}: {cached:?} beside {kept:?}");
         }
         let (held, kept) = (all_records(&self.cache.reader), all_records(&self.memory.reader));

@@ -3,8 +3,8 @@
 //! Keys in byte order, for walks; and what is not in the cache (residue, tombstones, expired records) in
 //! order of versions, so that what is pushed out raises the floor as little as can be.
 
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 
@@ -255,6 +255,5 @@ impl Sums {
     }
 }
 
-#[cfg(test)]
-#[path = "side_test.rs"]
-mod tests;
+// CAVEATS: a trace costs a lookup in an ordered map for each put, and walks over a cache that evicts a lot
+// pass many traces that lead to no record.

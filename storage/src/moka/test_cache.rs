@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use crate::registry::Registry;
 use crate::settings::{CachePolicy, CacheSettings};
+use crate::store::StoreConfig;
 use crate::test_store::{TestStore, config};
 
 /// A store on a cache with these settings.
 pub(crate) fn cache(settings: CacheSettings) -> TestStore {
+    cache_with(settings, config("small"))
+}
+
+/// Likewise, with a configuration of the backend `small`.
+pub(crate) fn cache_with(settings: CacheSettings, config: StoreConfig) -> TestStore {
     let (mut registry, built_in) = (Registry::with_built_in(), Registry::with_built_in());
     registry.register(
         "small",
@@ -18,7 +24,7 @@ pub(crate) fn cache(settings: CacheSettings) -> TestStore {
             Ok((backend, recovered))
         }),
     );
-    TestStore::of(registry, config("small"))
+    TestStore::of(registry, config)
 }
 
 /// A store on a cache of so many bytes.

@@ -104,3 +104,24 @@ fn file_mirrors_memory() {
         assert_eq!(counts[0], counts[1]);
     }
 }
+
+/// What a cache has evicted is missed; one with room enough is no different.
+#[cfg(feature = "moka")]
+#[test]
+fn moka_mirrors_memory_while_nothing_is_evicted() {
+    for seed in 10..13 {
+        let mut stores = [TestStore::memory(), TestStore::new(crate::test_store::config("moka"))];
+        for step in 0..1_500 {
+            let told = stores.each_mut().map(|store| {
+                let mut dice = Dice(seed * 1_000_000 + step);
+                call(store, &mut dice, step)
+            });
+            assert_eq!(told[0], told[1], "seed {seed}, step {step}");
+        }
+        let counts = stores.each_ref().map(|store| {
+            let stats = store.reader.stats();
+            [stats.key_count, stats.tombstones]
+        });
+        assert_eq!(counts[0], counts[1]);
+    }
+}

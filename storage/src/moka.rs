@@ -215,7 +215,7 @@ impl Cache for Moka {
         let mut evicted = std::mem::take(&mut *self.evicted());
         if let Ok(side) = self.read() {
             // What came back with the same deadline still has it.
-            evicted.retain(|gone| side.deadline(&gone.key) != Some(gone.expires_at));
+            evicted.retain(|gone| !side.holds_until(&gone.key, gone.expires_at));
         }
         evicted
     }

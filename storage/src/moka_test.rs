@@ -234,6 +234,20 @@ fn records_expire_beside_evictions() {
     assert_eq!((store.reader.stats().expired, store.reader.stats().key_count), (live, 0));
 }
 
+/// The record that a staged one replaces is evicted before the commit: its deadline is the new one's too.
+#[test]
+fn a_deadline_that_is_staged_again_stays() {
+    let mut store = cache(CacheSettings { time_to_idle_ms: Some(20), ..LRU });
+    store.write(put_for("k", "old", Ttl::Ms(100)));
+    store.writer.stage(put_for("k", "new", Ttl::Ms(100)), NOW).unwrap();
+    thread::sleep(std::time::Duration::from_millis(40));
+    store.writer.expire(NOW).unwrap();
+    assert_eq!(store.reader.stats().key_count, 0, "evicted");
+    store.commit();
+    store.writer.expire(NOW.plus(100)).unwrap();
+    assert_eq!(store.reader.stats().expired, 1);
+}
+
 #[test]
 fn forgetting_all_goes_on_at_what_was_adopted() {
     let mut store = TestStore::new(config("moka"));

@@ -60,12 +60,11 @@ impl Pending {
         }
         self.account.add(&keyed.key, &keyed.record);
         self.greatest = self.greatest.max(keyed.record.version.hlc);
-        match self.place(&keyed.key).and_then(|at| self.records.get_mut(at)) {
-            Some(earlier) => *earlier = keyed,
-            None => {
-                self.expired.push(before.and_then(deadline));
-                self.append(keyed);
-            }
+        if let Some(earlier) = self.place(&keyed.key).and_then(|at| self.records.get_mut(at)) {
+            *earlier = keyed;
+        } else {
+            self.expired.push(before.and_then(deadline));
+            self.append(keyed);
         }
     }
 

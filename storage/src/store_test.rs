@@ -152,9 +152,9 @@ fn a_failed_commit_is_the_end() {
     assert!(store.writer.is_poisoned() && store.reader.is_poisoned());
 
     levers.set_broken(false); // a disk that works again changes nothing
-    let refuses =
+    let fails_on =
         |error: &CommitError| matches!(error, CommitError::Unknown(BackendError::Poisoned));
-    assert!(refuses(&store.writer.commit(Durability::Memory).unwrap_err()));
+    assert!(fails_on(&store.writer.commit(Durability::Memory).unwrap_err()));
     let poisoned = |error: &BackendError| matches!(error, BackendError::Poisoned);
     let refused = store.writer.stage(put("k", "after"), NOW);
     assert!(matches!(refused, Err(PutError::Backend(BackendError::Poisoned))), "{refused:?}");
@@ -163,7 +163,7 @@ fn a_failed_commit_is_the_end() {
     let ops = [op(origin(2), 6, "r", live("v", None))];
     assert!(poisoned(&store.writer.merge(stretch(origin(2), 6, &[], &ops), NOW).unwrap_err()));
     assert!(poisoned(&store.writer.merge_page(keyed(&ops), NOW).unwrap_err()));
-    assert!(refuses(&store.writer.take_origin(origin(9)).unwrap_err()));
+    assert!(fails_on(&store.writer.take_origin(origin(9)).unwrap_err()));
 
     assert_eq!(store.value("k"), Some(b"before".to_vec()), "reads go on");
     assert_eq!(all_records(&store.reader), records);
@@ -222,7 +222,8 @@ fn an_unknown_backend_is_named() {
     let request = OpenRequest::new(config("memory").name, None);
     let unknown = StoreConfig { backend: "memmory".to_owned(), ..config("memory") };
     let error = open(&Registry::with_built_in(), unknown, origin(1), &request).err().unwrap();
-    assert_eq!(error.to_string(), "there is no backend \"memmory\"; there are file, memory");
+    let known = Registry::with_built_in().names().join(", ");
+    assert_eq!(error.to_string(), format!("there is no backend \"memmory\"; there are {known}"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{
     Epoch, Hlc, Key, Live, NodeId, Origin, Record, State, StoreName, Value, Version,
 };
-use gridkv_storage::backend::Commit;
+use gridkv_storage::backend::{Cache, Commit};
 use gridkv_storage::registry::{OpenRequest, Registry};
 
 /// What is measured.
@@ -74,7 +74,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Fills a cache, and tells by how much the process grew and what the cache says.
 fn measure(shape: usize) -> Result<(), Box<dyn Error>> {
-    let Shape { records, value_bytes, ordered, max_mib } = SHAPES[shape];
+    let shape = SHAPES.get(shape).ok_or("no such shape")?;
+    let Shape { records, value_bytes, ordered, max_mib } = *shape;
     let mut request = OpenRequest::new(StoreName::new("main")?, None);
     request.settings.cache.max_bytes = max_mib << 20;
     let (_, backend, _) = Registry::with_built_in().open("moka", &request)?;
@@ -99,7 +100,7 @@ fn measure(shape: usize) -> Result<(), Box<dyn Error>> {
     let (before, claimed_before) = (resident()?, backend.footprint().memory_bytes.unwrap_or(0));
     for first in (1_000..records).step_by(100) {
         put(first, 100)?;
-        backend.as_cache().map(|cache| cache.take_evicted()); // as the writer does at every tick
+        backend.as_cache().map(Cache::take_evicted); // as the writer does at every tick
     }
     let claimed = backend.footprint().memory_bytes.unwrap_or(0) - claimed_before;
     writeln!(std::io::stdout(), "{} {claimed}", resident()? - before)?;

@@ -125,19 +125,8 @@ impl Run {
                 let mirrored = self.memory.writer.stage(write, now).unwrap();
                 assert_eq!(written.version, mirrored.version);
             }
-            Err(PutError::Rejected(rejection)) => self.refused(&write, &rejection),
+            Err(PutError::Rejected(rejection)) => refused(&write, &rejection),
             Err(PutError::Backend(error)) => panic!("{error}"),
-        }
-    }
-
-    /// A cache may refuse what is too large, and to touch what it does not hold.
-    fn refused(&self, Write { key, action, .. }: &Write, rejection: &Rejection) {
-        match (action, rejection) {
-            (Action::Put { value, .. }, Rejection::TooLarge { limit_bytes }) => {
-                assert!(key.len() + value.len() > *limit_bytes);
-            }
-            (Action::Touch { .. }, Rejection::KeyNotFound) => {}
-            other => panic!("{other:?}"),
         }
     }
 
@@ -222,15 +211,26 @@ impl Run {
     }
 }
 
+/// A cache may refuse what is too large, and to touch what it does not hold.
+fn refused(Write { key, action, .. }: &Write, rejection: &Rejection) {
+    match (action, rejection) {
+        (Action::Put { value, .. }, Rejection::TooLarge { limit_bytes }) => {
+            assert!(key.len() + value.len() > *limit_bytes);
+        }
+        (Action::Touch { .. }, Rejection::KeyNotFound) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
 fn run(policy: CachePolicy, seed: u64) {
     let mut run = Run::new(policy, seed);
-    let (seen, done) = (Seen::default(), AtomicBool::new(false));
+    let (newest, done) = (Seen::default(), AtomicBool::new(false));
     let reader = run.cache.reader.clone();
     thread::scope(|scope| {
         for _ in 0..READERS {
             scope.spawn(|| {
                 while !done.load(Ordering::Acquire) {
-                    read_all(&reader, &seen);
+                    read_all(&reader, &newest);
                 }
             });
         }
@@ -245,7 +245,7 @@ fn run(policy: CachePolicy, seed: u64) {
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
     // The run has met what it is about.
-    assert!(run.cache.reader.floor() > Hlc::ZERO && !seen.now().is_empty());
+    assert!(run.cache.reader.floor() > Hlc::ZERO && !newest.now().is_empty());
 }
 
 #[test]

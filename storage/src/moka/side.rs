@@ -91,12 +91,13 @@ impl Side {
         }
     }
 
-    /// The deadline, if there is one, of the record that the cache holds under `key`; `None` when it
-    /// holds none.
-    pub(super) fn deadline(&self, key: &Key) -> Option<Option<UnixMs>> {
-        match self.traces.get(key)? {
-            Trace::Held { record, .. } => record.upgrade().map(|record| deadline(&record)),
-            Trace::Dead { .. } | Trace::Residue(_) => None,
+    /// Whether the cache holds a record under `key` that has this deadline, or has none either.
+    pub(super) fn holds_until(&self, key: &Key, expires_at: Option<UnixMs>) -> bool {
+        match self.traces.get(key) {
+            Some(Trace::Held { record, .. }) => {
+                record.upgrade().is_some_and(|record| deadline(&record) == expires_at)
+            }
+            Some(Trace::Dead { .. } | Trace::Residue(_)) | None => false,
         }
     }
 

@@ -34,6 +34,17 @@ pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, EncodeError
     Ok(rmp_serde::to_vec(message)?)
 }
 
+/// Encodes as [`encode`] does, to the end of `buffer`.
+///
+/// # Errors
+/// [`EncodeError`] when the value has no MessagePack form; `buffer` then ends with a part of it.
+pub fn encode_into<T: Serialize + ?Sized>(
+    buffer: &mut Vec<u8>,
+    message: &T,
+) -> Result<(), EncodeError> {
+    Ok(rmp_serde::encode::write(buffer, message)?)
+}
+
 /// Encodes structs as maps with field names. For clients and for small long-lived files.
 ///
 /// # Errors

@@ -56,6 +56,9 @@ pub enum FrameError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// There is no room for a header before the payload.
+    #[error("no room for a header")]
+    NoRoom,
     /// The bytes are not those that were sent.
     #[error("the checksum does not match")]
     BadChecksum,
@@ -108,6 +111,24 @@ impl Format {
         Ok(frame)
     }
 
+    /// Makes a frame of `buffer`, which holds [`HEADER_BYTES`] of room for a header, then the payload.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`] when the payload has more bytes than a header can say;
+    /// [`FrameError::NoRoom`] when there is no room for the header.
+    pub fn seal(self, kind: u8, buffer: &mut [u8]) -> Result<(), FrameError> {
+        let (room, payload) =
+            buffer.split_first_chunk_mut::<HEADER_BYTES>().ok_or(FrameError::NoRoom)?;
+        let limit = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
+        let length = u32::try_from(payload.len())
+            .map_err(|_| FrameError::TooLong { length: payload.len(), limit })?;
+        let head = self.head(kind, length);
+        let (first, second) = room.split_at_mut(CHECKED_BYTES);
+        first.copy_from_slice(&head);
+        second.copy_from_slice(&checksum(&head, payload).to_be_bytes());
+        Ok(())
+    }
+
     fn head(self, kind: u8, length: u32) -> [u8; CHECKED_BYTES] {
         let [m0, m1, m2, m3] = self.magic;
         let [l0, l1, l2, l3] = length.to_be_bytes();
@@ -120,6 +141,12 @@ impl FrameHeader {
     #[must_use]
     pub fn length(&self) -> usize {
         usize::try_from(self.length).unwrap_or(usize::MAX)
+    }
+
+    /// The version of the format.
+    #[must_use]
+    pub fn version(&self) -> u8 {
+        self.format.version
     }
 
     /// What the payload is; [`crate::message::Message`] knows the kinds.
@@ -162,6 +189,15 @@ mod tests {
         let header = parse(&frame, 100).unwrap();
         assert_eq!((header.kind(), header.length()), (5, 7));
         header.verify(&frame[HEADER_BYTES..]).unwrap();
+    }
+
+    #[test]
+    fn a_frame_is_sealed_in_place() {
+        let mut frame = vec![0; HEADER_BYTES];
+        frame.extend_from_slice(b"payload");
+        WIRE.seal(5, &mut frame).unwrap();
+        assert_eq!(frame, WIRE.wrap(5, b"payload", 100).unwrap());
+        assert_eq!(WIRE.seal(5, &mut [0; HEADER_BYTES - 1]), Err(FrameError::NoRoom));
     }
 
     #[test]

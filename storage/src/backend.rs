@@ -32,7 +32,8 @@ pub trait Backend: Send + Sync {
     }
 
     /// Puts all records, and with them where the frontier moved to, or nothing of it. Returns what the
-    /// commit now survives: what it asks for, or more.
+    /// commit now survives: what it asks for, or more. A commit without records may stay in memory until
+    /// the next one or the next flush.
     ///
     /// # Errors
     /// [`CommitError`], which says whether anything of the commit may be there.
@@ -61,6 +62,15 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`BackendError`]: what was on the disk before is still there.
     fn flush(&self, frontier: &Frontier, floor: Hlc) -> Result<(), BackendError>;
+
+    /// Rewrites what is on the disk if that is worth it, so that it takes less room and is read faster at
+    /// the next start. Writes go on meanwhile. Says whether there was anything to do.
+    ///
+    /// # Errors
+    /// [`BackendError`]: what was on the disk before is still there.
+    fn compact(&self) -> Result<bool, BackendError> {
+        Ok(false)
+    }
 
     /// What it occupies now.
     fn footprint(&self) -> Footprint;
@@ -279,6 +289,15 @@ pub enum CommitError {
     /// Whether it is there after a restart is not known. The backend must not be used any more.
     #[error("whether the commit is on disk is not known")]
     Unknown(#[source] BackendError),
+}
+
+impl CommitError {
+    /// What went wrong, whatever became of the commit.
+    pub fn into_cause(self) -> BackendError {
+        match self {
+            Self::Unchanged(cause) | Self::Unknown(cause) => cause,
+        }
+    }
 }
 
 /// Why a backend could not do as it was asked.

@@ -57,7 +57,7 @@ pub enum Fault {
 /// Clauses on a fresh store, in the order of their numbers, from 1.
 type Clause = (&'static str, fn(&dyn Backend) -> Result<(), Fault>);
 
-const CLAUSES: [Clause; 20] = [
+const CLAUSES: [Clause; 21] = [
     ("a new store is empty", records::empty),
     ("a live record comes back whole", records::whole),
     ("expired records and tombstones come back", records::dead),
@@ -78,6 +78,7 @@ const CLAUSES: [Clause; 20] = [
     ("readers never see a torn or an older record", threads::reads),
     ("a flush succeeds and changes nothing", records::flush),
     ("promises and footprint agree, and promises stay", records::promises),
+    ("a commit reaches what it asks for", records::durability),
 ];
 
 /// Runs every clause that holds for all backends. A cache must be opened large enough for 32 MiB:
@@ -99,11 +100,12 @@ pub fn run(open: &Open<'_>) -> Result<(), Failure> {
 /// A clause on a store that is opened again and again.
 type RestartClause = (&'static str, fn(&Open<'_>) -> Result<(), Fault>);
 
-const RESTART_CLAUSES: [RestartClause; 4] = [
+const RESTART_CLAUSES: [RestartClause; 5] = [
     ("a restart keeps what was flushed", restart::flushed),
     ("a restart keeps the last of several flushes", restart::last_flush),
     ("a restart claims no more than it kept", restart::claims),
     ("a restart keeps values and keys of every size", restart::sizes),
+    ("a restart keeps what was written to the system", restart::written),
 ];
 
 /// Runs the clauses for persistent backends, numbered after the others. `open` opens one store, empty

@@ -1,16 +1,25 @@
-//! The `file` backend: a map in memory, and an image of it on disk every persist interval.
+//! The `file` backend: a map in memory, a journal of every commit, and images of the map now and then.
 //!
-//! An image is a stream of checksummed frames, written beside the old one, brought to the disk, and
-//! renamed over it: a power cut leaves the old image or the new one, never a mixture. Writes go on
-//! while an image is written: the walk is not a point in time, but the frontier in the image was taken
-//! before it, and every record that it covers is in the image.
+//! A commit is appended to the journal before it is readable, so the end of the process loses nothing;
+//! it is brought to the disk before it is answered, or every persist interval. When the journal outgrows
+//! the last image a new image is written beside it (temporary file, fsync, rename, fsync of the
+//! directory: a power cut leaves the old one or the new one). Writes go on meanwhile: the walk is not a
+//! point in time, but everything that it may have missed is in the journal that began before it.
+//!
+//! The last two images and the journals since the older one are kept. What is damaged is put aside.
+
+mod frames;
+mod generations;
+mod image;
+mod journal;
+mod replay;
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
@@ -19,127 +28,220 @@ use crate::backend::{
     Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Walk,
 };
 use crate::durability::Durability;
-use crate::image::{self, ImageError, ImageWriter};
 use crate::map::{RecordMap, WALK_CHUNK};
-use crate::registry::{OpenError, OpenRequest};
+use crate::registry::{OpenError, OpenRequest, Progress};
+use crate::settings::{Compression, Settings};
 
-const IMAGE: &str = "image";
-const UNFINISHED: &str = "image.tmp";
+use self::generations::{Generations, io_error, sync_dir};
+use self::image::{Base, ImageError, ImageWriter};
+use self::journal::{Journal, Segment};
+use self::replay::Replay;
 
-/// Records in memory, with an image on disk.
+/// A journal is not worth an image before it has as many bytes, however small the last image is.
+const SMALLEST_OUTGROWN_BYTES: u64 = 16 << 20;
+/// Bytes of an image after which they are brought to the disk: a journal's fsync would otherwise wait
+/// until all of it is there.
+const IMAGE_SYNC_BYTES: u64 = 4 << 20;
+
+/// Records in memory, and on disk.
 struct File {
     map: RecordMap,
-    dir: PathBuf,
+    durability: Durability,
+    compression: Compression,
+    /// Held from the append of a commit until it is in the map: an image begins between commits.
+    journal: Mutex<Journal>,
+    /// Held while an image is written. The files belong to whoever writes one.
+    files: Mutex<Generations>,
     image_bytes: AtomicU64,
-    /// Held while an image is written: two writers would share one temporary file.
-    writing: Mutex<()>,
+    settled_bytes: AtomicU64,
+    journal_bytes: AtomicU64,
 }
 
-/// Opens the store of `request.dir`, and reads its image.
+/// Opens the store of `request.dir`, and reads its files.
 ///
 /// # Errors
-/// [`OpenError`] without a directory, or when the directory can not be read. A damaged image is no
-/// error: it is put aside under another name, and the store starts empty and is filled by its peers.
+/// [`OpenError`] without a directory, or when the directory can not be read. Damage is no error: what is
+/// damaged is put aside under another name, what can be read is taken, and peers give back the rest.
 pub(crate) fn open(request: &OpenRequest) -> Result<(Arc<dyn Backend>, Recovered), OpenError> {
     let store = request.store.clone();
     let dir = request.dir.clone().ok_or(OpenError::NeedsDirectory { store: store.clone() })?;
-    File::open(dir)
+    Generations::of(dir)
+        .and_then(|files| File::open(files, &request.settings, &request.progress))
         .map(|(file, recovered)| (Arc::new(file) as Arc<dyn Backend>, recovered))
         .map_err(|source| OpenError::Backend { store, source })
 }
 
 impl File {
-    fn open(dir: PathBuf) -> Result<(Self, Recovered), BackendError> {
-        fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
-        sync_parent(&dir)?;
-        remove_if_there(&dir.join(UNFINISHED))?;
-        let mut file = Self {
-            map: RecordMap::default(),
+    fn open(
+        mut files: Generations,
+        settings: &Settings,
+        progress: &Progress,
+    ) -> Result<(Self, Recovered), BackendError> {
+        let map = RecordMap::default();
+        let replay = Replay::run(&files, &map, progress)?;
+        let is_whole = replay.is_whole();
+        let (damaged_images, damaged_journals) = (replay.damaged_images, replay.damaged_journals);
+        let (base, mut warnings) = (replay.base, replay.notes);
+        let number = files.journals.last().copied().filter(|last| *last >= files.last());
+        let segment = match number {
+            Some(number) if is_whole => Segment::reopen(files.journal(number), replay.last_length)?,
+            _ => next_segment(&mut files)?,
+        };
+        let file = Self {
+            map,
+            durability: settings.durability,
+            compression: settings.compression,
+            journal: Mutex::new(Journal::new(segment, base.clone())),
             image_bytes: AtomicU64::new(0),
-            writing: Mutex::new(()),
-            dir,
+            settled_bytes: AtomicU64::new(0),
+            journal_bytes: AtomicU64::new(0),
+            files: Mutex::new(files),
         };
-        let path = file.dir.join(IMAGE);
-        let recovered = match file.load(&path) {
-            Ok(recovered) => recovered,
-            Err(ImageError::Io(source)) if source.kind() == io::ErrorKind::NotFound => {
-                Recovered::default()
+        if !is_whole {
+            let mut files = file.files.lock().map_err(|_| BackendError::Poisoned)?;
+            let number = files.last();
+            file.write_image(&mut files, number, &base)?;
+            for image in damaged_images {
+                warnings.push(put_aside_note(&files.put_image_aside(image)?));
             }
-            Err(ImageError::Io(source)) => return Err(io_error("read", &path)(source)),
-            Err(ImageError::Foreign(version)) => {
-                return Err(BackendError::Foreign { path: path.display().to_string(), version });
-            }
-            Err(damage) => file.quarantine(&path, &damage)?,
-        };
-        Ok((file, recovered))
-    }
-
-    fn load(&mut self, path: &Path) -> Result<Recovered, ImageError> {
-        let mut reader = image::ImageReader::open(path)?;
-        while let Some(records) = reader.next_block()? {
-            for keyed in &records {
-                self.map.put(&keyed.key, &keyed.record).map_err(|_| ImageError::Damaged)?;
+            for journal in damaged_journals {
+                warnings.push(put_aside_note(&files.put_journal_aside(journal)?));
             }
         }
-        self.image_bytes.store(reader.bytes_read(), Ordering::Relaxed);
-        let (frontier, floor) = reader.into_header();
-        Ok(Recovered { frontier, floor, ..Recovered::default() })
+        file.measure()?;
+        let Base { frontier, floor, .. } = base;
+        Ok((file, Recovered { frontier, floor, index: None, warnings }))
     }
 
-    /// Puts a damaged image aside, never deletes it, and starts empty: peers have what it had.
-    fn quarantine(&mut self, path: &Path, damage: &ImageError) -> Result<Recovered, BackendError> {
-        let aside = (0..1_000)
-            .map(|n| self.dir.join(format!("{IMAGE}.damaged-{n}")))
-            .find(|aside| matches!(aside.try_exists(), Ok(false)))
-            .ok_or_else(|| io_error("put aside", path)(io::ErrorKind::AlreadyExists.into()))?;
-        fs::rename(path, &aside).map_err(io_error("put aside", path))?;
-        sync_dir(&self.dir)?;
-        self.map = RecordMap::default();
-        let warning = format!(
-            "{} is damaged ({damage}) and was renamed to {}; the store starts empty and is filled by its peers",
-            path.display(),
-            aside.display()
-        );
-        Ok(Recovered { warnings: vec![warning], ..Recovered::default() })
+    /// Counts the bytes of its files.
+    fn measure(&self) -> Result<(), BackendError> {
+        let files = self.files.lock().map_err(|_| BackendError::Poisoned)?;
+        let image = files.images.last().map(|number| files.image(*number));
+        let image_bytes = image.and_then(|path| fs::metadata(path).ok()).map_or(0, |it| it.len());
+        self.image_bytes.store(image_bytes, Ordering::Relaxed);
+        self.settled_bytes.store(files.settled_bytes(), Ordering::Relaxed);
+        self.journal_bytes.store(self.journal()?.length(), Ordering::Relaxed);
+        Ok(())
     }
 
-    fn write_image(&self, frontier: &Frontier, floor: Hlc) -> Result<u64, BackendError> {
-        let unfinished = self.dir.join(UNFINISHED);
+    fn journal(&self) -> Result<MutexGuard<'_, Journal>, BackendError> {
+        self.journal.lock().map_err(|_| BackendError::Poisoned)
+    }
+
+    fn put(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
+        let durability = commit.durability.max(self.durability);
+        let mut journal = self.journal().map_err(CommitError::Unknown)?;
+        if commit.records.is_empty() && commit.floor <= journal.floor() {
+            // Time that was closed without a change is written with the next change, or the next flush.
+            return Ok(Durability::Memory);
+        }
+        journal.append(commit)?;
+        if durability == Durability::Fsync {
+            journal.sync().map_err(CommitError::Unknown)?;
+        }
+        self.map.put_all(commit.records).map_err(CommitError::Unknown)?;
+        self.journal_bytes.store(journal.length(), Ordering::Relaxed);
+        Ok(durability)
+    }
+
+    /// Brings a journal's file to the disk while commits go on.
+    fn sync_beside(&self, file: &fs::File, path: &Path) -> Result<(), BackendError> {
+        file.sync_data().map_err(|error| {
+            if let Ok(mut journal) = self.journal() {
+                journal.fail();
+            }
+            io_error("sync", path)(error)
+        })
+    }
+
+    /// Begins a new journal and writes the image that it goes on from.
+    fn renew(&self) -> Result<(), BackendError> {
+        let mut files = self.files.lock().map_err(|_| BackendError::Poisoned)?;
+        let segment = next_segment(&mut files)?;
+        let number = files.last();
+        let (base, (old, old_path)) = {
+            let mut journal = self.journal()?;
+            let old = journal.file();
+            (journal.turn_to(segment), old)
+        };
+        self.sync_beside(&old, &old_path)?;
+        self.write_image(&mut files, number, &base)?;
+        files.drop_old()
+    }
+
+    fn write_image(
+        &self,
+        files: &mut Generations,
+        number: u64,
+        base: &Base,
+    ) -> Result<(), BackendError> {
+        let unfinished = files.unfinished();
         let failed = io_error("write", &unfinished);
-        let file = fs::File::create(&unfinished).map_err(&failed)?;
-        let mut out = io::BufWriter::with_capacity(1 << 18, file);
-        let mut writer =
-            ImageWriter::start(&mut out, frontier, floor).map_err(image_error(&unfinished))?;
-        let mut from: Option<Key> = None;
+        let out = self.write_records(&unfinished, base).map_err(|error| {
+            if let ImageError::Io(source) = error {
+                failed(source)
+            } else {
+                BackendError::Encode(error.to_string())
+            }
+        })?;
+        out.sync_all().map_err(&failed)?;
+        // The walk may have seen commits of which the journal is not on the disk yet.
+        let (journal, journal_path) = self.journal()?.file();
+        self.sync_beside(&journal, &journal_path)?;
+        let path = files.image(number);
+        fs::rename(&unfinished, &path).map_err(io_error("rename to", &path))?;
+        sync_dir(files.dir())?;
+        files.images.insert(number);
+        Ok(())
+    }
+
+    fn write_records(&self, path: &Path, base: &Base) -> Result<fs::File, ImageError> {
+        let out = io::BufWriter::with_capacity(1 << 18, fs::File::create(path)?);
+        let mut image = ImageWriter::start(out, self.compression, base)?;
+        let (mut from, mut synced): (Option<Key>, u64) = (None, 0);
         loop {
             let bound = from.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
-            let walk = self.map.list(bound, WALK_CHUNK)?;
-            writer.block(&walk.records).map_err(image_error(&unfinished))?;
+            let walk = self
+                .map
+                .list(bound, WALK_CHUNK)
+                .map_err(|error| ImageError::Io(io::Error::other(error)))?;
+            image.block(&walk.records)?;
+            if image.bytes() - synced > IMAGE_SYNC_BYTES {
+                synced = image.bytes();
+                image.out().flush()?;
+                image.out().get_ref().sync_data()?;
+            }
             from = walk.next;
             if from.is_none() {
                 break;
             }
         }
-        let bytes = writer.finish().map_err(image_error(&unfinished))?;
-        out.flush().map_err(&failed)?;
-        out.get_ref().sync_all().map_err(&failed)?;
-        drop(out);
-        let path = self.dir.join(IMAGE);
-        fs::rename(&unfinished, &path).map_err(io_error("rename to", &path))?;
-        sync_dir(&self.dir)?;
-        Ok(bytes)
+        let out = image.finish()?;
+        out.into_inner().map_err(|error| ImageError::Io(error.into_error()))
     }
+}
+
+/// A new journal after everything that is there.
+fn next_segment(files: &mut Generations) -> Result<Segment, BackendError> {
+    let is_first = files.images.is_empty() && files.journals.is_empty();
+    let number = if is_first { 0 } else { files.last() + 1 };
+    let segment = Segment::create(files.journal(number), files.dir())?;
+    files.journals.insert(number);
+    Ok(segment)
+}
+
+fn put_aside_note(aside: &Path) -> String {
+    format!("what is damaged was renamed to {}; peers give back what is missing", aside.display())
 }
 
 impl Backend for File {
     fn promises(&self) -> Promises {
-        // What is acknowledged is in memory until the next image; a journal will change that.
         Promises {
             persistent: true,
             cache: false,
             hot_tier: false,
-            durability: Durability::Memory,
-            best: Durability::Memory,
+            durability: self.durability,
+            best: Durability::Fsync,
         }
     }
 
@@ -148,8 +250,7 @@ impl Backend for File {
     }
 
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
-        self.map.put_all(commit.records).map_err(CommitError::Unknown)?;
-        Ok(Durability::Memory)
+        self.put(commit)
     }
 
     fn page(
@@ -165,53 +266,36 @@ impl Backend for File {
     }
 
     fn flush(&self, frontier: &Frontier, floor: Hlc) -> Result<(), BackendError> {
-        let _one_at_a_time = self.writing.lock().map_err(|_| BackendError::Poisoned)?;
-        let bytes = self.write_image(frontier, floor)?;
-        self.image_bytes.store(bytes, Ordering::Relaxed);
-        Ok(())
+        let (file, path) = {
+            let mut journal = self.journal()?;
+            journal.note(frontier, floor).map_err(CommitError::into_cause)?;
+            self.journal_bytes.store(journal.length(), Ordering::Relaxed);
+            journal.file()
+        };
+        self.sync_beside(&file, &path)
+    }
+
+    fn compact(&self) -> Result<bool, BackendError> {
+        let image_bytes = self.image_bytes.load(Ordering::Relaxed);
+        let outgrown = image_bytes.max(SMALLEST_OUTGROWN_BYTES);
+        if self.journal_bytes.load(Ordering::Relaxed) < outgrown {
+            return Ok(false);
+        }
+        let renewed = self.renew();
+        self.measure()?;
+        renewed.map(|()| true)
     }
 
     fn footprint(&self) -> Footprint {
-        Footprint {
-            disk_bytes: Some(self.image_bytes.load(Ordering::Relaxed)),
-            ..Footprint::default()
-        }
+        let settled = self.settled_bytes.load(Ordering::Relaxed);
+        let journal = self.journal_bytes.load(Ordering::Relaxed);
+        Footprint { disk_bytes: Some(settled + journal), ..Footprint::default() }
     }
 }
 
-fn io_error<'a>(verb: &'a str, path: &'a Path) -> impl Fn(io::Error) -> BackendError + 'a {
-    move |source| BackendError::Io { doing: format!("can not {verb} {}", path.display()), source }
-}
-
-fn image_error(path: &Path) -> impl Fn(ImageError) -> BackendError + '_ {
-    move |error| {
-        if let ImageError::Io(source) = error {
-            io_error("write", path)(source)
-        } else {
-            BackendError::Encode(error.to_string())
-        }
-    }
-}
-
-fn remove_if_there(path: &Path) -> Result<(), BackendError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn sync_dir(dir: &Path) -> Result<(), BackendError> {
-    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error("sync", dir))
-}
-
-fn sync_parent(dir: &Path) -> Result<(), BackendError> {
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
-        _ => Ok(()),
-    }
-}
+// CAVEATS: a reader can see one half of a commit while it is put into the map; on the disk a commit is
+// all or nothing. A journal may have holes after a power cut, where commits were not brought to the disk:
+// what comes after a hole is taken, and no frontier is believed from there on.
 
 #[cfg(test)]
 #[path = "file_test.rs"]

@@ -36,14 +36,28 @@ impl StoreFlusher {
     /// # Errors
     /// [`BackendError`]: what was on the disk before is still there.
     pub fn flush(&self) -> Result<(), BackendError> {
-        let Shared { backend, frontiers, persists, .. } = &*self.shared;
+        let Shared { backend, frontiers, persists, watermark, .. } = &*self.shared;
         // Both are read before the walk: what comes meanwhile may be on disk, but is not claimed.
         let changes = persists.changes.get();
         let frontier = frontiers.applied();
         backend.flush(&frontier, frontiers.floor())?;
         persists.saved(changes);
+        if let Some(watermark) = watermark {
+            watermark.write(&frontier).map_err(|source| BackendError::Io {
+                doing: "can not write the watermark".to_owned(),
+                source,
+            })?;
+        }
         frontiers.endure(frontier);
         Ok(())
+    }
+
+    /// Lets the backend rewrite what is on the disk, if that is worth it.
+    ///
+    /// # Errors
+    /// [`BackendError`]: what was on the disk before is still there.
+    pub fn compact(&self) -> Result<bool, BackendError> {
+        self.shared.backend.compact()
     }
 
     /// Counts a run that took `ms` milliseconds.

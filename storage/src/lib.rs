@@ -14,7 +14,6 @@ mod deadlines;
 pub mod durability;
 mod file;
 pub mod flusher;
-pub mod image;
 pub mod list;
 mod loose_view;
 pub mod map;
@@ -29,6 +28,7 @@ pub mod ring;
 pub mod settings;
 pub mod stats;
 pub mod store;
+mod watermark;
 pub mod write;
 pub mod writer;
 

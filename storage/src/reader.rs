@@ -11,11 +11,11 @@ use gridkv_protocol::page::{Page, PageRequest};
 use gridkv_protocol::report::StoreReport;
 use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, StoreName, UnixMs};
 
-use crate::backend::{BackendError, Promises};
+use crate::backend::{BackendError, Cache, Near, Promises};
 use crate::list::{ListQuery, Listing};
 use crate::map::WALK_CHUNK;
 use crate::ring::OpRing;
-use crate::stats::{ApplyCounters, OperationCounters, StoreStats};
+use crate::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
 use crate::store::Shared;
 
 /// Records that one call looks at to fill a catch-up page, at most: a walk over what a frontier covers
@@ -33,16 +33,50 @@ impl StoreReader {
         Self { shared }
     }
 
-    /// The live record under `key`. A write that was answered is seen by every later read.
+    /// The live record under `key`. A write that was answered is seen by every later read. It may touch
+    /// the disk.
     ///
     /// # Errors
     /// [`BackendError`] when it can not be read.
     pub fn get(&self, key: &Key, now: UnixMs) -> Result<Option<Record>, BackendError> {
+        match self.get_near(key, now)? {
+            Near::Known(live) => Ok(live),
+            Near::Far => self.get_far(key, now),
+        }
+    }
+
+    /// The same, as far as it can be had without touching the disk. If it is far, [`Self::get_far`] comes
+    /// next.
+    ///
+    /// # Errors
+    /// [`BackendError`] when it can not be read.
+    pub fn get_near(&self, key: &Key, now: UnixMs) -> Result<Near, BackendError> {
+        let Shared { backend, operations, .. } = &*self.shared;
+        let near = backend.get_near(key.as_str())?;
+        let hit = matches!(&near, Near::Known(Some(record)) if record.live_at(now).is_some());
+        if backend.promises().hot_tier {
+            if hit { &operations.cache_hit } else { &operations.cache_miss }.add(1);
+        }
+        match near {
+            Near::Known(record) => Ok(Near::Known(self.client_read(record, now))),
+            Near::Far => Ok(Near::Far),
+        }
+    }
+
+    /// The live record under `key`, from the disk.
+    ///
+    /// # Errors
+    /// [`BackendError`] when it can not be read.
+    pub fn get_far(&self, key: &Key, now: UnixMs) -> Result<Option<Record>, BackendError> {
         let record = self.shared.backend.get(key.as_str())?;
+        Ok(self.client_read(record, now))
+    }
+
+    fn client_read(&self, record: Option<Record>, now: UnixMs) -> Option<Record> {
         let live = record.filter(|record| record.live_at(now).is_some());
         let operations = &self.shared.operations;
         if live.is_some() { &operations.get_hit } else { &operations.get_miss }.add(1);
-        Ok(live)
+        live
     }
 
     /// Live keys in byte order.
@@ -171,10 +205,10 @@ impl StoreReader {
         }
     }
 
-    /// Live keys.
-    fn keys(&self) -> u64 {
+    /// Keys that have a value.
+    pub fn keys(&self) -> u64 {
         let Shared { backend, account, .. } = &*self.shared;
-        backend.footprint().keys.unwrap_or_else(|| account.keys())
+        backend.as_cache().and_then(|_| backend.footprint().keys).unwrap_or_else(|| account.keys())
     }
 
     /// The store's name.
@@ -214,18 +248,22 @@ impl StoreReader {
 
     /// Statistics, now.
     pub fn stats(&self) -> StoreStats {
-        let Shared { config, backend, ring, account, persists, expired, .. } = &*self.shared;
+        let Shared { config, backend, ring, account, persists, expired, operations, .. } =
+            &*self.shared;
         let (promises, footprint) = (backend.promises(), backend.footprint());
+        let cache = promises.hot_tier.then(|| CacheCounts {
+            hits: operations.cache_hit.get(),
+            misses: operations.cache_miss.get(),
+        });
         // In this order: what was saved is never more than what was changed by then.
         let saved = persists.changes_saved.load(Ordering::Acquire);
         let unsaved = persists.changes.get().saturating_sub(saved);
         StoreStats {
-            key_count: footprint.keys.unwrap_or_else(|| account.keys()),
+            key_count: self.keys(),
             tombstones: footprint.tombstones.unwrap_or_else(|| account.tombstones()),
             sync_buffer_len: ring.len(),
             sync_buffer_capacity: ring.capacity(),
             sync_buffer_overwritten: ring.overwritten(),
-            cache_hit_rate: None,
             db_size: footprint.disk_bytes,
             memory_bytes: footprint.memory_bytes.unwrap_or_else(|| account.bytes()),
             memory_limit_bytes: config.memory_limit_bytes,
@@ -236,6 +274,9 @@ impl StoreReader {
             persist_failures: persists.failures.get(),
             persist_ms: persists.ms.get(),
             unsaved: if promises.persistent { unsaved } else { 0 },
+            rolled_back: self.shared.rolled_back,
+            cache,
+            evictions: backend.as_cache().map(Cache::evictions),
         }
     }
 }

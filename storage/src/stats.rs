@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::backend::Evictions;
 use crate::durability::Durability;
 
 /// A counter that only grows.
@@ -27,6 +28,10 @@ pub struct OperationCounters {
     pub get_hit: Counter,
     /// Reads that found none.
     pub get_miss: Counter,
+    /// Reads that the cache answered with a value; only where there is a cache.
+    pub cache_hit: Counter,
+    /// Reads that it did not.
+    pub cache_miss: Counter,
     /// Puts committed.
     pub put: Counter,
     /// Deletes committed.
@@ -62,6 +67,24 @@ pub struct ApplyCounters {
     pub collision: Counter,
 }
 
+/// Reads of clients through a cache, since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheCounts {
+    /// It had the value.
+    pub hits: u64,
+    /// It had not.
+    pub misses: u64,
+}
+
+impl CacheCounts {
+    /// The share of hits, 0 to 1; 0 before the first read.
+    #[expect(clippy::cast_precision_loss, reason = "a share of 2^53 reads is exact enough")]
+    pub fn hit_rate(self) -> f64 {
+        let reads = self.hits + self.misses;
+        if reads == 0 { 0.0 } else { self.hits as f64 / reads as f64 }
+    }
+}
+
 /// A snapshot of a store's statistics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoreStats {
@@ -75,8 +98,6 @@ pub struct StoreStats {
     pub sync_buffer_capacity: usize,
     /// Ops that the ring lost to overflow: each is a gap that peers fill by catch-up.
     pub sync_buffer_overwritten: u64,
-    /// Share of client reads served from a cache; `None` without a cache.
-    pub cache_hit_rate: Option<f64>,
     /// Bytes on disk; `None` on volatile backends.
     pub db_size: Option<u64>,
     /// Bytes of keys, values and records held in memory, by account.
@@ -97,4 +118,10 @@ pub struct StoreStats {
     pub persist_ms: u64,
     /// Changes that are not on disk yet; 0 on volatile backends.
     pub unsaved: u64,
+    /// Whether the store came back with less than it had on the disk before.
+    pub rolled_back: bool,
+    /// Reads of clients that the cache answered, and that it did not; `None` without a cache.
+    pub cache: Option<CacheCounts>,
+    /// Records evicted, by cause; `None` where nothing is.
+    pub evictions: Option<Evictions>,
 }

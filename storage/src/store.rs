@@ -18,6 +18,7 @@ use crate::recovery::Recovery;
 use crate::registry::{OpenError, OpenRequest, Registry};
 use crate::ring::OpRing;
 use crate::stats::{ApplyCounters, Counter, OperationCounters};
+use crate::watermark::Watermark;
 use crate::writer::StoreWriter;
 
 /// How a store behaves, whatever its backend.
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) loose: LooseView,
     pub(crate) expired: Counter,
     pub(crate) persists: PersistCounters,
+    pub(crate) watermark: Option<Watermark>,
+    pub(crate) rolled_back: bool,
     pub(crate) poisoned: AtomicBool,
 }
 
@@ -153,6 +156,18 @@ pub fn open(
     request: &OpenRequest,
 ) -> Result<Store, OpenError> {
     let (backend_name, backend, recovered) = registry.open(&config.backend, request)?;
+    let persistent = backend.promises().persistent;
+    let watermark = request.dir.as_deref().filter(|_| persistent).map(Watermark::of);
+    let was_on_disk = watermark.as_ref().map(Watermark::read).unwrap_or_default();
+    let rolled_back = !recovered.frontier.covers_all(&was_on_disk);
+    let mut warnings = recovered.warnings;
+    if rolled_back {
+        warnings.push(format!(
+            "store {} lost what it had on the disk before it stopped; peers give it back. Look at the \
+             disk: this is not what a power cut does",
+            request.store
+        ));
+    }
     let recovery = Recovery::of(backend.as_ref(), &recovered.frontier, recovered.index)
         .map_err(|source| OpenError::Backend { store: request.store.clone(), source })?;
     let shared = Arc::new(Shared {
@@ -166,6 +181,8 @@ pub fn open(
         loose: LooseView::default(),
         expired: Counter::default(),
         persists: PersistCounters::default(),
+        watermark,
+        rolled_back,
         poisoned: AtomicBool::new(false),
         config,
     });
@@ -173,7 +190,7 @@ pub fn open(
         writer: StoreWriter::new(Arc::clone(&shared), origin, recovery),
         reader: StoreReader::new(Arc::clone(&shared)),
         flusher: StoreFlusher::new(shared),
-        warnings: recovered.warnings,
+        warnings,
     })
 }
 

@@ -7,8 +7,8 @@ use crate::backend::{BackendError, CommitError};
 use crate::durability::Durability;
 use crate::test_backend::test_backend;
 use crate::test_store::{
-    NOW, TestStore, all_records, assert_counts, config, delete, frontier, hlc, keyed, late, live,
-    op, origin, put, put_for, put_op, stretch,
+    NOW, OWN, TestStore, all_records, assert_counts, config, delete, frontier, hlc, keyed, late,
+    live, op, origin, put, put_for, put_op, stretch,
 };
 use crate::write::Ttl;
 use crate::writer::PutError;
@@ -67,17 +67,53 @@ fn a_restart_never_mints_below_what_was_seen() {
     assert!(store.write(put("k", "4")).version.hlc > hlc(late(900)), "a loose record counts");
 }
 
-/// Without a flush the last one's state is there, and its frontier does not claim more.
+/// What was not flushed survives the process, and would not survive a power cut.
 #[test]
-fn what_was_not_flushed_is_not_claimed() {
+fn what_was_not_flushed_is_not_durable() {
     let mut store = TestStore::file();
-    let kept = store.write(put("kept", "v")).version;
+    let flushed = store.write(put("flushed", "v")).version;
     store.flusher.flush().unwrap();
-    let lost = store.write(put("lost", "v")).version;
-    assert!(store.reader.applied().covers(lost) && !store.reader.durable().covers(lost));
-    let store = store.reopen();
-    assert!(store.reader.applied().covers(kept) && !store.reader.applied().covers(lost));
-    assert_eq!((store.value("kept").is_some(), store.value("lost")), (true, None));
+    let journaled = store.write(put("journaled", "v")).version;
+    let durable = store.reader.durable();
+    assert!(durable.covers(flushed) && !durable.covers(journaled));
+    let mut store = store.reopen();
+    assert!(store.reader.applied().covers(journaled));
+    assert_eq!(
+        (store.value("flushed").is_some(), store.value("journaled").is_some()),
+        (true, true)
+    );
+
+    store.writer.stage(put("asked", "v"), NOW).unwrap();
+    assert_eq!(store.writer.commit(Durability::Fsync).unwrap(), Durability::Fsync);
+    assert_eq!(store.reader.durable(), store.reader.applied(), "an fsync reaches all before it");
+    assert_eq!(store.reader.stats().unsaved, 0);
+}
+
+/// A store that lost its last commits without a trace is behind its watermark: that raises the alarm.
+#[test]
+fn a_store_that_went_back_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = OpenRequest::new(config("file").name, Some(dir.path().join("main")));
+    let open = |epoch| {
+        let own = Origin::new(gridkv_protocol::NodeId(OWN), gridkv_protocol::Epoch(epoch));
+        open(&Registry::with_built_in(), config("file"), own, &request).unwrap()
+    };
+    let mut store = open(1);
+    let mut write = |key| {
+        store.writer.stage(put(key, "v"), NOW).unwrap();
+        store.writer.commit(Durability::Os).unwrap();
+        store.flusher.flush().unwrap();
+        std::fs::read(dir.path().join("main/journal-0")).unwrap()
+    };
+    let (earlier, _) = (write("kept"), write("lost"));
+    drop(store);
+    let store = open(2);
+    assert!(store.warnings.is_empty() && !store.reader.stats().rolled_back);
+    drop(store);
+    std::fs::write(dir.path().join("main/journal-0"), earlier).unwrap();
+    let store = open(3);
+    assert!(store.reader.stats().rolled_back);
+    assert!(matches!(&store.warnings[..], [warning] if warning.contains("lost what it had")));
 }
 
 /// What is committed while an image is written may be in it, and is not claimed.
@@ -152,9 +188,9 @@ fn a_failed_commit_is_the_end() {
     assert!(store.writer.is_poisoned() && store.reader.is_poisoned());
 
     levers.set_broken(false); // a disk that works again changes nothing
-    let fails_on =
+    let for_ever =
         |error: &CommitError| matches!(error, CommitError::Unknown(BackendError::Poisoned));
-    assert!(fails_on(&store.writer.commit(Durability::Memory).unwrap_err()));
+    assert!(for_ever(&store.writer.commit(Durability::Memory).unwrap_err()));
     let poisoned = |error: &BackendError| matches!(error, BackendError::Poisoned);
     let refused = store.writer.stage(put("k", "after"), NOW);
     assert!(matches!(refused, Err(PutError::Backend(BackendError::Poisoned))), "{refused:?}");
@@ -163,7 +199,7 @@ fn a_failed_commit_is_the_end() {
     let ops = [op(origin(2), 6, "r", live("v", None))];
     assert!(poisoned(&store.writer.merge(stretch(origin(2), 6, &[], &ops), NOW).unwrap_err()));
     assert!(poisoned(&store.writer.merge_page(keyed(&ops), NOW).unwrap_err()));
-    assert!(fails_on(&store.writer.take_origin(origin(9)).unwrap_err()));
+    assert!(for_ever(&store.writer.take_origin(origin(9)).unwrap_err()));
 
     assert_eq!(store.value("k"), Some(b"before".to_vec()), "reads go on");
     assert_eq!(all_records(&store.reader), records);

@@ -7,7 +7,8 @@ use super::sample::{
     Expected, expected, holds_exactly, keyed, live, many, origin, put, put_one, record,
 };
 use super::{Fault, demand, same};
-use crate::backend::Backend;
+use crate::backend::{Backend, Commit};
+use crate::durability::Durability;
 
 pub(super) fn empty(backend: &dyn Backend) -> Result<(), Fault> {
     same("get", &backend.get("absent")?, &None)?;
@@ -133,4 +134,21 @@ pub(super) fn promises(backend: &dyn Backend) -> Result<(), Fault> {
     same("what it promises", &backend.promises(), &before)?;
     same("whether it occupies the disk", &on_disk(backend).is_some(), &before.persistent)?;
     demand(on_disk(backend) != Some(0), || "records were flushed to 0 bytes".to_owned())
+}
+
+pub(super) fn durability(backend: &dyn Backend) -> Result<(), Fault> {
+    let promises = backend.promises();
+    let agree = promises.durability <= promises.best
+        && (promises.best == Durability::Memory) != promises.persistent;
+    demand(agree, || format!("promises that contradict each other: {promises:?}"))?;
+    let all = many("asked-", 1, 3)?;
+    let asked = [Durability::Memory, Durability::Os, Durability::Fsync];
+    let possible = asked.into_iter().filter(|asked| *asked <= promises.best);
+    for (durability, keyed) in possible.zip(&all) {
+        let records = std::slice::from_ref(keyed);
+        let reached = backend.put_batch(&Commit { records, durability, ..Commit::default() })?;
+        let enough = reached >= durability.max(promises.durability) && reached <= promises.best;
+        demand(enough, || format!("asked for {durability}, reached {reached}"))?;
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use super::sample::{
 };
 use super::{Fault, Open, demand, same};
 use crate::backend::{Backend, Commit};
+use crate::durability::Durability;
 
 /// A frontier of the suite's origin, and of another one that never wrote.
 fn frontier(upto: u64) -> Frontier {
@@ -98,5 +99,22 @@ pub(super) fn sizes(open: &Open<'_>) -> Result<(), Fault> {
     ];
     let (frontier, floor) = (frontier(8_004), Hlc::from_bits(6));
     let wanted = put_and_flush(open, &records, &frontier, floor)?;
+    comes_back(open, &wanted, &frontier, floor)
+}
+
+/// What a commit reached beyond memory is there without a flush, and so is its frontier.
+pub(super) fn written(open: &Open<'_>) -> Result<(), Fault> {
+    let (backend, _) = open()?;
+    let records = many("n", 9_000, 100)?;
+    let frontier = frontier(9_099);
+    let moved: Vec<_> = frontier.iter().collect();
+    let floor = Hlc::from_bits(7);
+    let commit = Commit { records: &records, moved: &moved, floor, ..Commit::default() };
+    let reached = backend.put_batch(&commit)?;
+    let wanted = held(backend.as_ref())?;
+    drop(backend);
+    if reached == Durability::Memory {
+        return Ok(());
+    }
     comes_back(open, &wanted, &frontier, floor)
 }

@@ -61,7 +61,8 @@ pub(super) fn put(backend: &dyn Backend, records: &[KeyedRecord]) -> Result<(), 
     let upto = records.iter().map(|keyed| keyed.record.version.hlc).max().unwrap_or(Hlc::ZERO);
     let moved = [(origin(), upto)];
     let reached = backend.put_batch(&Commit { records, moved: &moved, ..Commit::default() })?;
-    demand(reached >= backend.promises().durability, || format!("a commit reached {reached}"))
+    let kept = records.is_empty() || reached >= backend.promises().durability;
+    demand(kept, || format!("a commit reached {reached}"))
 }
 
 pub(super) fn put_one(backend: &dyn Backend, key: &str, record: Record) -> Result<(), Fault> {

@@ -1,0 +1,179 @@
+//! The files of a store by number: `image-N` is the state before the first commit of `journal-N`.
+//!
+//! What is damaged is renamed, never removed: it may be all that somebody has.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::backend::BackendError;
+
+const IMAGE: &str = "image-";
+const JOURNAL: &str = "journal-";
+/// The image of the first version of this backend, which had no journal and only one image.
+const FIRST_IMAGE: &str = "image";
+const UNFINISHED: &str = "image.tmp";
+
+/// Which images and journals a store has.
+#[derive(Debug, Default)]
+pub(super) struct Generations {
+    dir: PathBuf,
+    pub(super) images: BTreeSet<u64>,
+    pub(super) journals: BTreeSet<u64>,
+}
+
+impl Generations {
+    /// Looks into a store's directory, makes it if it is not there, and removes an image that was not
+    /// finished.
+    ///
+    /// # Errors
+    /// [`BackendError::Io`] when the system says no.
+    pub(super) fn of(dir: PathBuf) -> Result<Self, BackendError> {
+        fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
+        sync_parent(&dir)?;
+        let unfinished = dir.join(UNFINISHED);
+        remove_if_there(&unfinished)?;
+        let mut found = Self { dir, ..Self::default() };
+        for entry in fs::read_dir(&found.dir).map_err(io_error("read", &found.dir))? {
+            let name = entry.map_err(io_error("read", &found.dir))?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if let Some(number) = number(name, IMAGE) {
+                found.images.insert(number);
+            } else if let Some(number) = number(name, JOURNAL) {
+                found.journals.insert(number);
+            }
+        }
+        found.adopt_first_image()?;
+        Ok(found)
+    }
+
+    fn adopt_first_image(&mut self) -> Result<(), BackendError> {
+        let first = self.dir.join(FIRST_IMAGE);
+        let is_there = first.try_exists().map_err(io_error("look for", &first))?;
+        if is_there && self.images.is_empty() && self.journals.is_empty() {
+            let path = self.image(0);
+            fs::rename(&first, &path).map_err(io_error("rename to", &path))?;
+            sync_dir(&self.dir)?;
+            self.images.insert(0);
+        }
+        Ok(())
+    }
+
+    /// Where an image is.
+    pub(super) fn image(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{IMAGE}{number}"))
+    }
+
+    /// Where a journal is.
+    pub(super) fn journal(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{JOURNAL}{number}"))
+    }
+
+    /// Where an image is written before it is one.
+    pub(super) fn unfinished(&self) -> PathBuf {
+        self.dir.join(UNFINISHED)
+    }
+
+    /// The store's directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The greatest number in use.
+    pub(super) fn last(&self) -> u64 {
+        self.images.last().max(self.journals.last()).copied().unwrap_or(0)
+    }
+
+    /// Renames a damaged image. Returns its new path.
+    ///
+    /// # Errors
+    /// [`BackendError::Io`] when the system says no.
+    pub(super) fn put_image_aside(&mut self, number: u64) -> Result<PathBuf, BackendError> {
+        let aside = put_aside(&self.image(number))?;
+        self.images.remove(&number);
+        sync_dir(&self.dir)?;
+        Ok(aside)
+    }
+
+    /// Renames a damaged journal. Returns its new path.
+    ///
+    /// # Errors
+    /// [`BackendError::Io`] when the system says no.
+    pub(super) fn put_journal_aside(&mut self, number: u64) -> Result<PathBuf, BackendError> {
+        let aside = put_aside(&self.journal(number))?;
+        self.journals.remove(&number);
+        sync_dir(&self.dir)?;
+        Ok(aside)
+    }
+
+    /// Removes what the two newest images make needless.
+    ///
+    /// # Errors
+    /// [`BackendError::Io`] when the system says no; it is tried again after the next image.
+    pub(super) fn drop_old(&mut self) -> Result<(), BackendError> {
+        let Some(oldest) = self.images.iter().rev().nth(1).copied() else { return Ok(()) };
+        while let Some(image) = self.images.first().copied().filter(|image| *image < oldest) {
+            remove_if_there(&self.image(image))?;
+            self.images.remove(&image);
+        }
+        while let Some(journal) = self.journals.first().copied().filter(|at| *at < oldest) {
+            remove_if_there(&self.journal(journal))?;
+            self.journals.remove(&journal);
+        }
+        Ok(())
+    }
+
+    /// Bytes of all images and journals but the last journal, which grows.
+    pub(super) fn settled_bytes(&self) -> u64 {
+        let length = |path: PathBuf| fs::metadata(path).map_or(0, |data| data.len());
+        let images = self.images.iter().map(|number| length(self.image(*number)));
+        let last = self.journals.last();
+        let journals = self.journals.iter().filter(|number| Some(*number) != last);
+        images.chain(journals.map(|number| length(self.journal(*number)))).sum()
+    }
+}
+
+fn number(name: &str, prefix: &str) -> Option<u64> {
+    let digits = name.strip_prefix(prefix)?;
+    let number: u64 = digits.parse().ok()?;
+    (number.to_string() == digits).then_some(number)
+}
+
+fn put_aside(path: &Path) -> Result<PathBuf, BackendError> {
+    let aside = (0..=u32::MAX)
+        .map(|n| PathBuf::from(format!("{}.damaged-{n}", path.display())))
+        .find(|aside| matches!(aside.try_exists(), Ok(false)))
+        .ok_or_else(|| io_error("put aside", path)(io::ErrorKind::AlreadyExists.into()))?;
+    fs::rename(path, &aside).map_err(io_error("put aside", path))?;
+    Ok(aside)
+}
+
+/// An error of a call on a path.
+pub(super) fn io_error<'a>(
+    verb: &'a str,
+    path: &'a Path,
+) -> impl Fn(io::Error) -> BackendError + 'a {
+    move |source| BackendError::Io { doing: format!("can not {verb} {}", path.display()), source }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), BackendError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings names in a directory to the disk.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), BackendError> {
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error("sync", dir))
+}
+
+fn sync_parent(dir: &Path) -> Result<(), BackendError> {
+    match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,179 @@
+//! Forgetting: how a cache goes on behind a gap that nobody will fill.
+//!
+//! A cache is never caught up: what it missed may be missed, but nothing older than it may be read from
+//! then on. So when a peer is ahead on an origin that has not moved here for a while, the cache forgets
+//! everything, takes over what its peers have seen, and goes on from there.
+//!
+//! This costs all that is cached, so the machine is slow to believe it. A batch that left a gap is no
+//! reason: publishers send again from where the receiver is, as far as their log reaches. An origin that
+//! moves at a peer while its node has no link to this one is none either: that is a cut link, and what it
+//! delays comes when the link is back.
+
+use std::collections::BTreeMap;
+
+use crate::limits::{FORGET_AFTER_MS, SILENT_MS, YOUNG_CACHE_MS};
+use crate::{Frontier, Hlc, NodeId, Origin, UnixMs};
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A peer said over its link what it has of this store.
+    Reported {
+        /// Who, in which run.
+        from: Origin,
+        /// What.
+        applied: &'a Frontier,
+    },
+    /// The link to a peer is gone.
+    LinkDown {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// The store has done what was asked, or could not, or saw that there was no need any more.
+    Done,
+    /// This node goes on under a new epoch.
+    NewOrigin(Origin),
+    /// Time passed.
+    Tick,
+}
+
+/// What is to be done: if an origin still stands where it stood, forget everything and adopt this
+/// frontier, in one step; then say [`Event::Done`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Forget {
+    /// Origins on which others are ahead and that did not move here, and where they stood.
+    pub stuck: Vec<(Origin, Hlc)>,
+    /// Everything that a peer has seen, except of this node's present origin.
+    pub adopt: Frontier,
+}
+
+/// The forgetting of one cache store.
+#[derive(Debug)]
+pub struct Forgetting {
+    own: Origin,
+    max_clock_skew_ms: u64,
+    peers: BTreeMap<NodeId, Peer>,
+    behind: BTreeMap<Origin, Behind>,
+    /// When the first peer reported.
+    since: Option<UnixMs>,
+    /// The store forgets, and has not said that it is done.
+    under_way: bool,
+}
+
+#[derive(Debug)]
+struct Peer {
+    origin: Origin,
+    applied: Frontier,
+}
+
+/// An origin on which some peer is ahead: where it stands here and there, and since when.
+#[derive(Debug)]
+struct Behind {
+    here: Hlc,
+    here_since: UnixMs,
+    there: Hlc,
+    there_since: UnixMs,
+}
+
+impl Forgetting {
+    /// The forgetting of a store on a node that runs as `own`.
+    #[must_use]
+    pub fn new(own: Origin, max_clock_skew_ms: u64) -> Self {
+        Self {
+            own,
+            max_clock_skew_ms,
+            peers: BTreeMap::new(),
+            behind: BTreeMap::new(),
+            since: None,
+            under_way: false,
+        }
+    }
+
+    /// Whether the store is forgetting.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    /// Takes what happened, and says whether to forget. `now` is physical time; `applied` is what the
+    /// store has.
+    pub fn step(&mut self, now: UnixMs, event: Event<'_>, applied: &Frontier) -> Option<Forget> {
+        match event {
+            Event::Reported { from, applied } => self.reported(now, from, applied),
+            Event::LinkDown { peer } => {
+                self.peers.remove(&peer);
+            }
+            Event::Done => self.under_way = false,
+            Event::NewOrigin(own) => self.own = own,
+            Event::Tick => {}
+        }
+        self.note_behind(now, applied);
+        if self.under_way {
+            return None;
+        }
+        let stuck: Vec<(Origin, Hlc)> = self
+            .behind
+            .iter()
+            .filter(|(origin, behind)| self.is_lost(now, **origin, behind))
+            .map(|(origin, behind)| (*origin, behind.here))
+            .collect();
+        (!stuck.is_empty()).then(|| {
+            self.under_way = true;
+            self.behind.clear();
+            Forget { stuck, adopt: self.seen(now) }
+        })
+    }
+
+    fn reported(&mut self, now: UnixMs, from: Origin, applied: &Frontier) {
+        self.since.get_or_insert(now);
+        let peer = Peer { origin: from, applied: applied.clone() };
+        let before = self.peers.insert(from.node(), peer);
+        if before.is_none_or(|before| before.origin != from) {
+            // A new link: its publisher has only now heard where to go on.
+            self.behind.remove(&from);
+        }
+    }
+
+    /// Everything that peers have seen, except of this node's present origin. Nobody has what lies in the
+    /// future: its time is waited for.
+    fn seen(&self, now: UnixMs) -> Frontier {
+        let limit = Hlc::end_of(now.plus(self.max_clock_skew_ms));
+        let points = self.peers.values().flat_map(|peer| peer.applied.iter());
+        points.filter(|(origin, upto)| *origin != self.own && *upto <= limit).collect()
+    }
+
+    fn note_behind(&mut self, now: UnixMs, applied: &Frontier) {
+        let ahead: BTreeMap<Origin, Hlc> =
+            self.seen(now).iter().filter(|(origin, upto)| applied.get(*origin) < *upto).collect();
+        self.behind.retain(|origin, _| ahead.contains_key(origin));
+        for (origin, there) in ahead {
+            let here = applied.get(origin);
+            let fresh = Behind { here, here_since: now, there, there_since: now };
+            let behind = self.behind.entry(origin).or_insert(fresh);
+            if behind.here != here {
+                (behind.here, behind.here_since) = (here, now);
+            }
+            if behind.there != there {
+                (behind.there, behind.there_since) = (there, now);
+            }
+        }
+    }
+
+    /// Whether what is missing of an origin will not come any more.
+    fn is_lost(&self, now: UnixMs, origin: Origin, behind: &Behind) -> bool {
+        // A young cache has little to lose, and is not ready before it has what its peers had.
+        let is_young = self.since.is_some_and(|since| now.since(since) < YOUNG_CACHE_MS);
+        let patience = if is_young { SILENT_MS } else { FORGET_AFTER_MS };
+        let is_linked = self.peers.get(&origin.node()).is_some_and(|peer| peer.origin == origin);
+        let is_over = now.since(behind.there_since) > patience;
+        now.since(behind.here_since) > patience && (is_young || is_linked || is_over)
+    }
+}
+
+// CAVEATS: whoever crashes leaves some peers ahead of others by a heartbeat without ops; those behind
+// can not know that it was empty, and forget everything once. A cache whose link to a node that goes on
+// writing stays cut serves what it has, and lags, until the link is back.
+
+#[cfg(test)]
+#[path = "forgetting_test.rs"]
+mod tests;

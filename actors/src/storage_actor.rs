@@ -29,6 +29,8 @@ use crate::storage_messages::{
 };
 use crate::turns::Turns;
 
+mod forgetting;
+
 /// Messages in one commit, at most: a flood can not put off the flush.
 const MAX_GROUP: usize = 512;
 

@@ -252,6 +252,10 @@ impl Cache for Moka {
 mod tests;
 
 #[cfg(test)]
+#[path = "moka/mesh_test.rs"]
+mod mesh_tests;
+
+#[cfg(test)]
 #[path = "moka/reads_test.rs"]
 mod reads_tests;
 

@@ -135,14 +135,18 @@ impl CatchUpActor {
                 let loose = self.reader.loose();
                 let effects = machine.step(now, event, View { applied: &applied, loose: &loose });
                 let running = machine.is_running();
-                effects.into_iter().for_each(|effect| self.perform(effect, ctx));
+                for effect in effects {
+                    self.perform(effect, ctx);
+                }
                 running
             }
             Machine::Forgetting(machine) => {
                 let forget =
                     of_a_cache(&event).and_then(|event| machine.step(now, event, &applied));
                 let running = machine.is_under_way();
-                forget.into_iter().for_each(|forget| self.forget(forget, ctx));
+                if let Some(forget) = forget {
+                    self.forget(forget, ctx);
+                }
                 running
             }
         };
@@ -186,9 +190,9 @@ impl CatchUpActor {
         post(&self.storage, ForgetAll { forget, reply });
         let (me, counters) = (ctx.address(), Arc::clone(&self.counters));
         actix_rt::spawn(async move {
-            let forgot = answer.await.unwrap_or(false);
-            counters.forgot.fetch_add(u64::from(forgot), Ordering::Relaxed);
-            post(&me, Merged(forgot));
+            let done = answer.await.unwrap_or(false);
+            counters.forgot.fetch_add(u64::from(done), Ordering::Relaxed);
+            post(&me, Merged(done));
         });
     }
 

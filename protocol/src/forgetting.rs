@@ -15,7 +15,7 @@ use crate::limits::{FORGET_AFTER_MS, SILENT_MS, YOUNG_CACHE_MS};
 use crate::{Frontier, Hlc, NodeId, Origin, UnixMs};
 
 /// What happened.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A peer said over its link what it has of this store.
     Reported {

@@ -49,12 +49,13 @@ impl Cache {
     }
 }
 
+type Points<'a> = &'a [(Origin, u64)];
+
 #[test]
 fn what_a_grown_cache_forgets_for_and_when() {
     let [peers, others, dead] = [origin(PEER, 5), origin(OTHER, 5), origin(OTHER, 4)];
     let late = Some(FORGET_AFTER_MS + 1);
     // What this node has; what the peer reports once; when everything is forgotten.
-    type Points<'a> = &'a [(Origin, u64)];
     let table: [(&str, Points<'_>, Points<'_>, Option<u64>); 8] = [
         ("the same", &[(peers, 5)], &[(peers, 5)], None),
         ("the peer has less", &[(peers, 5)], &[(peers, 4)], None),

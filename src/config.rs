@@ -21,6 +21,8 @@ mod limits;
 mod nearest;
 mod overlay;
 mod rules;
+mod store;
+mod store_keys;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -37,6 +39,7 @@ use overlay::{Overlay, Settings};
 pub(crate) use address::HostPort;
 pub(crate) use fault::ConfigError;
 pub(crate) use overlay::Flag;
+pub(crate) use store::{CachePolicy, Compression, Durability, MemoryPolicy, StoreConfig};
 
 /// Everything that may set a key, lowest first. All of it is handed in, so that tests need no
 /// process-wide state.
@@ -47,8 +50,9 @@ pub(crate) struct Sources<'a, Vars> {
     pub(crate) environment: Vars,
     /// What the command line sets, as of `cli::overlay`.
     pub(crate) flags: Vec<Flag>,
-    /// The names of the backends that this build can open, from the storage registry.
-    pub(crate) backends: &'a [&'a str],
+    /// The backends that this build can open, from the storage registry: each spelling, and the name
+    /// that it stands for.
+    pub(crate) backends: &'a [(&'a str, &'a str)],
     /// The machine's name: the node's name when `node.name` is empty.
     pub(crate) host_name: OsString,
     /// `--insecure-expose-without-auth`: listeners may leave the loopback interface.
@@ -219,82 +223,6 @@ pub(crate) struct LogConfig {
     pub(crate) level: Directive,
     /// How it is written.
     pub(crate) format: Format,
-}
-
-/// `[stores.NAME]`: one store.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "StoreTable")]
-pub(crate) struct StoreConfig {
-    /// The name of the backend; one of those that were handed to [`load`].
-    pub(crate) backend: String,
-    /// The memory limit, in bytes.
-    pub(crate) max_memory_bytes: u64,
-    /// What happens at the memory limit.
-    pub(crate) memory_policy: MemoryPolicy,
-    /// Lifetime of a key that is written without one; `None`: it does not expire.
-    pub(crate) default_ttl: Option<Duration>,
-    /// How the store survives the process; `None`: it does not.
-    pub(crate) disk: Option<DiskConfig>,
-    /// Replication of this store: `[sync]`, overridden by `[stores.NAME.sync]`.
-    pub(crate) sync: SyncConfig,
-}
-
-/// How a store on a durable backend survives the process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DiskConfig {
-    /// When the journal is made safe against a power cut.
-    pub(crate) durability: Durability,
-    /// Time between two of those moments.
-    pub(crate) persist_interval: Duration,
-}
-
-/// What happens to a write at the memory limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum MemoryPolicy {
-    /// It is taken; the excess is reported.
-    Soft,
-    /// It is refused.
-    Reject,
-}
-
-/// When a journal is made safe against a power cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Durability {
-    /// Every `persist_interval`.
-    Interval,
-}
-
-/// A store as it is written; what only durable backends have is optional here.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoreTable {
-    backend: String,
-    max_memory_mb: u64,
-    memory_policy: MemoryPolicy,
-    #[serde(deserialize_with = "duration::deserialize_non_zero")]
-    default_ttl: Option<Duration>,
-    durability: Option<Durability>,
-    #[serde(default, deserialize_with = "duration::deserialize_non_zero")]
-    persist_interval: Option<Duration>,
-    sync: SyncConfig,
-}
-
-impl From<StoreTable> for StoreConfig {
-    fn from(table: StoreTable) -> Self {
-        Self {
-            backend: table.backend,
-            max_memory_bytes: table.max_memory_mb.saturating_mul(limits::MIB.unsigned_abs()),
-            memory_policy: table.memory_policy,
-            default_ttl: table.default_ttl,
-            disk: table
-                .durability
-                .zip(table.persist_interval)
-                .map(|(durability, persist_interval)| DiskConfig { durability, persist_interval }),
-            sync: table.sync,
-        }
-    }
 }
 
 fn non_empty_path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {

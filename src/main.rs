@@ -33,7 +33,7 @@ fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
         file: args.config.as_deref(),
         environment: std::env::vars_os(),
         flags: cli::overlay(args),
-        backends: &registry.names(),
+        backends: &registry.spellings(),
         host_name: gethostname::gethostname(),
         expose_without_auth: args.insecure_expose_without_auth,
     });

@@ -8,11 +8,12 @@ use gridkv_actors::Registry;
 use gridkv_actors::StoreConfig;
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::runtime::{Node, NodeConfig, StartError, StoreSetup};
+use gridkv_actors::settings::{self, CacheSettings, LsmSettings, Settings};
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
 
 use crate::banner;
-use crate::config::{Config, Loaded, MemoryPolicy};
+use crate::config::{CachePolicy, Compression, Config, Durability, Loaded, MemoryPolicy};
 use crate::signals::Signals;
 
 /// How long a stopping node waits for its peers to take what it wrote.
@@ -157,14 +158,16 @@ fn stores(config: &Config) -> Result<Vec<StoreSetup>, RunError> {
             config: StoreConfig {
                 name: StoreName::new(name)?,
                 backend: store.backend.clone(),
-                default_ttl_ms: store
-                    .default_ttl
-                    .map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
+                default_ttl_ms: store.default_ttl.map(millis),
                 memory_limit_bytes: store.max_memory_bytes,
                 refuse_over_limit: store.memory_policy == MemoryPolicy::Reject,
                 ring_slots: store.sync.buffer_size,
             },
-            persist_interval: store.disk.as_ref().map(|disk| disk.persist_interval),
+            settings: settings(store),
+            persist_interval: store.disk.as_ref().map(|disk| match disk.durability {
+                Durability::Os => SCHEDULE_OF_NONE,
+                Durability::Interval | Durability::Fsync => disk.persist_interval,
+            }),
             log_bytes: store.sync.log_bytes,
             batch_max_ops: store.sync.batch_max_ops,
             batch_max_bytes: store.sync.batch_max_bytes,
@@ -172,6 +175,51 @@ fn stores(config: &Config) -> Result<Vec<StoreSetup>, RunError> {
         })
     };
     config.stores.iter().map(setup).collect()
+}
+
+/// A store whose writes need not reach the disk at any time is still brought there now and then: what
+/// all members have on the disk is what they may purge.
+const SCHEDULE_OF_NONE: Duration = Duration::from_mins(1);
+
+/// What a store asks of its backend.
+fn settings(store: &crate::config::StoreConfig) -> Settings {
+    let mut settings = Settings {
+        durability: match store.disk.as_ref().map(|disk| disk.durability) {
+            Some(Durability::Fsync) => gridkv_actors::Durability::Fsync,
+            Some(Durability::Os | Durability::Interval) | None => gridkv_actors::Durability::Os,
+        },
+        compression: match store.compression {
+            Compression::None => settings::Compression::None,
+            Compression::Lz4 => settings::Compression::Lz4,
+        },
+        ..Settings::default()
+    };
+    if let Some(cache) = &store.cache {
+        settings.cache = CacheSettings {
+            max_bytes: cache.max_bytes,
+            policy: match cache.policy {
+                CachePolicy::TinyLfu => settings::CachePolicy::TinyLfu,
+                CachePolicy::Lru => settings::CachePolicy::Lru,
+            },
+            time_to_idle_ms: cache.time_to_idle.map(millis),
+        };
+    }
+    if let Some(lsm) = &store.lsm {
+        settings.lsm = LsmSettings {
+            memtable_bytes: lsm.memtable_bytes,
+            table_bytes: lsm.table_bytes,
+            level_zero_tables: lsm.level_zero_tables,
+            block_cache_bytes: lsm.block_cache_bytes,
+            hot_cache_bytes: lsm.hot_cache_bytes,
+            journal_bytes: lsm.journal_bytes,
+            ..settings.lsm
+        };
+    }
+    settings
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn http_config(config: &Config) -> gridkv_http::HttpConfig {

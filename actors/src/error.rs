@@ -18,6 +18,12 @@ pub enum WriteError {
     /// restart is not known.
     #[error("the store failed to commit and takes no more writes")]
     Poisoned,
+    /// The disk has no room. Nothing was changed; it works again when there is.
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
+    /// The store could not commit this. Nothing was changed.
+    #[error("the store could not commit: {0}")]
+    NotCommitted(String),
     /// The store's actor ended while the write was under way. Whether it was made is not known.
     #[error("the store stopped while the write was under way")]
     Stopped,
@@ -27,3 +33,14 @@ pub enum WriteError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store can not be read: {0}")]
 pub struct ReadError(pub String);
+
+/// An error with its causes, in one line.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use gridkv_protocol::{Key, Record, StoreName, UnixMs};
+use gridkv_storage::backend::{BackendError, Near};
 use gridkv_storage::durability::Durability;
 use gridkv_storage::list::{ListQuery, Listing};
 use gridkv_storage::reader::StoreReader;
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::catch_up_actor::CatchUpCounters;
 use crate::clock::ClockSource;
-use crate::error::{ReadError, WriteError};
+use crate::error::{ReadError, WriteError, describe};
 use crate::gate::{Gate, Permit};
 use crate::intake::Intake;
 use crate::node_state::{NodeState, Phase};
@@ -66,21 +67,32 @@ impl StoreHandle {
         self.inner.reader.backend()
     }
 
-    /// The live record under `key`, from the caller's thread. Counts a hit or a miss. A write that was
-    /// acknowledged on this node is seen.
+    /// The live record under `key`: from the caller's thread, unless the disk has to be asked. Counts a
+    /// hit or a miss. A write that was acknowledged on this node is seen.
     ///
     /// # Errors
     /// [`ReadError`] when the backend can not read.
-    pub fn get(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        self.inner.reader.get(key, self.now()).map_err(|error| ReadError(error.to_string()))
+    pub async fn get(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+        let now = self.now();
+        match self.inner.reader.get_near(key, now).map_err(|error| read_error(&error))? {
+            Near::Known(record) => Ok(record),
+            Near::Far => {
+                let (reader, key) = (self.inner.reader.clone(), key.clone());
+                on_blocking_thread(move || reader.get_far(&key, now)).await
+            }
+        }
     }
 
-    /// Live keys in byte order, from the caller's thread.
+    /// Live keys in byte order: from the caller's thread, unless the disk has to be asked.
     ///
     /// # Errors
     /// [`ReadError`] when the backend can not read.
-    pub fn list(&self, query: &ListQuery) -> Result<Listing, ReadError> {
-        self.inner.reader.list(query, self.now()).map_err(|error| ReadError(error.to_string()))
+    pub async fn list(&self, query: ListQuery) -> Result<Listing, ReadError> {
+        let (reader, now) = (self.inner.reader.clone(), self.now());
+        if reader.promises().reads_disk {
+            return on_blocking_thread(move || reader.list(&query, now)).await;
+        }
+        reader.list(&query, now).map_err(|error| read_error(&error))
     }
 
     /// One write, committed when this returns. `durability` is what it must reach, at least.
@@ -168,6 +180,20 @@ impl StoreHandle {
     /// The node's physical time.
     pub fn now(&self) -> UnixMs {
         self.inner.clock.now()
+    }
+}
+
+fn read_error(error: &BackendError) -> ReadError {
+    ReadError(describe(error))
+}
+
+/// Waits for a read that may take as long as a disk does.
+async fn on_blocking_thread<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, BackendError> + Send + 'static,
+) -> Result<T, ReadError> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(outcome) => outcome.map_err(|error| read_error(&error)),
+        Err(_) => Err(ReadError("the thread that read it died".to_owned())),
     }
 }
 

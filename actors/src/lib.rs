@@ -47,6 +47,7 @@ mod wiring;
 pub use gridkv_storage::durability::Durability;
 pub use gridkv_storage::list::{ListQuery, Listing};
 pub use gridkv_storage::registry::Registry;
-pub use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
+pub use gridkv_storage::settings;
+pub use gridkv_storage::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
 pub use gridkv_storage::store::StoreConfig;
 pub use gridkv_storage::write;

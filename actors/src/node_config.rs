@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gridkv_storage::settings::Settings;
 use gridkv_storage::store::StoreConfig;
 
 use crate::gate::GateLimits;
@@ -44,7 +45,10 @@ pub struct NodeConfig {
 pub struct StoreSetup {
     /// The store itself.
     pub config: StoreConfig,
-    /// Between two images of a store that persists; `None` on one that does not.
+    /// What is asked of its backend.
+    pub settings: Settings,
+    /// Between two moments at which a store that persists is brought to the disk; `None` on one that does
+    /// not, or that leaves it to each write.
     pub persist_interval: Option<Duration>,
     /// Bytes of published ops kept for peers that lag.
     pub log_bytes: usize,

@@ -1,4 +1,4 @@
-//! The persist loop of a store: an image every interval, on a blocking thread.
+//! The persist loop of a store: what was committed reaches the disk every interval, on a blocking thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use gridkv_protocol::StoreName;
 use gridkv_storage::flusher::StoreFlusher;
 
 use crate::clock::ClockSource;
+use crate::error::describe;
 
 /// Flushes whenever there is something to flush, an interval after the last time. Ends with its thread.
 pub(crate) async fn every(
@@ -26,7 +27,7 @@ pub(crate) async fn every(
     }
 }
 
-/// Flushes a store that persists, and counts it. The error is for people.
+/// Flushes a store that persists, lets it tidy up its files, and counts it. The error is for people.
 pub(crate) async fn flush_now(
     flusher: StoreFlusher,
     clock: &Arc<ClockSource>,
@@ -37,24 +38,13 @@ pub(crate) async fn flush_now(
     let clock = Arc::clone(clock);
     let run = tokio::task::spawn_blocking(move || {
         let began = clock.elapsed_ms();
-        let outcome = flusher.flush();
+        let outcome = flusher.flush().and_then(|()| flusher.compact());
         flusher.note(clock.elapsed_ms() - began, outcome.is_ok());
         outcome
     });
     match run.await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(describe(&error)),
         Err(_) => Err("the thread that wrote it died".into()),
     }
-}
-
-/// An error with its causes, in one line.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

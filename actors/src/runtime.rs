@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_rt::Arbiter;
 use gridkv_protocol::StoreName;
 use gridkv_storage::flusher::StoreFlusher;
-use gridkv_storage::registry::{OpenError, OpenRequest, Registry};
+use gridkv_storage::registry::{OpenError, OpenRequest, Progress, Registry};
 use gridkv_storage::store::{self, Store};
 use tokio::sync::oneshot;
 
@@ -68,7 +69,11 @@ impl Node {
         for setup in &config.stores {
             let name = setup.config.name.clone();
             let dir = config.data_dir.as_ref().map(|dir| dir.join("stores").join(name.as_str()));
-            let request = OpenRequest::new(name, dir);
+            let request = OpenRequest {
+                settings: setup.settings.clone(),
+                progress: told(name.clone(), &clock),
+                ..OpenRequest::new(name, dir)
+            };
             opened.push(store::open(registry, setup.config.clone(), identity.origin(), &request)?);
         }
         let wiring = Wiring::new(clock, identity.origin());
@@ -187,6 +192,20 @@ impl Node {
             );
         }
     }
+}
+
+/// Tells the log how far the opening of a store is, when that takes long.
+fn told(store: StoreName, clock: &Arc<ClockSource>) -> Progress {
+    const SILENCE_MS: u64 = 1_000;
+    let (clock, last_ms) = (Arc::clone(clock), AtomicU64::new(clock.elapsed_ms()));
+    Progress::to(move |done, total| {
+        let now_ms = clock.elapsed_ms();
+        if now_ms.saturating_sub(last_ms.load(Ordering::Relaxed)) >= SILENCE_MS {
+            last_ms.store(now_ms, Ordering::Relaxed);
+            let percent = done.saturating_mul(100) / total.max(1);
+            tracing::info!(%store, percent, bytes = done, of = total, "opening");
+        }
+    })
 }
 
 /// The longest that a stopping node waits for the last commit of a store.

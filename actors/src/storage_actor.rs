@@ -9,27 +9,30 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::UnixMs;
 use gridkv_protocol::applier::{Applier, Effect, Event};
-use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message as WireMessage, StoreBatch};
+use gridkv_protocol::message::BatchOutcome;
+use gridkv_storage::backend::CommitError;
 use gridkv_storage::durability::Durability;
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::write::{Batch, BatchItem, ItemOutcome, Rejection, Write, Written};
-use gridkv_storage::writer::{PutError, StoreWriter};
+use gridkv_storage::writer::StoreWriter;
 use tokio::sync::oneshot;
 
-use crate::catch_up_actor::Gap;
 use crate::clock::ClockSource;
-use crate::error::WriteError;
+use crate::error::{WriteError, describe};
 use crate::gate::Permit;
 use crate::intake::Intake;
 use crate::node_state::NodeState;
 use crate::nudge::Nudge;
-use crate::post::{answer as reply_to, post};
+use crate::post::answer as reply_to;
 use crate::storage_messages::{
     ApplyBatch, ClientBatch, ClientWrite, Drain, MergePage, TakeOrigin, TakeWrites, Tick,
 };
 use crate::turns::Turns;
 
+mod answers;
 mod forgetting;
+
+use self::answers::{aborted, all_reached, answer, first_refused, refusal, take_ops};
 
 /// Messages in one commit, at most: a flood can not put off the flush.
 const MAX_GROUP: usize = 512;
@@ -46,9 +49,11 @@ pub(crate) struct StorageActor {
     /// Tells the publisher that there is something to send.
     nudge: Arc<Nudge>,
     waiting: Vec<Waiting>,
+    /// The most that somebody who waits asked the commit to survive.
+    asked: Durability,
     flush_asked: bool,
-    /// A commit failed, and was logged.
-    failed: bool,
+    /// How the last commit ended, as the log knows it.
+    commits: Commits,
     /// The node stops: time is closed for good, so that peers can cover it.
     drained: bool,
 }
@@ -71,6 +76,16 @@ enum Waiting {
     Batch(oneshot::Sender<Result<Vec<ItemOutcome>, WriteError>>, Vec<ItemOutcome>, Permit),
     Apply(ApplyBatch, Option<BatchOutcome>),
     Merge(oneshot::Sender<bool>),
+}
+
+/// How commits end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Commits {
+    Work,
+    /// They are not made, and change nothing.
+    NotMade,
+    /// One failed; none is tried any more.
+    Poisoned,
 }
 
 #[derive(Message)]
@@ -97,8 +112,9 @@ impl StorageActor {
             turns,
             nudge,
             waiting: Vec::new(),
+            asked: Durability::Memory,
             flush_asked: false,
-            failed: false,
+            commits: Commits::Work,
             drained: false,
         }
     }
@@ -123,26 +139,29 @@ impl StorageActor {
         }
     }
 
-    fn flush(&mut self) {
+    /// Commits what was staged and answers who waits for it. Says whether that worked.
+    fn flush(&mut self) -> bool {
         self.flush_asked = false;
-        let committed = self.writer.commit(Durability::Memory);
-        let failed = committed.is_err();
-        if let Err(error) = committed
-            && !std::mem::replace(&mut self.failed, true)
-        {
-            tracing::error!(store = %self.reader.name(), %error, "a commit failed; the store takes no more writes");
-        }
+        let asked = std::mem::take(&mut self.asked);
+        let committed = self.writer.commit(asked);
+        let committed = committed.inspect(|_| self.note_success()).map_err(|e| self.explain(e));
         self.clock.observe(self.writer.clock());
         for waiting in std::mem::take(&mut self.waiting) {
             match waiting {
                 Waiting::Write(reply, written, _permit) => {
-                    reply_to(reply, if failed { Err(WriteError::Poisoned) } else { Ok(written) });
+                    let reached = |durability| Written { durability, ..written };
+                    reply_to(reply, committed.clone().map(reached));
                 }
                 Waiting::Batch(reply, outcomes, _permit) => {
-                    reply_to(reply, if failed { Err(WriteError::Poisoned) } else { Ok(outcomes) });
+                    reply_to(
+                        reply,
+                        committed.clone().map(|reached| all_reached(outcomes, reached)),
+                    );
                 }
-                Waiting::Merge(reply) => reply_to(reply, !failed),
-                Waiting::Apply(request, _) if failed => answer(request, BatchOutcome::Unavailable),
+                Waiting::Merge(reply) => reply_to(reply, committed.is_ok()),
+                Waiting::Apply(request, _) if committed.is_err() => {
+                    answer(request, BatchOutcome::Unavailable);
+                }
                 Waiting::Apply(request, outcome) => {
                     let outcome = outcome.unwrap_or_else(|| self.merged(&request));
                     answer(request, outcome);
@@ -150,6 +169,36 @@ impl StorageActor {
             }
         }
         self.nudge.committed(self.reader.ring());
+        committed.is_ok()
+    }
+
+    fn note_success(&mut self) {
+        if std::mem::replace(&mut self.commits, Commits::Work) != Commits::Work {
+            tracing::info!(store = %self.reader.name(), "commits work again");
+        }
+    }
+
+    /// What a failed commit says to who waits for it; the log hears of the first one of a row.
+    fn explain(&mut self, error: CommitError) -> WriteError {
+        let (store, reason) = (self.reader.name().clone(), describe(&error));
+        match error {
+            CommitError::Unknown(_) => {
+                if std::mem::replace(&mut self.commits, Commits::Poisoned) != Commits::Poisoned {
+                    tracing::error!(%store, reason, "a commit failed; the store takes no more writes");
+                }
+                WriteError::Poisoned
+            }
+            CommitError::Unchanged(cause) => {
+                if std::mem::replace(&mut self.commits, Commits::NotMade) != Commits::NotMade {
+                    tracing::error!(%store, reason, "a commit was not made; it changed nothing");
+                }
+                if cause.is_disk_full() {
+                    WriteError::DiskFull(reason)
+                } else {
+                    WriteError::NotCommitted(reason)
+                }
+            }
+        }
     }
 
     /// The answer to a batch that was merged and is now committed.
@@ -182,11 +231,13 @@ impl StorageActor {
         now: UnixMs,
     ) -> Result<Written, WriteError> {
         self.check_durability(durability)?;
-        self.writer.stage(write, now).map_err(refusal)
+        let written = self.writer.stage(write, now).map_err(refusal)?;
+        self.asked = self.asked.max(durability.unwrap_or_default());
+        Ok(written)
     }
 
     fn check_durability(&self, asked: Option<Durability>) -> Result<(), WriteError> {
-        let best = self.reader.promises().durability;
+        let best = self.reader.promises().best;
         if asked.is_some_and(|asked| asked > best) {
             return Err(Rejection::DurabilityUnavailable { best }.into());
         }
@@ -195,34 +246,13 @@ impl StorageActor {
 
     fn batch(&mut self, batch: Batch, now: UnixMs) -> Result<Vec<ItemOutcome>, WriteError> {
         self.check_durability(batch.durability)?;
-        let refused = if batch.atomic { self.refused(&batch.items, now)? } else { None };
+        let refused =
+            if batch.atomic { first_refused(&self.writer, &batch.items, now)? } else { None };
         if let Some((at, rejection)) = refused {
             return Ok(aborted(&batch.items, at, &rejection));
         }
+        self.asked = self.asked.max(batch.durability.unwrap_or_default());
         batch.items.into_iter().map(|item| self.item(item, now)).collect()
-    }
-
-    /// The first write of an atomic batch that would be refused, by its place among all items.
-    fn refused(
-        &self,
-        items: &[BatchItem],
-        now: UnixMs,
-    ) -> Result<Option<(usize, Rejection)>, WriteError> {
-        let (places, writes): (Vec<usize>, Vec<Write>) = items
-            .iter()
-            .enumerate()
-            .filter_map(|(at, item)| match item {
-                BatchItem::Write(write) => Some((at, write.clone())),
-                BatchItem::Get(_) => None,
-            })
-            .unzip();
-        match self.writer.check(&writes, now) {
-            Ok(()) => Ok(None),
-            Err((nth, PutError::Rejected(rejection))) => {
-                Ok(Some((places.get(nth).copied().unwrap_or(nth), rejection)))
-            }
-            Err((_, error)) => Err(refusal(error)),
-        }
     }
 
     fn item(&mut self, item: BatchItem, now: UnixMs) -> Result<ItemOutcome, WriteError> {
@@ -238,34 +268,6 @@ impl StorageActor {
             },
         }
     }
-}
-
-/// What an atomic batch answers when the write at `at` is refused: nothing was done.
-fn aborted(items: &[BatchItem], at: usize, rejection: &Rejection) -> Vec<ItemOutcome> {
-    let outcome = |place| if place == at { rejection.clone() } else { Rejection::BatchAborted };
-    (0..items.len()).map(|place| ItemOutcome::Rejected(outcome(place))).collect()
-}
-
-fn refusal(error: PutError) -> WriteError {
-    match error {
-        PutError::Rejected(rejection) => WriteError::Rejected(rejection),
-        PutError::Backend(error) => {
-            tracing::error!(%error, "a store can not be read");
-            WriteError::Poisoned
-        }
-    }
-}
-
-fn answer(request: ApplyBatch, outcome: BatchOutcome) {
-    let ApplyBatch { peer, batch: StoreBatch { store, batch }, answer_to, catch_up, permit } =
-        request;
-    if matches!(outcome, BatchOutcome::Gap { .. }) {
-        post(&catch_up, Gap { peer });
-    }
-    let (origin, after, upto) = (batch.origin, batch.after, batch.upto);
-    let answer = WireMessage::Answer(BatchAnswer { store, origin, after, upto, outcome });
-    answer_to.send(&answer);
-    drop(permit);
 }
 
 impl Actor for StorageActor {
@@ -318,13 +320,6 @@ impl Handler<ApplyBatch> for StorageActor {
     }
 }
 
-/// The batch with its ops; what stays behind is what its answer needs.
-fn take_ops(batch: &mut StoreBatch) -> gridkv_protocol::OpBatch {
-    let ops = std::mem::take(&mut batch.batch.ops);
-    let seen = std::mem::take(&mut batch.batch.seen);
-    gridkv_protocol::OpBatch { ops, seen, ..batch.batch.clone() }
-}
-
 impl Handler<MergePage> for StorageActor {
     type Result = ();
 
@@ -348,11 +343,12 @@ impl Handler<Tick> for StorageActor {
     fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
         self.turns.turned(self.clock.elapsed_ms());
         let now = self.now();
+        let mut more = false;
         match self.writer.expire(now) {
-            // Writes come between: a flood of deadlines does not hold them up.
-            Ok(true) => ctx.notify(Expire),
-            Ok(false) => {}
-            Err(error) if self.failed => tracing::trace!(%error, "nothing expires any more"),
+            Ok(others_are_due) => more = others_are_due,
+            Err(error) if self.commits == Commits::Poisoned => {
+                tracing::trace!(%error, "nothing expires any more");
+            }
             Err(error) => {
                 tracing::error!(store = %self.reader.name(), %error, "records can not be expired");
             }
@@ -360,7 +356,9 @@ impl Handler<Tick> for StorageActor {
         if !self.drained && self.state.may_mint() {
             self.writer.close_time(now);
         }
-        self.flush();
+        if self.flush() && more {
+            ctx.notify(Expire); // writes come between: a flood of deadlines does not hold them up
+        }
     }
 }
 
@@ -399,9 +397,9 @@ impl Handler<Expire> for StorageActor {
 
     fn handle(&mut self, _: Expire, ctx: &mut Self::Context) {
         let now = self.now();
-        if matches!(self.writer.expire(now), Ok(true)) {
+        let more = matches!(self.writer.expire(now), Ok(true));
+        if self.flush() && more {
             ctx.notify(Expire);
         }
-        self.flush();
     }
 }

@@ -57,7 +57,7 @@ impl Wired {
                     name: StoreName::new("main").unwrap(),
                     backend: backend.to_owned(),
                     default_ttl_ms: None,
-                    memory_limit_bytes: u64::MAX,
+                    memory_limit_bytes: None,
                     refuse_over_limit: false,
                     ring_slots: RING_SLOTS,
                 },

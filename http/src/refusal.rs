@@ -26,6 +26,20 @@ impl From<WriteError> for Problem {
                  there after a restart is not known; see the node's log",
             )
             .with("outcome", "unknown"),
+            WriteError::DiskFull(_) => Self::new(
+                Code::DiskFull,
+                "nothing was written; make room on the node's disk and try again, or ask another \
+                 node",
+            )
+            .with("outcome", "not_applied")
+            .retry_soon(),
+            WriteError::NotCommitted(_) => Self::new(
+                Code::StoreFailed,
+                "nothing was written: the store could not commit; see the node's log, and ask \
+                 another node",
+            )
+            .with("outcome", "not_applied")
+            .retry_soon(),
             WriteError::Stopped => Self::new(
                 Code::OutcomeUnknown,
                 "the store stopped while the write was under way; read the key to see whether it \
@@ -99,7 +113,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_status() {
-        let table: [(WriteError, u16, &str); 10] = [
+        let table: [(WriteError, u16, &str); 12] = [
             (Rejection::PreconditionFailed { current: None }.into(), 412, "precondition_failed"),
             (Rejection::KeyNotFound.into(), 404, "key_not_found"),
             (Rejection::MemoryLimit { used_bytes: 2, limit_bytes: 1 }.into(), 507, "memory_limit"),
@@ -113,6 +127,8 @@ mod tests {
             (WriteError::Overloaded, 503, "overloaded"),
             (WriteError::NotReady("joining".to_owned()), 503, "not_ready"),
             (WriteError::Poisoned, 503, "store_failed"),
+            (WriteError::DiskFull("no space".to_owned()), 507, "disk_full"),
+            (WriteError::NotCommitted("no such device".to_owned()), 503, "store_failed"),
             (WriteError::Stopped, 500, "outcome_unknown"),
         ];
         for (error, status, code) in table {

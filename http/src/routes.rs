@@ -211,10 +211,10 @@ pub(crate) async fn answer(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     match endpoint {
-        Endpoint::GetKey => kv::get(exchange),
+        Endpoint::GetKey => kv::get(exchange).await,
         Endpoint::PutKey => kv::put(exchange, payload).await,
         Endpoint::DeleteKey => kv::delete(exchange).await,
-        Endpoint::ListKeys => list::list(exchange),
+        Endpoint::ListKeys => list::list(exchange).await,
         // Large and rare beside the others: it should not make the future of every request large.
         Endpoint::Batch => Box::pin(batch::batch(exchange, payload)).await,
         Endpoint::Stores => stores::all(exchange),

@@ -3,7 +3,7 @@
 //! What cannot apply is null, never a number that looks measured.
 
 use gridkv_actors::handle::StoreHandle;
-use gridkv_actors::{ApplyCounters, OperationCounters, StoreStats};
+use gridkv_actors::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
 use serde::Serialize;
 
 /// Statistics of one store.
@@ -22,10 +22,24 @@ pub(crate) struct StoreView {
     cache_hit_rate: Option<f64>,
     db_size: Option<u64>,
     memory_bytes: u64,
-    memory_limit_bytes: u64,
+    memory_limit_bytes: Option<u64>,
+    cache: Option<Cache>,
+    rolled_back: bool,
     operations: Operations,
     applied: Applies,
     persist: Option<Persist>,
+}
+
+/// Client reads through a cache, and what a cache evicted; a cache before an engine evicts nothing that
+/// is not on the disk.
+#[derive(Debug, Serialize)]
+struct Cache {
+    hits: u64,
+    misses: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evicted_for_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evicted_when_idle: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,11 +91,26 @@ impl StoreView {
             sync_buffer_len: stats.sync_buffer_len,
             sync_buffer_capacity: stats.sync_buffer_capacity,
             sync_buffer_overwritten: stats.sync_buffer_overwritten,
-            cache_hit_rate: stats.cache_hit_rate,
+            cache_hit_rate: stats.cache.map(CacheCounts::hit_rate),
+            cache: Cache::of(&stats),
             db_size: stats.db_size,
             memory_bytes: stats.memory_bytes,
             memory_limit_bytes: stats.memory_limit_bytes,
+            rolled_back: stats.rolled_back,
         }
+    }
+}
+
+impl Cache {
+    fn of(stats: &StoreStats) -> Option<Self> {
+        let CacheCounts { hits, misses } = stats.cache?;
+        let evictions = stats.evictions;
+        Some(Self {
+            hits,
+            misses,
+            evicted_for_size: evictions.map(|evictions| evictions.size),
+            evicted_when_idle: evictions.map(|evictions| evictions.idle),
+        })
     }
 }
 

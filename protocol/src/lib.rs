@@ -11,6 +11,7 @@
 //! [`applier`], [`catchup`], [`forgetting`] and [`membership`] are the machines: `step(now, event) -> effects`.
 
 pub mod applier;
+pub mod buffer;
 mod capped;
 pub mod catchup;
 pub mod codec;
@@ -43,6 +44,7 @@ pub mod value;
 pub mod version;
 pub mod welcome;
 
+pub use buffer::Buffer;
 pub use content_type::ContentType;
 pub use frontier::Frontier;
 pub use hlc::{Hlc, HlcClock};

@@ -66,7 +66,7 @@ fn variables_that_are_not_text() {
             file: None,
             environment: [(name, value)],
             flags: Vec::new(),
-            backends: &["file"],
+            backends: &[("file", "file")],
             host_name: OsString::from("h"),
             expose_without_auth: false,
         });
@@ -131,15 +131,12 @@ fn values_lie_in_their_range() {
 
 #[test]
 fn stores_are_checked() {
-    let table: [(&str, &[&str]); 10] = [
+    let table: [(&str, &[&str]); 14] = [
         ("[stores.A]\nbackend = 'file'", &["\"A\" is no store name"]),
         ("[stores.'a.b']\nbackend = 'file'", &["\"a.b\" is no store name"]),
         ("[stores._a]\nbackend = 'file'", &["\"_a\" is no store name"]),
         ("[stores.'']\nbackend = 'file'", &["\"\" is no store name"]),
-        (
-            "[stores.a]\nbackend = 'fil'",
-            &["stores.a.backend = \"fil\"", "one of memory, file; the nearest is file"],
-        ),
+        ("[stores.a]\nbackend = 'fil'", &["stores.a.backend = \"fil\"", "the nearest is file"]),
         (
             "[stores.a]\nmax_memory_mb = 1",
             &[":2: stores.a.backend: the store needs a backend, one of memory, file"],
@@ -150,10 +147,17 @@ fn stores_are_checked() {
             &[
                 ":3: stores.a.durability",
                 "does nothing for a store on memory: nothing of such a store survives",
-                "only file",
+                "only file, fjall",
             ],
         ),
-        ("[stores.a]\nbackend = 'file'\ndurability = 'fsync'", &["one of interval"]),
+        ("[stores.a]\nbackend = 'file'\ndurability = 'disk'", &["one of os, interval, fsync"]),
+        (
+            "[stores.a]\nbackend = 'file'\ndurability = 'os'\npersist_interval = '1s'",
+            &["would do nothing", "durability = \"os\""],
+        ),
+        ("[stores.a]\nbackend = 'fjall'\nmax_memory_mb = 1", &["cache_size_mb and hot_cache_mb"]),
+        ("[stores.a]\nbackend = 'moka'\nmemory_policy = 'soft'", &["does nothing", "moka"]),
+        ("[stores.a]\nbackend = 'file'\ncache_size_mb = 1", &["no log-structured engine"]),
         ("[stores.a]\nbackend = 'memory'\ndefault_ttl = '500ms'", &["0s or 1s to 87600h"]),
     ];
     for (text, parts) in table {
@@ -161,12 +165,21 @@ fn stores_are_checked() {
     }
     one(Trial::default().file(&format!("[stores.{}]", "a".repeat(64))), &["no store name"]);
     one(
-        Trial::default().typed(&["--store", "a=moka"]),
-        &["flag --store: stores.a.backend = \"moka\""],
+        Trial::default().typed(&["--store", "a=mocca"]),
+        &["flag --store: stores.a.backend = \"mocca\"", "the nearest is moka"],
     );
     one(Trial::default().typed(&["--store", "=file"]), &["flag --store", "no store name"]);
     let twice = ["--store", "a=file", "--store", "a=memory"];
     one(Trial::default().typed(&twice), &["\"memory\": given twice; the other value is \"file\""]);
+}
+
+/// The names of the original design are taken, and become those of this one.
+#[test]
+fn an_alias_is_its_backend() {
+    let config = Trial::default().typed(&["--store", "a=badger"]).config();
+    assert_eq!(config.stores["a"].backend, "fjall");
+    let named = Trial::default().typed(&["--store", "a=fjall"]).config();
+    assert_eq!(config, named);
 }
 
 #[test]
@@ -240,7 +253,7 @@ fn files_that_cannot_be_read() {
         file: Some(Path::new("/nowhere/gridkv.toml")),
         environment: [(OsString::from("GRIDKV_X"), OsString::new())],
         flags: Vec::new(),
-        backends: &["file"],
+        backends: &[("file", "file")],
         host_name: OsString::from("h"),
         expose_without_auth: false,
     });

@@ -19,40 +19,54 @@ fn apart_from_its_stores_it_is_the_defaults() {
 #[test]
 fn it_shows_every_known_key() {
     let loaded = Trial::default().file(EXAMPLE).load().unwrap();
-    for key in keys::KEYS {
-        let path = key.path.replace("NAME", "main");
-        let origin = loaded.settings.get(&path).map(|setting| setting.origin.word());
-        assert_eq!(origin, Some("file"), "{path} is missing");
+    let shown = |path: &str| {
+        let setting = loaded.settings.get(path);
+        setting.is_some_and(|setting| setting.origin.word() == "file")
+    };
+    for key in keys::all() {
+        let of_stores = loaded.config.stores.keys().map(|name| key.path.replace("NAME", name));
+        assert!(of_stores.into_iter().any(|path| shown(&path)), "{} is missing", key.path);
+    }
+}
+
+/// What the example says of a store is its default, where the example does not say otherwise.
+#[test]
+fn its_stores_show_the_defaults_of_their_backends() {
+    let example = Trial::default().file(EXAMPLE).load().unwrap();
+    for (store, backend) in [("main", "file"), ("hot", "moka"), ("big", "fjall")] {
+        let bare = format!("[stores.{store}]\nbackend = \"{backend}\"");
+        let defaults = Trial::default().file(&bare).config();
+        assert_eq!(example.config.stores[store], defaults.stores[store], "{store}");
     }
 }
 
 #[test]
 fn it_names_every_flag() {
-    for flag in keys::KEYS.iter().filter_map(|key| key.flag) {
+    for flag in keys::all().filter_map(|key| key.flag) {
         assert!(EXAMPLE.contains(flag), "{flag} is missing");
     }
 }
 
 #[test]
 fn each_variable_works() {
-    let main = || Trial::default().variable("GRIDKV_STORES__MAIN__BACKEND", "file");
-    let defaults = main().config();
+    let main = |backend| Trial::default().variable("GRIDKV_STORES__MAIN__BACKEND", backend);
     let plain = keys::SECTIONS.into_iter().flat_map(keys::section);
     let plain = plain.map(|key| (key.path.to_owned(), key));
     for (path, key) in plain.chain(keys::paths_of_store("main")) {
         let variable = keys::variable(&path);
-        let Some(default) = key.default else { continue };
-        let loaded = main().variable(&variable, default).load().unwrap();
+        let backend = key.only.map_or("file", |(backends, _)| backends[0]);
+        let Some(default) = key.default_for(backend) else { continue };
+        let loaded = main(backend).variable(&variable, default).load().unwrap();
         assert_eq!(loaded.settings[&path].origin, Origin::Environment(variable), "{path}");
-        assert_eq!(loaded.config, defaults, "{path}");
+        assert_eq!(loaded.config, main(backend).config(), "{path}");
     }
 }
 
 #[test]
 fn every_key_has_its_say() {
-    for key in keys::KEYS {
+    for key in keys::all() {
         assert!(!key.help.is_empty(), "{}", key.path);
-        let same = keys::KEYS.iter().filter(|other| other.path == key.path).count();
+        let same = keys::all().filter(|other| other.path == key.path).count();
         assert_eq!(same, 1, "{}", key.path);
     }
 }

@@ -6,6 +6,7 @@
 
 use super::kind::Kind;
 use super::limits;
+use super::store_keys::STORE_KEYS;
 
 /// What every variable of the environment starts with.
 pub(super) const ENV_PREFIX: &str = "GRIDKV_";
@@ -29,31 +30,53 @@ pub(super) struct Key {
     pub(super) help: &'static str,
     /// The only backends that obey it, and why others do not; `None`: all obey it.
     pub(super) only: Option<(&'static [&'static str], &'static str)>,
+    /// Backends on which its default is another one, and which.
+    pub(super) default_on: &'static [(&'static str, &'static str)],
 }
 
 impl Key {
-    const fn new(
+    pub(super) const fn new(
         path: &'static str,
         kind: Kind,
         default: &'static str,
         help: &'static str,
     ) -> Self {
-        Self { path, kind, default: Some(default), flag: None, help, only: None }
+        Self { path, kind, default: Some(default), flag: None, help, only: None, default_on: &[] }
     }
 
-    const fn flag(mut self, flag: &'static str) -> Self {
+    pub(super) const fn flag(mut self, flag: &'static str) -> Self {
         self.flag = Some(flag);
         self
     }
 
-    const fn on_disk(mut self) -> Self {
-        self.only = Some((&["file"], "nothing of such a store survives the process"));
+    /// Only these backends obey it; `why` others do not.
+    pub(super) const fn only(
+        mut self,
+        backends: &'static [&'static str],
+        why: &'static str,
+    ) -> Self {
+        self.only = Some((backends, why));
         self
     }
 
-    const fn required(mut self) -> Self {
+    /// On some backends the default is another one.
+    pub(super) const fn default_on(
+        mut self,
+        defaults: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.default_on = defaults;
+        self
+    }
+
+    pub(super) const fn required(mut self) -> Self {
         self.default = None;
         self
+    }
+
+    /// The default for a store on `backend`.
+    pub(super) fn default_for(&self, backend: &str) -> Option<&'static str> {
+        let other = self.default_on.iter().find(|(name, _)| *name == backend);
+        other.map(|(_, default)| *default).or(self.default)
     }
 
     /// The key's name within its section: `listen` of `http.listen`.
@@ -68,7 +91,12 @@ impl Key {
 }
 
 /// All known keys, section by section.
-pub(super) static KEYS: &[Key] = &[
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    NODE_KEYS.iter().chain(STORE_KEYS)
+}
+
+/// The keys of the sections that are not stores.
+static NODE_KEYS: &[Key] = &[
     Key::new(
         "node.name",
         Kind::Name { most: limits::NODE_NAME, empty: true },
@@ -239,36 +267,6 @@ pub(super) static KEYS: &[Key] = &[
     Key::new("log.level", Kind::Directive, "info", "what is logged").flag("--log-level"),
     Key::new("log.format", Kind::Choice(&["auto", "text", "json"]), "auto", "how it is written")
         .flag("--log-format"),
-    Key::new("stores.NAME.backend", Kind::Backend, "", "what keeps the store")
-        .required()
-        .flag("--store"),
-    Key::new("stores.NAME.max_memory_mb", Kind::Whole(limits::MEMORY_MIB), "1024", "MiB of memory"),
-    Key::new(
-        "stores.NAME.memory_policy",
-        Kind::Choice(&["soft", "reject"]),
-        "soft",
-        "what happens at the memory limit",
-    ),
-    Key::new(
-        "stores.NAME.default_ttl",
-        Kind::Span { range: limits::TTL, zero: true },
-        "0s",
-        "lifetime of keys written without one; 0 = they do not expire",
-    ),
-    Key::new(
-        "stores.NAME.durability",
-        Kind::Choice(&["interval"]),
-        "interval",
-        "when the data reaches the disk: interval = an image every persist_interval",
-    )
-    .on_disk(),
-    Key::new(
-        "stores.NAME.persist_interval",
-        Kind::Span { range: limits::PERSIST_INTERVAL, zero: false },
-        "5s",
-        "what a power cut may cost",
-    )
-    .on_disk(),
 ];
 
 /// What a path in the file leads to.
@@ -298,17 +296,17 @@ pub(super) fn place(path: &[&str]) -> Place {
 }
 
 fn lookup(path: &str) -> Place {
-    KEYS.iter().find(|key| key.path == path).map_or(Place::Unknown, Place::Key)
+    all().find(|key| key.path == path).map_or(Place::Unknown, Place::Key)
 }
 
 /// The key that a flag sets.
 pub(super) fn by_flag(flag: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.flag == Some(flag))
+    all().find(|key| key.flag == Some(flag))
 }
 
 /// The keys of one section, such as `http`.
 pub(super) fn section(name: &str) -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(move |key| key.path.split_once('.').is_some_and(|(head, _)| head == name))
+    all().filter(move |key| key.path.split_once('.').is_some_and(|(head, _)| head == name))
 }
 
 /// The keys of a store, without those of its `sync` section.

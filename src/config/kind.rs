@@ -66,7 +66,7 @@ pub(super) fn check(
     key: &Key,
     value: &Value,
     spelling: Spelling,
-    backends: &[&str],
+    backends: &[(&str, &str)],
 ) -> Result<Value, Fault> {
     let refuse = |allowed: String| Fault::Value { allowed, help: key.help };
     match &key.kind {
@@ -91,7 +91,7 @@ pub(super) fn check(
             None => refuse(span_form(range, *zero)),
         }),
         Kind::Choice(choices) => choice(text(value)?, choices),
-        Kind::Backend => choice(text(value)?, backends),
+        Kind::Backend => backend(text(value)?, backends),
         Kind::Listen => match text(value)?.parse::<SocketAddr>() {
             Ok(address) => Ok(Value::String(address.to_string())),
             Err(_) => Err(refuse(
@@ -176,6 +176,19 @@ fn span_form(range: &limits::Span, zero: bool) -> String {
     let (least, most) = (duration::format(*range.start()), duration::format(*range.end()));
     let none = if zero { "0s or " } else { "" };
     format!("a duration: {none}{least} to {most}, written 250ms, 5s, 10m, 1h, or bare seconds")
+}
+
+fn backend(text: &str, backends: &[(&str, &str)]) -> Result<Value, Fault> {
+    match backends.iter().find(|(spelling, _)| *spelling == text) {
+        Some((_, name)) => Ok(Value::String((*name).to_owned())),
+        None => choice(text, &names(backends)),
+    }
+}
+
+/// The names of backends, without other spellings of them.
+pub(super) fn names<'a>(backends: &[(&'a str, &'a str)]) -> Vec<&'a str> {
+    let named = backends.iter().filter(|(spelling, name)| spelling == name);
+    named.map(|(_, name)| *name).collect()
 }
 
 fn choice(text: &str, choices: &[&str]) -> Result<Value, Fault> {

@@ -81,6 +81,22 @@ pub(super) const FLUSH_INTERVAL: Span = span(1, 10 * SECOND);
 
 /// Memory of a store, MiB.
 pub(super) const MEMORY_MIB: Whole = 1..=16 * MIB;
+/// Bytes of a cache; 0 stands for the memory of the store.
+pub(super) const CACHE_BYTES: Whole = 0..=16 * MIB * MIB;
+/// MiB of a memtable: smaller ones make more tables than can be compacted, larger ones take long to
+/// write, and all of them are held in memory.
+pub(super) const MEMTABLE_MIB: Whole = 1..=4 * KIB;
+/// MiB of a table: smaller ones cost a file each, larger ones are rewritten whole by compaction.
+pub(super) const TABLE_MIB: Whole = 1..=4 * KIB;
+/// Tables of level 0: each is looked into by every read of the disk.
+pub(super) const LEVEL_ZERO_TABLES: Whole = 2..=16;
+/// MiB of a cache of blocks: without one every read decompresses a block.
+pub(super) const CACHE_MIB: Whole = 1..=16 * MIB;
+/// MiB of a cache of records; 0: none.
+pub(super) const HOT_CACHE_MIB: Whole = 0..=16 * MIB;
+/// MiB of journals: they hold what is not in tables yet, and are read at the start.
+pub(super) const JOURNAL_MIB: Whole = 64..=64 * KIB;
+
 /// Lifetime of a key: ten years, so that deadlines never overflow.
 pub(super) const TTL: Span = span(SECOND, 10 * 365 * 24 * HOUR);
 /// Time between two moments at which a journal is made safe: what a power cut may cost.

@@ -103,7 +103,8 @@ pub(crate) enum Flag {
 
 /// The values offered so far, and the problems found so far.
 pub(super) struct Overlay<'a> {
-    backends: &'a [&'a str],
+    /// Each spelling of a backend, and the name that it stands for.
+    backends: &'a [(&'a str, &'a str)],
     settings: Settings,
     stores: BTreeSet<String>,
     refused: BTreeSet<String>,
@@ -112,7 +113,7 @@ pub(super) struct Overlay<'a> {
 
 impl<'a> Overlay<'a> {
     /// The defaults of every key that is not a store's.
-    pub(super) fn new(backends: &'a [&'a str]) -> Self {
+    pub(super) fn new(backends: &'a [(&'a str, &'a str)]) -> Self {
         let mut overlay = Self {
             backends,
             settings: Settings::new(),
@@ -229,7 +230,7 @@ impl<'a> Overlay<'a> {
         let path = format!("stores.{store}.backend");
         let Some(backend) = self.settings.get(&path).and_then(|found| found.value.as_str()) else {
             if !self.refused.contains(&path) {
-                let known = self.backends.join(", ");
+                let known = kind::names(self.backends).join(", ");
                 let origin = self.first_mention(store);
                 self.refuse(origin, &path, None, Fault::NoBackend { known });
             }
@@ -246,7 +247,12 @@ impl<'a> Overlay<'a> {
                     self.refuse(given.origin, &path, Some(given.value), fault);
                     self.settings.remove(&path);
                 }
-                (None, _) if key.obeyed_by(&backend) => self.default(&path, key),
+                (None, _) if key.obeyed_by(&backend) => {
+                    if let Some(text) = key.default_for(&backend) {
+                        let value = Value::String(text.to_owned());
+                        self.offer(&path, key, &value, Origin::Default);
+                    }
+                }
                 _ => {}
             }
         }

@@ -70,7 +70,7 @@ fn every_flag_of_the_table_can_be_typed() {
     let serve = command.find_subcommand("serve").unwrap();
     let known: Vec<String> =
         serve.get_arguments().filter_map(|a| a.get_long()).map(|l| format!("--{l}")).collect();
-    for key in keys::KEYS {
+    for key in keys::all() {
         assert!(key.flag.is_none_or(|flag| known.iter().any(|k| k == flag)), "{}", key.path);
     }
 }
@@ -120,7 +120,7 @@ fn naming_any_store_replaces_the_default_set() {
         .typed(&["--store", "a=memory"])
         .config();
     assert_eq!(moved.stores["a"].backend, "memory");
-    assert_eq!(moved.stores["a"].max_memory_bytes, 7 << 20);
+    assert_eq!(moved.stores["a"].max_memory_bytes, Some(7 << 20));
 }
 
 #[test]

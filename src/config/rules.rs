@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fault::Fault;
-use super::{Config, SyncConfig, duration, limits};
+use super::{Config, Durability, SyncConfig, duration, limits};
 
 /// A violated rule.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ pub(super) fn check(config: &Config, expose: bool) -> Vec<Violation> {
         exposure("peers.listen", config.peers.listen, &mut found);
     }
     volatile(config, &mut found);
+    schedules(config, &mut found);
     found
 }
 
@@ -173,6 +174,23 @@ fn volatile(config: &Config, found: &mut Vec<Violation>) {
                 store.backend
             );
             found.push(conflict(&[&key, "node.data_dir"], rule));
+        }
+    }
+}
+
+/// Without a schedule there is nothing to schedule.
+fn schedules(config: &Config, found: &mut Vec<Violation>) {
+    const DEFAULT: Duration = Duration::from_secs(5);
+    for (name, store) in &config.stores {
+        let Some(disk) = &store.disk else { continue };
+        if disk.durability == Durability::Os && disk.persist_interval != DEFAULT {
+            let key = format!("stores.{name}.persist_interval");
+            let other = format!("stores.{name}.durability");
+            let rule = format!(
+                "{key} would do nothing: with {other} = \"os\" writes survive the process, and a power \
+                 cut only by luck; set {other} to \"interval\""
+            );
+            found.push(conflict(&[&key, &other], rule));
         }
     }
 }

@@ -5,7 +5,14 @@ use std::path::PathBuf;
 use super::*;
 
 /// The backends that the tests pretend to have.
-pub(super) const BACKENDS: [&str; 2] = ["memory", "file"];
+pub(super) const BACKENDS: [(&str, &str); 6] = [
+    ("memory", "memory"),
+    ("file", "file"),
+    ("moka", "moka"),
+    ("fjall", "fjall"),
+    ("fjall-memory", "fjall-memory"),
+    ("badger", "fjall"),
+];
 
 /// One run of the loader; every part may be left empty.
 #[derive(Default)]

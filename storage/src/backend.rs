@@ -178,6 +178,10 @@ pub enum Near {
 
 /// What a backend promises. Never changes while it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a promise of its own, named where it is made"
+)]
 pub struct Promises {
     /// Whether data outlives the process.
     pub persistent: bool,
@@ -185,6 +189,8 @@ pub struct Promises {
     pub cache: bool,
     /// Whether reads go through a tier that may miss, so that hits are worth counting.
     pub hot_tier: bool,
+    /// Whether reads and walks may touch a disk.
+    pub reads_disk: bool,
     /// What every commit survives when `put_batch` returns.
     pub durability: Durability,
     /// The most that a commit may ask for.
@@ -251,6 +257,8 @@ pub struct Footprint {
     pub disk_bytes: Option<u64>,
     /// Bytes in memory, where they are not simply those of all records.
     pub memory_bytes: Option<u64>,
+    /// Bytes in memory beside those of the records: tables and orders that find them.
+    pub structure_bytes: u64,
     /// Live records, where the store can not count them: caches forget some.
     pub keys: Option<u64>,
     /// Tombstones and expired records, likewise.

@@ -240,6 +240,7 @@ impl Backend for File {
             persistent: true,
             cache: false,
             hot_tier: false,
+            reads_disk: false,
             durability: self.durability,
             best: Durability::Fsync,
         }
@@ -289,7 +290,11 @@ impl Backend for File {
     fn footprint(&self) -> Footprint {
         let settled = self.settled_bytes.load(Ordering::Relaxed);
         let journal = self.journal_bytes.load(Ordering::Relaxed);
-        Footprint { disk_bytes: Some(settled + journal), ..Footprint::default() }
+        Footprint {
+            disk_bytes: Some(settled + journal),
+            structure_bytes: self.map.structure_bytes(),
+            ..Footprint::default()
+        }
     }
 }
 

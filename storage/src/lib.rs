@@ -9,17 +9,21 @@
 
 mod account;
 pub mod backend;
+mod chunk;
 pub mod conformance;
 mod deadlines;
 pub mod durability;
 mod file;
 pub mod flusher;
+mod key_block;
+pub mod key_order;
 pub mod list;
 mod loose_view;
 pub mod map;
 mod memory;
 #[cfg(feature = "moka")]
 mod moka;
+mod packed;
 mod pending;
 pub mod reader;
 mod recovery;

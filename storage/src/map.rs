@@ -1,39 +1,52 @@
-//! The map under the volatile part of a store: a concurrent hash map for reads, and an ordered set of
-//! its keys for walks.
+//! The map under the volatile part of a store: a concurrent hash table for reads, and the order of its
+//! keys for walks.
 //!
-//! Chosen by measuring eleven structures (`make bench`, "structures"): beside a writer, reads and
-//! overwrites of this pair are the fastest at ten thousand and at a million keys, and its memory stays
-//! flat under overwrites and churn. The set is locked only when a key is new, and for at most
-//! [`WALK_CHUNK`] keys of a walk, so a walk delays a writer by microseconds. Persistent maps, whose
-//! snapshots are free, cost ten times as much per read and write at a million keys.
+//! Chosen by measuring (`make bench`, "structures"): a record is one allocation with its key, behind a
+//! pointer of one word, and the order is kept in blocks of keys without what they share. The order is
+//! locked only when a key is new, and for at most [`WALK_CHUNK`] keys of a walk, so a walk delays a
+//! writer by microseconds. Persistent maps, whose snapshots are free, cost ten times as much per read
+//! and write at a million keys.
 
-use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Key, Record};
 
 use crate::backend::{BackendError, Walk};
+use crate::key_order::KeyOrder;
+use crate::packed::Packed;
 
-/// Keys taken from the ordered set under one lock, at most.
+/// Keys taken from their order under one lock, at most.
 pub const WALK_CHUNK: usize = 1_000;
 
-/// Buckets made at the start: growing a small table stalls the writer for longer than a large one.
+/// Slots made at the start: growing a small table stalls the writer for longer than a large one. They
+/// take memory only when they are used.
 const INITIAL_CAPACITY: usize = 1 << 14;
+
+/// Bytes of a slot of the table: a pointer, and its part of what the table keeps for 32 slots.
+const SLOT_BYTES: usize = 10;
+
+/// Slots that two records have, at most: the table grows when 13 of 16 are taken, to twice of what it
+/// had or a little more.
+const SLOTS_OF_TWO: usize = 5;
 
 /// Records by key, readable from any thread while one thread writes.
 pub struct RecordMap {
-    records: scc::HashMap<Key, Record>,
-    order: RwLock<BTreeSet<Key>>,
+    records: scc::HashSet<Packed>,
+    order: RwLock<KeyOrder>,
+    /// Bytes of table and order. Changed by the one thread that writes.
+    structure_bytes: AtomicUsize,
 }
 
 impl Default for RecordMap {
     fn default() -> Self {
         Self {
-            records: scc::HashMap::with_capacity(INITIAL_CAPACITY),
-            order: RwLock::new(BTreeSet::new()),
+            records: scc::HashSet::with_capacity(INITIAL_CAPACITY),
+            order: RwLock::new(KeyOrder::default()),
+            structure_bytes: AtomicUsize::new(0),
         }
     }
 }
@@ -41,21 +54,20 @@ impl Default for RecordMap {
 impl RecordMap {
     /// The record under `key`.
     pub fn get(&self, key: &str) -> Option<Record> {
-        self.records.read_sync(key, |_, record| record.clone())
+        self.records.read_sync(key.as_bytes(), Packed::record).flatten()
     }
 
     /// Puts a record. Only one thread may.
     ///
     /// # Errors
-    /// [`BackendError::Poisoned`] when a thread died while it held the ordered set.
+    /// [`BackendError::Poisoned`] when a thread died while it held the order.
     pub fn put(&self, key: &Key, record: &Record) -> Result<(), BackendError> {
-        // Overwrites keep the key that is there, so that map and set share it.
-        let overwritten =
-            self.records.update_sync(key.as_str(), |_, standing| *standing = record.clone());
+        // The table first: a walk that meets the key in the order finds its record.
+        let overwritten = self.records.replace_sync(Packed::new(key, record));
         if overwritten.is_none() {
-            // The map first: a walk that meets the key in the set finds its record.
-            self.records.upsert_sync(key.clone(), record.clone());
-            self.order.write().map_err(|_| BackendError::Poisoned)?.insert(key.clone());
+            let mut order = self.order.write().map_err(|_| BackendError::Poisoned)?;
+            order.insert(key);
+            self.measure(&order);
         }
         Ok(())
     }
@@ -68,16 +80,38 @@ impl RecordMap {
         records.iter().try_for_each(|keyed| self.put(&keyed.key, &keyed.record))
     }
 
+    /// Removes a record. Only one thread may.
+    ///
+    /// # Errors
+    /// [`BackendError::Poisoned`] when a thread died while it held the order.
+    pub fn remove(&self, key: &str) -> Result<(), BackendError> {
+        self.records.remove_sync(key.as_bytes());
+        let mut order = self.order.write().map_err(|_| BackendError::Poisoned)?;
+        order.remove(key);
+        self.measure(&order);
+        Ok(())
+    }
+
+    fn measure(&self, order: &KeyOrder) {
+        let used = order.count().saturating_mul(SLOTS_OF_TWO) / 2;
+        let slots = self.records.capacity().min(used);
+        let bytes = order.bytes() + slots * SLOT_BYTES;
+        self.structure_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of memory that the table and the order take, beside the records.
+    pub fn structure_bytes(&self) -> u64 {
+        u64::try_from(self.structure_bytes.load(Ordering::Relaxed)).unwrap_or(u64::MAX)
+    }
+
     /// Records in byte order of their keys, from a bound, at most `limit`.
     ///
     /// # Errors
-    /// [`BackendError::Poisoned`] when a thread died while it held the ordered set.
+    /// [`BackendError::Poisoned`] when a thread died while it held the order.
     pub fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {
         let limit = limit.clamp(1, WALK_CHUNK);
-        let keys: Vec<Key> = {
-            let order = self.order.read().map_err(|_| BackendError::Poisoned)?;
-            order.range::<str, _>((from, Bound::Unbounded)).take(limit).cloned().collect()
-        };
+        let run = self.order.read().map_err(|_| BackendError::Poisoned)?.run(from, limit);
+        let keys = run.list(from, limit);
         let next = if keys.len() == limit { keys.last().cloned() } else { None };
         let records = keys
             .into_iter()

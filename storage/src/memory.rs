@@ -30,6 +30,7 @@ impl Backend for Memory {
             persistent: false,
             cache: false,
             hot_tier: false,
+            reads_disk: false,
             durability: Durability::Memory,
             best: Durability::Memory,
         }
@@ -61,6 +62,6 @@ impl Backend for Memory {
     }
 
     fn footprint(&self) -> Footprint {
-        Footprint::default()
+        Footprint { structure_bytes: self.map.structure_bytes(), ..Footprint::default() }
     }
 }

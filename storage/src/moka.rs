@@ -136,6 +136,7 @@ impl Backend for Moka {
             persistent: false,
             cache: true,
             hot_tier: true,
+            reads_disk: false,
             durability: Durability::Memory,
             best: Durability::Memory,
         }
@@ -185,10 +186,10 @@ impl Backend for Moka {
         counted.map_or_else(
             |_| Footprint::default(),
             |side| Footprint {
-                disk_bytes: None,
                 memory_bytes: Some(side.bytes()),
                 keys: Some(side.held()),
                 tombstones: Some(side.dead_records()),
+                ..Footprint::default()
             },
         )
     }

@@ -209,7 +209,8 @@ fn writes_go_on_above_a_floor_that_rose() {
 
 #[test]
 fn a_cache_makes_room_and_is_never_full() {
-    let full = StoreConfig { memory_limit_bytes: 1, refuse_over_limit: true, ..config("small") };
+    let full =
+        StoreConfig { memory_limit_bytes: Some(1), refuse_over_limit: true, ..config("small") };
     let mut store = cache_with(LRU, full);
     for n in 0..200 {
         store.write(put(&format!("k{n}"), "v"));

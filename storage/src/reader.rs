@@ -246,6 +246,12 @@ impl StoreReader {
         &self.shared.applies
     }
 
+    /// Bytes of all records, without what finds them.
+    #[cfg(test)]
+    pub(crate) fn record_bytes(&self) -> u64 {
+        self.shared.account.bytes()
+    }
+
     /// Statistics, now.
     pub fn stats(&self) -> StoreStats {
         let Shared { config, backend, ring, account, persists, expired, operations, .. } =
@@ -265,7 +271,7 @@ impl StoreReader {
             sync_buffer_capacity: ring.capacity(),
             sync_buffer_overwritten: ring.overwritten(),
             db_size: footprint.disk_bytes,
-            memory_bytes: footprint.memory_bytes.unwrap_or_else(|| account.bytes()),
+            memory_bytes: self.shared.memory_bytes(),
             memory_limit_bytes: config.memory_limit_bytes,
             persistent: promises.persistent,
             durability: promises.durability,

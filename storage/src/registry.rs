@@ -141,6 +141,13 @@ impl Registry {
         self.factories.keys().copied().collect()
     }
 
+    /// Every spelling by which a backend can be asked for, and the name that it stands for.
+    pub fn spellings(&self) -> Vec<(&'static str, &'static str)> {
+        let names = self.factories.keys().map(|name| (*name, *name));
+        let aliases = self.aliases.iter().map(|(alias, name)| (*alias, *name));
+        names.chain(aliases.filter(|(_, name)| self.factories.contains_key(name))).collect()
+    }
+
     /// Opens a backend; the name is returned as it is registered.
     ///
     /// # Errors

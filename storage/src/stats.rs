@@ -102,8 +102,8 @@ pub struct StoreStats {
     pub db_size: Option<u64>,
     /// Bytes of keys, values and records held in memory, by account.
     pub memory_bytes: u64,
-    /// Bytes that the store should hold at most.
-    pub memory_limit_bytes: u64,
+    /// Bytes that the store should hold in memory at most; `None`: nobody said.
+    pub memory_limit_bytes: Option<u64>,
     /// Whether data outlives the process.
     pub persistent: bool,
     /// What a write survives when it is answered.

@@ -30,8 +30,8 @@ pub struct StoreConfig {
     pub backend: String,
     /// Milliseconds that a value lives when the writer does not say; `None` for ever.
     pub default_ttl_ms: Option<u64>,
-    /// Bytes that the store should hold at most.
-    pub memory_limit_bytes: u64,
+    /// Bytes that the store should hold in memory at most; `None`: nobody said.
+    pub memory_limit_bytes: Option<u64>,
     /// Whether a write over the limit is refused, instead of only reported.
     pub refuse_over_limit: bool,
     /// Slots of the op ring.
@@ -88,6 +88,15 @@ pub(crate) struct PersistCounters {
     pub(crate) runs: Counter,
     pub(crate) failures: Counter,
     pub(crate) ms: Counter,
+}
+
+impl Shared {
+    /// Bytes of memory that the store takes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let footprint = self.backend.footprint();
+        let records = footprint.memory_bytes.unwrap_or_else(|| self.account.bytes());
+        records.saturating_add(footprint.structure_bytes)
+    }
 }
 
 impl PersistCounters {

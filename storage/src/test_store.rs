@@ -43,7 +43,7 @@ pub(crate) fn config(backend: &str) -> StoreConfig {
         name: StoreName::new("main").unwrap(),
         backend: backend.to_owned(),
         default_ttl_ms: None,
-        memory_limit_bytes: 1 << 30,
+        memory_limit_bytes: Some(1 << 30),
         refuse_over_limit: false,
         ring_slots: 1 << 12,
     }
@@ -235,7 +235,7 @@ pub(crate) fn assert_counts(reader: &StoreReader, records: &BTreeMap<Key, Record
         account.add(key, record);
     }
     let stats = reader.stats();
-    let counted = [stats.key_count, stats.tombstones, stats.memory_bytes];
+    let counted = [stats.key_count, stats.tombstones, reader.record_bytes()];
     let recounted = [account.keys, account.tombstones, account.bytes];
     assert_eq!(counted.map(|n| i64::try_from(n).unwrap()), recounted);
 }

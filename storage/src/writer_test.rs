@@ -219,10 +219,22 @@ fn a_delete_always_leaves_a_tombstone() {
     assert_eq!(store.reader.operations().delete.get(), 3);
 }
 
-/// Room for two records of one byte under keys of one byte, and a little more.
+/// Bytes of a value of which a small store can hold two.
+const LARGE: usize = 10_000;
+
+/// What a record with such a value takes.
+const LARGE_RECORD_BYTES: u64 = 10_048;
+
+const SMALL_STORE_BYTES: u64 = 2 * LARGE_RECORD_BYTES + 2_000;
+
+fn large(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+/// Room for two large records, and a little more.
 fn small(refuse_over_limit: bool) -> TestStore {
     TestStore::new(StoreConfig {
-        memory_limit_bytes: 2 * (256 + 2) + 100,
+        memory_limit_bytes: Some(SMALL_STORE_BYTES),
         refuse_over_limit,
         ..config("memory")
     })
@@ -231,29 +243,37 @@ fn small(refuse_over_limit: bool) -> TestStore {
 #[test]
 fn a_full_store_refuses_what_would_grow_it() {
     let mut store = small(true);
-    store.write(put("a", "1"));
-    store.writer.stage(put("b", "1"), NOW).unwrap();
-    let full = Rejection::MemoryLimit { used_bytes: 516, limit_bytes: 616 };
-    assert_eq!(refusal(store.writer.stage(put("c", "1"), NOW)), full, "what is staged counts");
+    let value = large(LARGE);
+    let demand_full = |refusal| {
+        let Rejection::MemoryLimit { used_bytes, limit_bytes } = refusal else {
+            panic!("{refusal}")
+        };
+        assert_eq!(limit_bytes, SMALL_STORE_BYTES);
+        assert!((2 * LARGE_RECORD_BYTES..limit_bytes).contains(&used_bytes), "{used_bytes}");
+    };
+    store.write(put("a", &value));
+    store.writer.stage(put("b", &value), NOW).unwrap();
+    demand_full(refusal(store.writer.stage(put("c", &value), NOW))); // what is staged counts
     store.commit();
-    assert_eq!(refusal(store.writer.stage(put("c", "1"), NOW)), full);
-    let large = "x".repeat(200);
-    assert_eq!(refusal(store.writer.stage(put("b", &large), NOW)), full);
+    demand_full(refusal(store.writer.stage(put("c", &value), NOW)));
+    demand_full(refusal(store.writer.stage(put("b", &large(13_000)), NOW)));
     assert_eq!(store.reader.operations().memory_limit.get(), 3);
     store.write(put("b", "2"));
     store.write(delete("a"));
     store.write(touch("b", Ttl::Ms(5)));
-    assert!(store.reader.stats().memory_bytes <= 616, "never over its limit");
+    assert!(store.reader.stats().memory_bytes <= SMALL_STORE_BYTES, "never over its limit");
 }
 
 #[test]
 fn a_soft_limit_only_shows() {
     let mut store = small(false);
     for key in ["a", "b", "c", "d"] {
-        store.write(put(key, "1"));
+        store.write(put(key, &large(LARGE)));
     }
     let stats = store.reader.stats();
-    assert_eq!((stats.memory_bytes, stats.memory_limit_bytes), (4 * 258, 616));
+    assert_eq!(store.reader.record_bytes(), 4 * LARGE_RECORD_BYTES);
+    assert!(stats.memory_bytes > SMALL_STORE_BYTES);
+    assert_eq!(stats.memory_limit_bytes, Some(SMALL_STORE_BYTES));
     assert_eq!(store.reader.operations().memory_limit.get(), 0);
 }
 
@@ -261,14 +281,17 @@ fn a_soft_limit_only_shows() {
 #[test]
 fn peers_are_never_refused_for_memory() {
     let mut store = small(true);
-    let ops: Vec<Op> = (1..=9).map(|n| put_op(origin(2), n, &format!("k{n}"))).collect();
+    let state = live(&large(LARGE), None);
+    let large_op = |n: u64| op(origin(2), n, &format!("k{n}"), state.clone());
+    let ops: Vec<Op> = (1..=9).map(large_op).collect();
     store.merge(origin(2), 9, &ops);
     assert_eq!(store.reader.stats().key_count, 9);
     store.write(put("k1", "v"));
     store.write(put("k2", ""));
     store.write(delete("k3"));
-    let grows = refusal(store.writer.stage(put("k2", "v"), NOW));
-    assert!(matches!(grows, Rejection::MemoryLimit { used_bytes: 2_329, limit_bytes: 616 }));
+    let grows = refusal(store.writer.stage(put("k2", &large(100)), NOW));
+    let Rejection::MemoryLimit { used_bytes, .. } = grows else { panic!("{grows}") };
+    assert_eq!(used_bytes, store.reader.stats().memory_bytes);
 }
 
 #[test]
@@ -302,10 +325,11 @@ fn an_atomic_batch_is_checked_as_it_will_be_done() {
 #[test]
 fn an_atomic_batch_is_checked_against_the_limit_as_a_whole() {
     let store = small(true);
-    let batch = [put("a", "1"), put("b", "1"), put("c", "1")];
+    let (one, two) = (large(LARGE), large(LARGE - 1));
+    let batch = [put("a", &one), put("b", &one), put("c", &one)];
     let (at, error) = store.writer.check(&batch, NOW).unwrap_err();
     assert!(matches!((at, error), (2, PutError::Rejected(Rejection::MemoryLimit { .. }))));
-    let in_place = [put("a", "1"), put("b", "1"), put("a", "2"), delete("b"), put("b", "2")];
+    let in_place = [put("a", &one), put("b", &one), put("a", &two), delete("b"), put("b", &two)];
     store.writer.check(&in_place, NOW).unwrap();
     let mut store = store;
     for write in in_place {
@@ -322,7 +346,7 @@ fn a_checked_batch_is_staged_whole() {
         let batch: Vec<Write> = (0..6)
             .map(|_| {
                 let key = ["a", "b", "c"][dice.index(3)];
-                let value = "x".repeat(dice.index(90));
+                let value = large(dice.index(90) * 150);
                 match dice.below(6) {
                     0 => delete(key),
                     1 => touch(key, Ttl::Ms(dice.below(2))),

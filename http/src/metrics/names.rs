@@ -49,7 +49,10 @@ families! {
     STORE_EXPIRED COUNTER "gridkv_store_expired_keys_total" ["store"] "Keys that came to their deadline."
     STORE_OPERATIONS COUNTER "gridkv_store_operations_total" ["store", "op", "result"] "Operations of clients."
     STORE_DURATION HISTOGRAM "gridkv_store_operation_duration_seconds" ["store", "op"] "From asking a store to its answer, its queue included."
-    CACHE_HIT_RATIO GAUGE "gridkv_cache_hit_ratio" ["store"] "Share of client reads served from the cache since the start; absent without one."
+    CACHE_HITS COUNTER "gridkv_cache_hits_total" ["store"] "Client reads that the cache answered; absent without one."
+    CACHE_MISSES COUNTER "gridkv_cache_misses_total" ["store"] "Client reads that the cache did not answer; absent without one."
+    CACHE_HIT_RATIO GAUGE "gridkv_cache_hit_ratio" ["store"] "Share of client reads that the cache answered since the start; absent before the first."
+    CACHE_EVICTIONS COUNTER "gridkv_cache_evictions_total" ["store", "cause"] "Records that a cache evicted: no room, or idle for too long."
     SYNC_BUFFER_LENGTH GAUGE "gridkv_sync_buffer_length" ["store"] "Operations in the op ring."
     SYNC_BUFFER_CAPACITY GAUGE "gridkv_sync_buffer_capacity" ["store"] "Operations that the op ring holds at most."
     SYNC_BUFFER_OVERWRITTEN COUNTER "gridkv_sync_buffer_overwritten_total" ["store"] "Operations that the op ring lost to overflow; peers fetch them by catch-up."
@@ -68,6 +71,7 @@ families! {
     ACTOR_MAILBOX GAUGE "gridkv_actor_mailbox_messages" ["actor", "store"] "Messages in flight to an actor."
     PERSIST_RUNS COUNTER "gridkv_persist_runs_total" ["store", "result"] "Persist runs; absent for volatile stores."
     PERSIST_DURATION SUMMARY "gridkv_persist_duration_seconds" ["store"] "Persist runs that ended well, and what they took together."
+    STORE_ROLLED_BACK GAUGE "gridkv_store_rolled_back" ["store"] "Whether the store came back from its disk with less than had been there; peers give it back."
     PERSIST_UNSAVED GAUGE "gridkv_persist_unsaved_operations" ["store"] "Changes that are not on disk yet."
 }
 

@@ -78,14 +78,14 @@ fn collect_store(store: &StoreHandle, out: &mut Exposition) {
     let of_store = [name, store.backend()];
     out.count(&names::STORE_KEYS, &of_store, stats.key_count);
     out.count(&names::STORE_MEMORY, &of_store, stats.memory_bytes);
-    out.count(&names::STORE_MEMORY_LIMIT, &of_store, stats.memory_limit_bytes);
+    if let Some(limit) = stats.memory_limit_bytes {
+        out.count(&names::STORE_MEMORY_LIMIT, &of_store, limit);
+    }
     out.count(&names::STORE_TOMBSTONES, &of_store, stats.tombstones);
     if let Some(size) = stats.db_size {
         out.count(&names::STORE_SIZE, &of_store, size);
     }
-    if let Some(rate) = stats.cache_hit_rate {
-        out.sample(&names::CACHE_HIT_RATIO, &[name], rate);
-    }
+    collect_cache(name, &stats, out);
     out.count(&names::STORE_EXPIRED, &[name], stats.expired);
     collect_ring(name, &stats, out);
     collect_operations(store, out);
@@ -96,6 +96,21 @@ fn collect_store(store: &StoreHandle, out: &mut Exposition) {
         let seconds = as_f64(stats.persist_ms) / 1_000.0;
         out.summary(&names::PERSIST_DURATION, &[name], stats.persists, seconds);
         out.count(&names::PERSIST_UNSAVED, &[name], stats.unsaved);
+        out.count(&names::STORE_ROLLED_BACK, &[name], u64::from(stats.rolled_back));
+    }
+}
+
+fn collect_cache(name: &str, stats: &StoreStats, out: &mut Exposition) {
+    if let Some(counts) = stats.cache {
+        out.count(&names::CACHE_HITS, &[name], counts.hits);
+        out.count(&names::CACHE_MISSES, &[name], counts.misses);
+        if counts.hits + counts.misses > 0 {
+            out.sample(&names::CACHE_HIT_RATIO, &[name], counts.hit_rate());
+        }
+    }
+    if let Some(evictions) = stats.evictions {
+        out.count(&names::CACHE_EVICTIONS, &[name, "size"], evictions.size);
+        out.count(&names::CACHE_EVICTIONS, &[name, "idle"], evictions.idle);
     }
 }
 

@@ -92,11 +92,13 @@ async fn perform(store: StoreDoor<'_>, batch: Batch) -> Result<Vec<ItemOutcome>,
     if !only_reads || (batch.atomic && !batch.items.is_empty()) {
         return Ok(store.handle.batch(batch).await?);
     }
-    let read = |item| match item {
-        BatchItem::Get(key) => Some(store.handle.get(&key).map(ItemOutcome::Read)),
-        BatchItem::Write(_) => None,
-    };
-    Ok(batch.items.into_iter().filter_map(read).collect::<Result<_, _>>()?)
+    let mut outcomes = Vec::with_capacity(batch.items.len());
+    for item in batch.items {
+        if let BatchItem::Get(key) = item {
+            outcomes.push(ItemOutcome::Read(store.handle.get(&key).await?));
+        }
+    }
+    Ok(outcomes)
 }
 
 fn reply(

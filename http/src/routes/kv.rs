@@ -35,12 +35,12 @@ const OCTET_STREAM: HeaderValue = HeaderValue::from_static(media_type::OCTET_STR
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// `GET`, `HEAD`
-pub(crate) fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
     exchange.query(&[])?;
     let stopwatch = Stopwatch::start();
-    let found = store.handle.get(&key);
+    let found = store.handle.get(&key).await;
     store.timers.observe(Operation::Get, stopwatch);
     let Some(Record { version, state: State::Live(live) }) = found? else {
         return Err(key_not_found());

@@ -41,7 +41,7 @@ struct Row<'a> {
 }
 
 /// `GET`, `HEAD`
-pub(crate) fn list(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let query = exchange.query(&["prefix", "limit", "cursor"])?;
     let name = store.handle.name().as_str();
@@ -51,7 +51,7 @@ pub(crate) fn list(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 
     let list_query = ListQuery { prefix: prefix.to_owned(), after, limit };
     let stopwatch = Stopwatch::start();
-    let listing = store.handle.list(&list_query);
+    let listing = store.handle.list(list_query).await;
     store.timers.observe(Operation::List, stopwatch);
     json(&page(name, prefix, &listing?))
 }

@@ -202,12 +202,25 @@ fn durability_is_what_is_true_and_never_less_than_asked() {
     assert_eq!(refused.refusal(), (400, "durability_unavailable".to_owned()));
     assert_eq!(refused.json()["best"], "memory");
     assert_eq!(node.get("/v1/kv/main/a").status, 404);
-    let best = node.get("/v1/stores/disk/stats").json()["durability"].as_str().unwrap().to_owned();
-    let put = node.put(&format!("/v1/kv/disk/a?durability={best}"), b"v");
-    assert!(put.status < 300 && node.get("/v1/kv/disk/a").status == 200);
-    for asked in [best.as_str(), "memory"] {
-        let deleted = node.delete(&format!("/v1/kv/disk/a?durability={asked}"));
-        assert_eq!(deleted.status, 204, "{asked}");
+    assert_eq!(node.get("/v1/stores/disk/stats").json()["durability"], "os");
+    let table = [("", "os"), ("memory", "os"), ("os", "os"), ("fsync", "fsync")];
+    for (asked, reached) in table {
+        let target = match asked {
+            "" => "/v1/kv/disk/a".to_owned(),
+            asked => format!("/v1/kv/disk/a?durability={asked}"),
+        };
+        let put = node.put(&target, b"v");
+        assert!(put.status < 300, "{asked}: {}", put.status);
+        assert_eq!(put.header("gridkv-durability"), reached, "put, asked for {asked:?}");
+        let deleted = node.delete(&target);
+        assert_eq!(deleted.header("gridkv-durability"), reached, "delete, asked for {asked:?}");
+    }
+    let batch = br#"{"ops":[{"op":"put","key":"a","value":"v"},{"op":"get","key":"a"}]}"#;
+    for (asked, reached) in &table[1..] {
+        let target = format!("/v1/stores/disk/batch?durability={asked}");
+        let answer = node.send("POST", &target, &[], batch);
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("gridkv-durability"), *reached, "batch, asked for {asked}");
     }
 }
 

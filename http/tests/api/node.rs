@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::rt::{System, spawn};
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::runtime::{Node, NodeConfig, StoreSetup};
+use gridkv_actors::settings::Settings;
 use gridkv_actors::{Registry, StoreConfig};
 use gridkv_http::HttpConfig;
 use gridkv_protocol::StoreName;
@@ -94,10 +95,11 @@ fn store(name: &str, backend: &str, default_ttl_ms: Option<u64>, limit: u64) -> 
             name: StoreName::new(name).unwrap(),
             backend: backend.to_owned(),
             default_ttl_ms,
-            memory_limit_bytes: limit,
+            memory_limit_bytes: Some(limit),
             refuse_over_limit: limit < u64::MAX,
             ring_slots: 1_024,
         },
+        settings: Settings::default(),
         persist_interval: Some(Duration::from_secs(5)),
         log_bytes: 1 << 20,
         batch_max_ops: 512,

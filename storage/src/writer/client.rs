@@ -105,7 +105,7 @@ impl StoreWriter {
         record: &Record,
         pending: &Account,
     ) -> Result<Account, Rejection> {
-        let Shared { config, account, operations, backend, .. } = &*self.shared;
+        let Shared { config, operations, backend, .. } = &*self.shared;
         let cache = backend.as_cache();
         let bytes = key.len() + record.content_bytes();
         if let Some(limit_bytes) = cache.map(Cache::largest_record).filter(|limit| bytes > *limit) {
@@ -116,14 +116,15 @@ impl StoreWriter {
             after.remove(key, standing);
         }
         after.add(key, record);
-        let limit_bytes = config.memory_limit_bytes;
-        let is_over = account.bytes().saturating_add_signed(after.bytes) > limit_bytes;
-        let grows = matches!(action, Action::Put { .. }) && after.bytes > pending.bytes;
         // A cache makes room by itself, and its account does not follow.
-        let is_bounded = config.refuse_over_limit && cache.is_none();
-        if is_bounded && grows && is_over {
+        let limit_bytes = config.memory_limit_bytes.filter(|_| cache.is_none());
+        let Some(limit_bytes) = limit_bytes else { return Ok(after) };
+        let held_bytes = self.shared.memory_bytes();
+        let is_over = held_bytes.saturating_add_signed(after.bytes) > limit_bytes;
+        let grows = matches!(action, Action::Put { .. }) && after.bytes > pending.bytes;
+        if config.refuse_over_limit && grows && is_over {
             operations.memory_limit.add(1);
-            let used_bytes = account.bytes().saturating_add_signed(pending.bytes);
+            let used_bytes = held_bytes.saturating_add_signed(pending.bytes);
             return Err(Rejection::MemoryLimit { used_bytes, limit_bytes });
         }
         Ok(after)

@@ -1,5 +1,6 @@
 //! The funnel: a store on the `memory` backend, driven as its actor drives it.
 
+use gridkv_storage::durability::Durability;
 use std::error::Error;
 use std::hint::black_box;
 
@@ -39,7 +40,7 @@ impl Funnel {
             name: name.clone(),
             backend: "memory".to_owned(),
             default_ttl_ms: None,
-            memory_limit_bytes: MEMORY_LIMIT_BYTES,
+            memory_limit_bytes: Some(MEMORY_LIMIT_BYTES),
             refuse_over_limit: true,
             ring_slots,
         };

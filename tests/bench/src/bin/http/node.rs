@@ -7,6 +7,7 @@ use std::time::Duration;
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::runtime::{Node, NodeConfig, StoreSetup};
+use gridkv_actors::settings::Settings;
 use gridkv_actors::{Registry, StoreConfig};
 use gridkv_http::HttpConfig;
 use gridkv_protocol::StoreName;
@@ -61,10 +62,11 @@ fn node_config(advertise: String) -> Result<NodeConfig, Box<dyn Error>> {
             name: StoreName::new("main")?,
             backend: "memory".to_owned(),
             default_ttl_ms: None,
-            memory_limit_bytes: MEMORY_LIMIT_BYTES,
+            memory_limit_bytes: Some(MEMORY_LIMIT_BYTES),
             refuse_over_limit: false,
             ring_slots: 8_192,
         },
+        settings: Settings::default(),
         persist_interval: None,
         log_bytes: 64 << 20,
         batch_max_ops: 512,

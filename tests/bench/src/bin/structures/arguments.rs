@@ -19,7 +19,7 @@ pub(crate) enum Task {
         sizes: Vec<usize>,
         /// How many times each candidate is measured per size.
         rounds: usize,
-        /// Only candidates whose name contains this.
+        /// Only candidates whose name contains one of these, parted by commas.
         only: Option<String>,
     },
 }

@@ -4,8 +4,9 @@ use std::error::Error;
 
 use scc::TreeIndex;
 
-use crate::key_order::{LockedTree, OrderedIndex, SkipKeys, StdLockedTree};
+use crate::key_order::{LockedBlocks, LockedTree, OrderedIndex, SkipKeys, StdLockedTree};
 use crate::measure::{self, Figures};
+use crate::node_map::NodeMap;
 use crate::ordered::{Skip, Tree};
 use crate::paired::Paired;
 use crate::persistent::Persistent;
@@ -39,6 +40,10 @@ pub(crate) trait Candidate: Default + Sync {
 /// Every structure under comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// The map of the node: `scc::HashSet` of packed records and locked blocks of keys.
+    Node,
+    /// `scc::HashMap` and the same blocks of keys.
+    SccBlocks,
     /// `DashMap` and a locked B-tree of keys.
     DashLocked,
     /// `scc::HashMap` and a locked B-tree of keys.
@@ -65,7 +70,9 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All candidates, in the order of the table.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Node,
+        Self::SccBlocks,
         Self::DashLocked,
         Self::SccLocked,
         Self::SccStdLocked,
@@ -82,6 +89,8 @@ impl Kind {
     /// The candidate's name in the table and on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Node => "RecordMap of the node",
+            Self::SccBlocks => "scc::HashMap+blocks of keys",
             Self::DashLocked => "dashmap+BTreeSet/parking_lot",
             Self::SccLocked => "scc::HashMap+BTreeSet/parking_lot",
             Self::PapayaLocked => "papaya+BTreeSet/parking_lot",
@@ -107,6 +116,8 @@ impl Kind {
     /// Measures this candidate once, in this process.
     pub(crate) fn measure(self, keys: usize) -> Result<Figures, Box<dyn Error>> {
         match self {
+            Self::Node => measure::all::<NodeMap>(keys),
+            Self::SccBlocks => measure::all::<Paired<Scc, LockedBlocks>>(keys),
             Self::DashLocked => measure::all::<Paired<Dash, LockedTree>>(keys),
             Self::SccLocked => measure::all::<Paired<Scc, LockedTree>>(keys),
             Self::PapayaLocked => measure::all::<Paired<Papaya, LockedTree>>(keys),

@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::PoisonError;
 
 use crossbeam_skiplist::SkipSet;
+use gridkv_storage::key_order;
 use scc::Guard;
 
 use crate::candidate::Index;
@@ -70,6 +71,29 @@ impl KeyOrder for StdLockedTree {
     fn following(&self, after: Option<&Key>, limit: usize) -> Vec<Key> {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         take_keys(&keys, after, limit)
+    }
+}
+
+/// Blocks of keys without what neighbours share, under the standard library's lock.
+#[derive(Default)]
+pub(crate) struct LockedBlocks(std::sync::RwLock<key_order::KeyOrder>);
+
+impl KeyOrder for LockedBlocks {
+    fn add(&self, key: Key) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(&key);
+    }
+
+    fn remove(&self, key: &str) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        keys.remove(key);
+    }
+
+    fn following(&self, after: Option<&Key>, limit: usize) -> Vec<Key> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let run = keys.run(following_range(after).0, limit);
+        drop(keys);
+        run.list(following_range(after).0, limit)
     }
 }
 

@@ -23,6 +23,7 @@ mod arguments;
 mod candidate;
 mod key_order;
 mod measure;
+mod node_map;
 mod ordered;
 mod paired;
 mod persistent;

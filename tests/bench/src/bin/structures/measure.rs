@@ -13,7 +13,7 @@ use gridkv_bench::stopwatch::Stopwatch;
 
 use crate::candidate::Candidate;
 use crate::probe::{Probes, STABLE_END};
-use crate::record::{Key, Record};
+use crate::record::{self, Key, Record};
 use crate::resident;
 
 /// How long each phase that is bounded by time runs.
@@ -106,7 +106,7 @@ fn read_for<C: Candidate>(candidate: &C, probes: &Probes, limit: Duration) -> Re
     while start.elapsed() < limit {
         for key in keys.by_ref().take(STRIDE) {
             match candidate.get(key) {
-                Some(record) => sum = sum.wrapping_add(record.checksum()),
+                Some(record) => sum = sum.wrapping_add(record::checksum(&record)),
                 None => lost += 1,
             }
         }
@@ -140,7 +140,7 @@ impl<'a, C: Candidate> Writer<'a, C> {
 
     fn put(&mut self, key: &str) {
         self.hlc += 1;
-        self.batch.push((Key::from(key), Record::live(self.hlc)));
+        self.batch.extend(record::fresh(key, self.hlc));
         if self.batch.len() >= self.size {
             self.candidate.commit(&mut self.batch);
         }

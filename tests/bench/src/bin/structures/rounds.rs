@@ -28,7 +28,9 @@ pub(crate) fn run(
     for &keys in sizes {
         let mut candidates: Vec<(Kind, Samples)> = Kind::ALL
             .into_iter()
-            .filter(|kind| only.is_none_or(|part| kind.name().contains(part)))
+            .filter(|kind| {
+                only.is_none_or(|parts| parts.split(',').any(|part| kind.name().contains(part)))
+            })
             .map(|kind| (kind, Samples::new()))
             .collect();
         for round in 0..rounds {

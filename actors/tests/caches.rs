@@ -16,7 +16,9 @@ use gridkv_actors::node::NodeHandle;
 use gridkv_actors::node_config::{NodeConfig, StoreSetup};
 use gridkv_actors::runtime::Node;
 use gridkv_actors::write::{Action, Condition, Ttl, Write};
-use gridkv_actors::{ListQuery, StoreConfig};
+
+use gridkv_actors::StoreConfig;
+use gridkv_actors::settings::Settings;
 use gridkv_protocol::{Key, StoreName, Value};
 
 use cable::Cable;
@@ -61,6 +63,7 @@ impl Wired {
                     refuse_over_limit: false,
                     ring_slots: RING_SLOTS,
                 },
+                settings: Settings::default(),
                 persist_interval: None,
                 log_bytes: LOG_BYTES,
                 batch_max_ops: 512,
@@ -89,7 +92,7 @@ impl Wired {
     }
 
     async fn ready(&self) {
-        until("a node is ready", || self.handle().readiness().ready).await;
+        until("a node to be ready", async || self.handle().readiness().ready).await;
     }
 
     async fn put(&self, key: &str, value: &str) {
@@ -99,10 +102,8 @@ impl Wired {
         self.store().write(write, None).await.unwrap();
     }
 
-    fn value(&self, key: &str) -> Option<String> {
-        let query = ListQuery { prefix: key.to_owned(), after: None, limit: 1 };
-        let listed = self.store().list(&query).unwrap();
-        let (_, record) = listed.records.into_iter().find(|(found, _)| found.as_str() == key)?;
+    async fn value(&self, key: &str) -> Option<String> {
+        let record = self.store().get(&Key::new(key).unwrap()).await.unwrap()?;
         let live = record.live_at(self.handle().now())?;
         Some(String::from_utf8(live.value.to_vec()).unwrap())
     }
@@ -111,19 +112,23 @@ impl Wired {
         self.store().catch_up().forgot
     }
 
+    async fn holds(&self, key: &str, value: &str) {
+        until("a write to arrive", async || self.value(key).await.as_deref() == Some(value)).await;
+    }
+
     async fn hears(&self, other: &Self, key: &str, value: &str) {
         other.put(key, value).await;
-        until("a write arrives", || self.value(key).as_deref() == Some(value)).await;
+        self.holds(key, value).await;
     }
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let came = timeout(PATIENCE, async {
-        while !holds() {
+        while !holds().await {
             sleep(Duration::from_millis(5)).await;
         }
     });
-    assert!(came.await.is_ok(), "{what} takes too long");
+    assert!(came.await.is_ok(), "{what}: it takes too long");
 }
 
 #[actix_rt::test]
@@ -142,8 +147,8 @@ async fn behind_a_gap_that_nobody_fills_a_cache_forgets_and_goes_on() {
     a.put("short", "1").await;
     sleep(Duration::from_millis(300)).await;
     [&a, &b].into_iter().for_each(Wired::mend);
-    until("a short cut heals", || b.value("short").is_some()).await;
-    assert_eq!(b.value("from-b").as_deref(), Some("1"));
+    b.holds("short", "1").await;
+    assert_eq!(b.value("from-b").await.as_deref(), Some("1"));
     assert_eq!([a.forgot(), b.forgot()], before, "what the log has is no reason to forget");
 
     // A long one: `a` writes more than its ring and log hold.
@@ -152,17 +157,17 @@ async fn behind_a_gap_that_nobody_fills_a_cache_forgets_and_goes_on() {
         a.put(&format!("k{}", n % 50), &n.to_string()).await;
     }
     a.put("from-a", "2").await;
-    assert_eq!(b.value("from-a").as_deref(), Some("1"), "cut off, it serves what it has");
+    assert_eq!(b.value("from-a").await.as_deref(), Some("1"), "cut off, it serves what it has");
     [&a, &b].into_iter().for_each(Wired::mend);
-    until("b forgets", || b.forgot() > before[1]).await;
-    assert_ne!(b.value("from-a").as_deref(), Some("1"), "a newer one was missed");
+    until("b to forget", async || b.forgot() > before[1]).await;
+    assert_ne!(b.value("from-a").await.as_deref(), Some("1"), "a newer one was missed");
     b.hears(&a, "from-a", "3").await;
     a.hears(&b, "from-b", "2").await;
     for n in 0..20 {
         b.hears(&a, &format!("k{n}"), "new").await;
     }
     assert_eq!(a.forgot(), before[0], "nothing was missing there");
-    assert_eq!(a.value("k49").as_deref(), Some("199"));
+    assert_eq!(a.value("k49").await.as_deref(), Some("199"));
 
     // One that starts now adopts what the others have seen, and is told what comes.
     let c = Wired::start("c", "moka", Some(&b));
@@ -180,11 +185,11 @@ async fn a_store_is_a_cache_on_every_member_or_on_none() {
     let a = Wired::start("a", "moka", None);
     a.ready().await;
     let b = Wired::start("b", "memory", Some(&a));
-    let refused = || {
+    let refused = async || {
         let checks = b.handle().readiness().checks;
         checks.iter().any(|check| check.detail.contains("is a cache on one node"))
     };
-    until("the mix is refused", refused).await;
+    until("the mix to be refused", refused).await;
     assert!(!b.handle().readiness().ready);
     for node in [a, b] {
         node.node.stop(Duration::ZERO).await;

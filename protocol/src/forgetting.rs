@@ -43,7 +43,7 @@ pub enum Event<'a> {
 pub struct Forget {
     /// Origins on which others are ahead and that did not move here, and where they stood.
     pub stuck: Vec<(Origin, Hlc)>,
-    /// Everything that a peer has seen, except of this node's present origin.
+    /// Everything that a peer has seen within the skew limit, except of this node's present origin.
     pub adopt: Frontier,
 }
 
@@ -120,7 +120,7 @@ impl Forgetting {
         (!stuck.is_empty()).then(|| {
             self.under_way = true;
             self.behind.clear();
-            Forget { stuck, adopt: self.seen(now) }
+            Forget { stuck, adopt: self.reported_points().up_to(self.limit(now)) }
         })
     }
 
@@ -134,19 +134,18 @@ impl Forgetting {
         }
     }
 
-    /// Everything that peers have seen, except of this node's present origin. Nobody has what lies in the
-    /// future: its time is waited for.
-    fn seen(&self, now: UnixMs) -> Frontier {
-        let limit = Hlc::end_of(now.plus(self.max_clock_skew_ms));
+    /// The furthest that any peer says it has of each origin but this node's present one.
+    fn reported_points(&self) -> Frontier {
         let points = self.peers.values().flat_map(|peer| peer.applied.iter());
-        points.filter(|(origin, upto)| *origin != self.own && *upto <= limit).collect()
+        points.filter(|(origin, _)| *origin != self.own).collect()
     }
 
     fn note_behind(&mut self, now: UnixMs, applied: &Frontier) {
-        let ahead: BTreeMap<Origin, Hlc> =
-            self.seen(now).iter().filter(|(origin, upto)| applied.get(*origin) < *upto).collect();
-        self.behind.retain(|origin, _| ahead.contains_key(origin));
-        for (origin, there) in ahead {
+        let (reported, limit) = (self.reported_points(), self.limit(now));
+        // Nobody can have more than what lies within the skew limit.
+        let is_ahead = |origin, upto: Hlc| applied.get(origin) < upto.min(limit);
+        self.behind.retain(|origin, _| is_ahead(*origin, reported.get(*origin)));
+        for (origin, there) in reported.iter().filter(|(origin, upto)| is_ahead(*origin, *upto)) {
             let here = applied.get(origin);
             let fresh = Behind { here, here_since: now, there, there_since: now };
             let behind = self.behind.entry(origin).or_insert(fresh);
@@ -159,11 +158,17 @@ impl Forgetting {
         }
     }
 
+    fn limit(&self, now: UnixMs) -> Hlc {
+        Hlc::end_of(now.plus(self.max_clock_skew_ms))
+    }
+
     /// Whether what is missing of an origin will not come any more.
     fn is_lost(&self, now: UnixMs, origin: Origin, behind: &Behind) -> bool {
         // A young cache has little to lose, and is not ready before it has what its peers had.
         let is_young = self.since.is_some_and(|since| now.since(since) < YOUNG_CACHE_MS);
-        let patience = if is_young { SILENT_MS } else { FORGET_AFTER_MS };
+        // What a fast clock minted waits at its sender until its time has come.
+        let in_future = behind.there.physical().since(now.plus(self.max_clock_skew_ms));
+        let patience = if is_young { SILENT_MS } else { FORGET_AFTER_MS.saturating_add(in_future) };
         let is_linked = self.peers.get(&origin.node()).is_some_and(|peer| peer.origin == origin);
         let is_over = now.since(behind.there_since) > patience;
         now.since(behind.here_since) > patience && (is_young || is_linked || is_over)

@@ -132,6 +132,25 @@ fn an_origin_behind_a_cut_link_is_waited_for_and_its_link_gets_time() {
     );
 }
 
+/// A node with a clock that is ten seconds fast: its ops wait until their time has come.
+#[test]
+fn an_origin_from_the_future_gets_the_time_that_it_is_ahead() {
+    let fast = origin(PEER, 5);
+    let ahead = |ms| T0 + ms + SKEW_MS + 10_000;
+    let mut cache = Cache::grown(&[(fast, 1)]);
+    for ms in (GROWN..GROWN + 12_000).step_by(50) {
+        assert_eq!(cache.reported(ms, fast, &[(fast, ahead(ms))]), None, "at {ms}");
+    }
+    let forgets = (GROWN + 12_000..GROWN + 20_000)
+        .find(|ms| cache.reported(*ms, fast, &[(fast, ahead(*ms))]).is_some());
+    assert_eq!(forgets, Some(GROWN + FORGET_AFTER_MS + 10_000 + 1));
+    // A young cache goes on at once, as far as anybody can.
+    let mut young = Cache::with(&[]);
+    young.reported(0, origin(OTHER, 5), &[(fast, ahead(0))]);
+    let (ms, forget) = young.forgets(0).unwrap();
+    assert_eq!(forget.adopt.get(fast), Hlc::end_of(UnixMs(T0 + ms + SKEW_MS)));
+}
+
 #[test]
 fn all_peers_are_adopted_at_once_and_but_once() {
     let (peers, others, past) = (origin(PEER, 5), origin(OTHER, 5), origin(NODE, 6));
@@ -140,14 +159,16 @@ fn all_peers_are_adopted_at_once_and_but_once() {
     cache.reported(GROWN, peers, &[(peers, 9), (others, 3), (past, 4), (me(), 90)]);
     cache.reported(GROWN, others, &[(peers, 8), (others, 7), (origin(NODE, 5), future)]);
     let (_, forget) = cache.forgets(GROWN).unwrap();
-    let adopt = frontier(&[(peers, 9), (others, 7), (past, 4)]);
+    let mut adopt = frontier(&[(peers, 9), (others, 7), (past, 4)]);
+    let now = T0 + GROWN + FORGET_AFTER_MS + 1;
+    adopt.advance(origin(NODE, 5), Hlc::end_of(UnixMs(now + SKEW_MS))); // no further than that
     assert_eq!(forget.adopt, adopt);
     assert_eq!(forget.stuck, [(past, Hlc::ZERO), (peers, at(1)), (others, Hlc::ZERO)]);
     assert!(cache.machine.is_under_way());
     assert_eq!(cache.forgets(GROWN + 10_000), None, "until the store is done");
     cache.applied = adopt;
     assert_eq!(cache.step(GROWN + 30_000, Event::Done), None);
-    assert_eq!(cache.forgets(GROWN + 30_000), None, "level");
+    assert_eq!(cache.forgets(GROWN + 30_000), None, "level, but for what lies in the future");
     assert!(!cache.machine.is_under_way());
 }
 

@@ -119,10 +119,17 @@ impl Moka {
         Ok(())
     }
 
-    /// Pushes out what is remembered beyond its share. Only within a commit: the writer learns what was
-    /// forgotten after each, before it judges another record.
+    /// Pushes out what is remembered beyond its share, and what is evicted and still counts. Only within
+    /// a commit: the writer learns what was forgotten after each, before it judges another record.
     fn trim(&self) -> Result<(), BackendError> {
-        if self.read()?.outside_bytes() > self.room.outside_bytes {
+        let (outside, all) = {
+            let side = self.read()?;
+            (side.outside_bytes(), side.bytes())
+        };
+        if all > self.room.max_bytes {
+            self.settle()?;
+        }
+        if outside > self.room.outside_bytes {
             let forgotten = self.write()?.trim(self.room.outside_bytes);
             self.forgotten.fetch_max(forgotten.bits(), Ordering::AcqRel);
         }
@@ -245,8 +252,8 @@ impl Cache for Moka {
 // CAVEATS: reads by key count as use, for the policy and for the time to idle; lists, walks and what the
 // writer looks up do not, for they read beside the cache. A list may still show a record that the
 // cache has just evicted, while a read misses it: the newest version in both. A newcomer may be
-// refused by TinyLFU right after its write was answered. Walks visit the keys of residue too, and may
-// return short stretches.
+// refused by TinyLFU right after its write was answered. A condition on an evicted key meets no value, and
+// a touch no key. Walks visit the keys of residue too, and may return short stretches.
 
 #[cfg(test)]
 #[path = "moka_test.rs"]

@@ -47,6 +47,18 @@ impl Account {
         self.apply(key, record, -1);
     }
 
+    /// Adds another account.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.keys += other.keys;
+        self.tombstones += other.tombstones;
+        self.bytes += other.bytes;
+    }
+
+    /// The counts of a store with this account.
+    pub(crate) fn counts(&self) -> Counts {
+        SharedAccount::default().with(self)
+    }
+
     /// The account of a store with these counts.
     pub(crate) fn of(counts: &Counts) -> Self {
         let signed = |count| i64::try_from(count).unwrap_or(i64::MAX);

@@ -28,6 +28,11 @@ impl Deadlines {
         self.by_time.insert((at, key));
     }
 
+    /// Every deadline and its key, in order.
+    pub(crate) fn into_all(self) -> impl Iterator<Item = (UnixMs, Key)> {
+        self.by_time.into_iter()
+    }
+
     /// Forgets a deadline.
     pub(crate) fn remove(&mut self, at: UnixMs, key: &Key) {
         self.by_time.remove(&(at, key.clone()));

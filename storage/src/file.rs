@@ -8,6 +8,7 @@
 //!
 //! The last two images and the journals since the older one are kept. What is damaged is put aside.
 
+mod ahead;
 mod frames;
 mod generations;
 mod image;
@@ -81,7 +82,7 @@ impl File {
         let replay = Replay::run(&files, &map, progress)?;
         let is_whole = replay.is_whole();
         let (damaged_images, damaged_journals) = (replay.damaged_images, replay.damaged_journals);
-        let (base, mut warnings) = (replay.base, replay.notes);
+        let (base, tally, mut warnings) = (replay.base, replay.tally, replay.notes);
         let number = files.journals.last().copied().filter(|last| *last >= files.last());
         let segment = match number {
             Some(number) if is_whole => Segment::reopen(files.journal(number), replay.last_length)?,
@@ -110,7 +111,8 @@ impl File {
         }
         file.measure()?;
         let Base { frontier, floor, .. } = base;
-        Ok((file, Recovered { frontier, floor, index: None, warnings }))
+        let index = Some(tally.into_index(&frontier));
+        Ok((file, Recovered { frontier, floor, index, warnings }))
     }
 
     /// Counts the bytes of its files.

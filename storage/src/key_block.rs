@@ -82,6 +82,15 @@ impl KeyBlock {
         Inserted::Amid
     }
 
+    /// Adds a key that is above all others, of which `before` is the greatest.
+    pub(crate) fn push(&mut self, before: &[u8], key: &[u8]) {
+        let shared = before.iter().zip(key).take_while(|(a, b)| a == b).count();
+        let mut new = Vec::with_capacity(key.len() + MOST_HEAD_BYTES);
+        push(&mut new, shared, &[key.get(shared..).unwrap_or_default()]);
+        self.replace(self.bytes.len()..self.bytes.len(), &new);
+        self.count += 1;
+    }
+
     /// Removes a key. Says whether it was there.
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
         let Place::Here(at) = self.place(key) else { return false };

@@ -29,6 +29,8 @@ pub struct KeyOrder {
     blocks: BTreeMap<Box<[u8]>, KeyBlock>,
     bytes: usize,
     count: usize,
+    /// The greatest key, or nothing. Images and pages bring keys in order: for those no block is searched.
+    greatest: Vec<u8>,
 }
 
 /// A stretch of keys, on its own.
@@ -37,17 +39,25 @@ pub struct KeyRun(KeyBlock);
 
 impl KeyOrder {
     /// Adds a key. Says whether it is new.
-    pub fn insert(&mut self, key: &Key) -> bool {
-        let key = key.as_str().as_bytes();
+    pub fn insert(&mut self, key: &str) -> bool {
+        let key = key.as_bytes();
         let Some(block) = before(&mut self.blocks, key) else {
             let mut block = KeyBlock::default();
             block.insert(key);
             self.add_block(Box::default(), block);
             self.count += 1;
+            self.greatest = self.last_key();
             return true;
         };
         let held = chunk::bytes(block.capacity());
-        let inserted = block.insert(key);
+        let inserted = if !self.greatest.is_empty() && key > self.greatest.as_slice() {
+            block.push(&self.greatest, key);
+            self.greatest.clear();
+            self.greatest.extend_from_slice(key);
+            Inserted::Last
+        } else {
+            block.insert(key)
+        };
         // Keys that come in order fill block after block; others leave two halves.
         let half =
             if block.len() > BLOCK_BYTES { block.split(inserted == Inserted::Last) } else { None };
@@ -71,7 +81,22 @@ impl KeyOrder {
                 self.remove_block(&start);
             }
         }
+        if key.as_bytes() == self.greatest {
+            self.greatest = self.last_key();
+        }
         removed
+    }
+
+    fn last_key(&self) -> Vec<u8> {
+        let mut last = Vec::new();
+        if let Some((_, block)) = self.blocks.last_key_value() {
+            block.visit(|key| {
+                last.clear();
+                last.extend_from_slice(key);
+                true
+            });
+        }
+        last
     }
 
     /// A copy of the blocks that have the keys from a bound on, up to `limit` of them. It is quick,

@@ -32,6 +32,7 @@ pub mod ring;
 pub mod settings;
 pub mod stats;
 pub mod store;
+mod tally;
 mod watermark;
 pub mod write;
 pub mod writer;

@@ -62,14 +62,33 @@ impl RecordMap {
     /// # Errors
     /// [`BackendError::Poisoned`] when a thread died while it held the order.
     pub fn put(&self, key: &Key, record: &Record) -> Result<(), BackendError> {
+        self.swap(key.as_str(), Packed::new(key, record)).map(drop)
+    }
+
+    /// Puts a record that was packed, and returns the one that stood under its key. Only one thread may.
+    ///
+    /// # Errors
+    /// As for [`RecordMap::put`].
+    pub(crate) fn exchange(&self, packed: Packed) -> Result<Option<Packed>, BackendError> {
+        let same = packed.clone();
+        self.swap(same.key_text(), packed)
+    }
+
+    fn swap(&self, key: &str, packed: Packed) -> Result<Option<Packed>, BackendError> {
         // The table first: a walk that meets the key in the order finds its record.
-        let overwritten = self.records.replace_sync(Packed::new(key, record));
+        let overwritten = self.records.replace_sync(packed);
         if overwritten.is_none() {
             let mut order = self.order.write().map_err(|_| BackendError::Poisoned)?;
             order.insert(key);
             self.measure(&order);
         }
-        Ok(())
+        Ok(overwritten)
+    }
+
+    /// Makes the table large enough for so many more records, until what it returns is dropped: growing
+    /// step by step looks at every record again and again.
+    pub(crate) fn reserve(&self, records: usize) -> Option<impl Drop + '_> {
+        self.records.reserve(records)
     }
 
     /// Puts records, one after the other.

@@ -103,6 +103,11 @@ impl Packed {
         Some(Record { version, state: State::Live(live) })
     }
 
+    /// The key.
+    pub(crate) fn key_text(&self) -> &str {
+        std::str::from_utf8(self.key()).unwrap_or_default()
+    }
+
     fn key(&self) -> &[u8] {
         self.find_key().unwrap_or_default()
     }

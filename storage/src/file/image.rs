@@ -154,12 +154,6 @@ pub(super) struct ImageReader {
     records: u64,
 }
 
-/// A block of records as it stands in the image.
-pub(super) struct Block {
-    kind: u8,
-    payload: Vec<u8>,
-}
-
 impl ImageReader {
     /// Opens an image and reads its header.
     ///
@@ -186,14 +180,17 @@ impl ImageReader {
         &self.base
     }
 
-    /// The next block; `None` at the footer, if the image ends with it.
+    /// The records of the next block, and the bytes of the image up to its end; `None` at the footer, if
+    /// the image ends with it.
     ///
     /// # Errors
     /// [`ImageError`] when the image is damaged from here on.
-    pub(super) fn next_block(&mut self) -> Result<Option<Block>, ImageError> {
+    pub(super) fn next_records(&mut self) -> Result<Option<(Vec<KeyedRecord>, u64)>, ImageError> {
         match self.frames.next()? {
             Next::Frame { kind: kind @ (RECORDS | RECORDS_LZ4), payload, .. } => {
-                Ok(Some(Block { kind, payload }))
+                let records = unpack(kind, &payload)?;
+                self.records += u64::try_from(records.len()).unwrap_or(u64::MAX);
+                Ok(Some((records, self.frames.position())))
             }
             Next::Frame { kind: FOOTER, payload, .. } => {
                 let footer: Footer = decode(&payload)?;
@@ -207,32 +204,22 @@ impl ImageReader {
         }
     }
 
-    /// Notes the records that a block turned out to hold: the footer counts them.
-    pub(super) fn count(&mut self, records: usize) {
-        self.records += u64::try_from(records).unwrap_or(u64::MAX);
-    }
-
-    /// Bytes read so far.
-    pub(super) fn position(&self) -> u64 {
-        self.frames.position()
+    /// Bytes of the image.
+    pub(super) fn length(&self) -> u64 {
+        self.frames.length()
     }
 }
 
-impl Block {
-    /// Its records.
-    ///
-    /// # Errors
-    /// [`ImageError`] when it is not what was written.
-    pub(super) fn records(&self) -> Result<Vec<KeyedRecord>, ImageError> {
-        if self.kind == RECORDS {
-            return Ok(decode(&self.payload)?);
-        }
-        let (size, packed) =
-            lz4_flex::block::uncompressed_size(&self.payload).map_err(|_| ImageError::Damaged)?;
-        if size > MAX_PAYLOAD_BYTES {
-            return Err(ImageError::Damaged);
-        }
-        let plain = lz4_flex::block::decompress(packed, size).map_err(|_| ImageError::Damaged)?;
-        Ok(decode(&plain)?)
+/// The records of a block.
+fn unpack(kind: u8, payload: &[u8]) -> Result<Vec<KeyedRecord>, ImageError> {
+    if kind == RECORDS {
+        return Ok(decode(payload)?);
     }
+    let (size, packed) =
+        lz4_flex::block::uncompressed_size(payload).map_err(|_| ImageError::Damaged)?;
+    if size > MAX_PAYLOAD_BYTES {
+        return Err(ImageError::Damaged);
+    }
+    let plain = lz4_flex::block::decompress(packed, size).map_err(|_| ImageError::Damaged)?;
+    Ok(decode(&plain)?)
 }

@@ -5,17 +5,108 @@
 //! no frontier is believed any more, so peers give back what is missing.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
-use gridkv_protocol::Record;
 use gridkv_protocol::op::KeyedRecord;
+use gridkv_protocol::{Key, Record};
 
+use super::ahead::read_ahead;
 use super::generations::{Generations, io_error};
 use super::image::{Base, ImageError, ImageReader};
 use super::journal::{Entry, JournalReader, NextEntry};
 use crate::backend::BackendError;
 use crate::map::RecordMap;
+use crate::packed::Packed;
 use crate::registry::Progress;
+use crate::tally::Tally;
+
+/// Records ready to be put.
+type Packs = Vec<Packed>;
+
+/// A block of an image, made ready.
+struct Block {
+    packs: Packs,
+    /// What its records amount to if none of them is there yet.
+    tally: Tally,
+    /// Bytes of the image up to its end.
+    position: u64,
+}
+
+/// What comes next in a journal, with its records made ready.
+enum Step {
+    Entry(Entry, Packs),
+    End,
+    Torn,
+    Damaged,
+    Foreign(u8),
+}
+
+/// Steps that are handed over together: a thread is woken for each lot.
+struct Lot {
+    /// Each with the bytes of the journal up to its end.
+    steps: Vec<(io::Result<Step>, u64)>,
+    /// What their records amount to if none of them is there yet.
+    tally: Tally,
+}
+
+/// Steps of a lot, at most.
+const STEPS: usize = 256;
+
+fn pack(records: &[KeyedRecord], tally: &mut Tally) -> Packs {
+    let pack = |keyed: &KeyedRecord| {
+        tally.hold(&keyed.key, &keyed.record);
+        Packed::new(&keyed.key, &keyed.record)
+    };
+    records.iter().map(pack).collect()
+}
+
+impl Block {
+    fn of((records, position): (Vec<KeyedRecord>, u64)) -> Self {
+        let mut tally = Tally::default();
+        let packs = pack(&records, &mut tally);
+        Self { packs, tally, position }
+    }
+}
+
+impl Step {
+    fn of(next: NextEntry, tally: &mut Tally) -> Self {
+        match next {
+            NextEntry::Entry(mut entry) => {
+                let packs = pack(&std::mem::take(&mut entry.records), tally);
+                Self::Entry(entry, packs)
+            }
+            NextEntry::End => Self::End,
+            NextEntry::Torn => Self::Torn,
+            NextEntry::Damaged => Self::Damaged,
+            NextEntry::Foreign(version) => Self::Foreign(version),
+        }
+    }
+}
+
+impl Lot {
+    /// The next steps of a journal; none after its end.
+    fn next(reader: &mut JournalReader, ended: &mut bool) -> Option<Self> {
+        let (mut steps, mut tally) = (Vec::new(), Tally::default());
+        while !*ended && steps.len() < STEPS {
+            let next = reader.next();
+            *ended = !matches!(next, Ok(NextEntry::Entry(_)));
+            steps.push((next.map(|next| Step::of(next, &mut tally)), reader.position()));
+        }
+        (!steps.is_empty()).then_some(Self { steps, tally })
+    }
+
+    /// About as many records as a journal of `length` bytes has, if it goes on as it begins.
+    fn expected(&self, length: u64) -> usize {
+        let records = |(step, _): &(io::Result<Step>, u64)| match step {
+            Ok(Step::Entry(_, packs)) => packs.len(),
+            Ok(Step::End | Step::Torn | Step::Damaged | Step::Foreign(_)) | Err(_) => 0,
+        };
+        let read = self.steps.last().map_or(1, |(_, position)| *position).max(1);
+        let lots = usize::try_from(length / read).unwrap_or(usize::MAX);
+        self.steps.iter().map(records).sum::<usize>().saturating_mul(lots)
+    }
+}
 
 /// What was brought back.
 pub(super) struct Replay<'a> {
@@ -23,10 +114,14 @@ pub(super) struct Replay<'a> {
     progress: &'a Progress,
     done: u64,
     total: u64,
+    /// Counts and deadlines of the records.
+    pub(super) tally: Tally,
     /// What the records honour.
     pub(super) base: Base,
     /// No commit is known to be missing so far.
     whole: bool,
+    /// The journal that is read now is damaged, or commits before it are missing.
+    harmed: bool,
     /// Images and journals that are damaged.
     pub(super) damaged_images: Vec<u64>,
     pub(super) damaged_journals: Vec<u64>,
@@ -51,8 +146,10 @@ impl<'a> Replay<'a> {
             progress,
             done: 0,
             total: 0,
+            tally: Tally::default(),
             base: Base::default(),
             whole: true,
+            harmed: false,
             damaged_images: Vec::new(),
             damaged_journals: Vec::new(),
             last_length: 0,
@@ -102,87 +199,128 @@ impl<'a> Replay<'a> {
 
     fn image(&mut self, path: &Path) -> Result<Base, ImageError> {
         let mut reader = ImageReader::open(path)?;
-        let before = self.done;
-        while let Some(block) = reader.next_block()? {
-            let records = block.records()?;
-            reader.count(records.len());
-            self.take(records).map_err(|_| ImageError::Damaged)?;
-            self.done = before + reader.position();
-            self.progress.at(self.done, self.total);
-        }
-        Ok(reader.base().clone())
+        let (base, length, before) = (reader.base().clone(), reader.length(), self.done);
+        let mut room = None;
+        read_ahead(
+            || reader.next_records().map(|block| block.map(Block::of)).transpose(),
+            |block| {
+                let Block { packs, tally, position } = block?;
+                if room.is_none() {
+                    // As many as this block suggests: the table need not grow step by step.
+                    let blocks = usize::try_from(length / position.max(1)).unwrap_or(usize::MAX);
+                    room = self.map.reserve(packs.len().saturating_mul(blocks));
+                }
+                self.tally.join(tally);
+                self.take(packs).map_err(|_| ImageError::Damaged)?;
+                self.done = before + position;
+                self.progress.at(self.done, self.total);
+                Ok::<(), ImageError>(())
+            },
+        )?;
+        Ok(base)
     }
 
     fn journal(&mut self, files: &Generations, number: u64) -> Result<(), BackendError> {
         let path = files.journal(number);
-        let failed = io_error("read", &path);
-        let mut reader = JournalReader::open(&path).map_err(&failed)?;
-        let (before, was_whole) = (self.done, self.whole);
+        let mut reader = JournalReader::open(&path).map_err(io_error("read", &path))?;
+        let (length, before) = (reader.length(), self.done);
+        self.harmed = false;
         let is_last = files.journals.last() == Some(&number);
-        loop {
-            match reader.next().map_err(&failed)? {
-                NextEntry::Entry(entry) => self.entry(entry)?,
-                NextEntry::End => break,
-                NextEntry::Torn if is_last => {
-                    let bytes = reader.length() - reader.position();
-                    self.notes.push(format!(
-                        "{} ended within a commit; its last {bytes} bytes were cut",
-                        path.display()
-                    ));
-                    break;
+        self.last_length = 0;
+        let (mut ended, mut room) = (false, None);
+        read_ahead(
+            || Lot::next(&mut reader, &mut ended),
+            |lot| {
+                if room.is_none() {
+                    room = self.map.reserve(lot.expected(length));
                 }
-                NextEntry::Torn | NextEntry::Damaged => {
-                    self.whole = false;
-                    self.damaged_journals.push(number);
-                    self.notes.push(format!(
-                        "{} is damaged after {} of {} bytes",
-                        path.display(),
-                        reader.position(),
-                        reader.length()
-                    ));
-                    break;
+                self.tally.join(lot.tally);
+                for (step, position) in lot.steps {
+                    let step = step.map_err(io_error("read", &path))?;
+                    self.step(step, &path, is_last, (position, length))?;
+                    self.last_length = position;
                 }
-                NextEntry::Foreign(version) => {
-                    return Err(BackendError::Foreign {
-                        path: path.display().to_string(),
-                        version,
-                    });
-                }
-            }
-            self.done = before + reader.position();
-            self.progress.at(self.done, self.total);
-        }
-        if was_whole && !self.whole && self.damaged_journals.last() != Some(&number) {
+                self.done = before + self.last_length;
+                self.progress.at(self.done, self.total);
+                Ok::<(), BackendError>(())
+            },
+        )?;
+        if self.harmed {
             self.damaged_journals.push(number);
-            self.notes.push(format!("commits are missing before or in {}", path.display()));
         }
-        self.last_length = reader.position();
         Ok(())
     }
 
-    fn entry(&mut self, entry: Entry) -> Result<(), BackendError> {
-        let Entry { serial, floor, moved, records } = entry;
-        if serial <= self.base.serial {
-            return Ok(()); // of a file that was removed, and is still seen: it is in the image
-        }
-        self.whole &= serial == self.base.serial + 1;
-        self.base.serial = serial;
-        self.base.floor = self.base.floor.max(floor);
-        if self.whole {
-            for (origin, upto) in moved {
-                self.base.frontier.advance(origin, upto);
+    fn step(
+        &mut self,
+        step: Step,
+        path: &Path,
+        is_last: bool,
+        (position, length): (u64, u64),
+    ) -> Result<(), BackendError> {
+        let path = path.display();
+        match step {
+            Step::Entry(entry, packs) => {
+                let was_whole = self.whole;
+                self.entry(&entry, packs)?;
+                if was_whole && !self.whole {
+                    self.harmed = true;
+                    self.notes.push(format!("commits are missing before or in {path}"));
+                }
+            }
+            Step::End => {}
+            Step::Torn if is_last => self.notes.push(format!(
+                "{path} ended within a commit; its last {} bytes were cut",
+                length - position
+            )),
+            Step::Torn | Step::Damaged => {
+                (self.whole, self.harmed) = (false, true);
+                self.notes.push(format!("{path} is damaged after {position} of {length} bytes"));
+            }
+            Step::Foreign(version) => {
+                return Err(BackendError::Foreign { path: path.to_string(), version });
             }
         }
-        self.take(records)
+        Ok(())
     }
 
-    fn take(&self, records: Vec<KeyedRecord>) -> Result<(), BackendError> {
-        for KeyedRecord { key, record } in records {
-            let standing = self.map.get(key.as_str());
-            if Record::judge(standing.as_ref(), &record).replaces() {
-                self.map.put(&key, &record)?;
+    fn entry(&mut self, entry: &Entry, packs: Packs) -> Result<(), BackendError> {
+        let Entry { serial, floor, moved, .. } = entry;
+        if *serial <= self.base.serial {
+            // Of a file that was removed, and is still seen: it is in the image.
+            return packs.iter().try_for_each(|packed| self.uncount(packed));
+        }
+        self.whole &= *serial == self.base.serial + 1;
+        self.base.serial = *serial;
+        self.base.floor = self.base.floor.max(*floor);
+        if self.whole {
+            for (origin, upto) in moved {
+                self.base.frontier.advance(*origin, *upto);
             }
         }
+        self.take(packs)
+    }
+
+    /// Puts records that are counted, each unless a newer one is there.
+    fn take(&mut self, packs: Packs) -> Result<(), BackendError> {
+        for packed in packs {
+            let Some(standing) = self.map.exchange(packed.clone())? else { continue };
+            if Record::judge(standing.record().as_ref(), &packed.record().ok_or_else(lost)?)
+                .replaces()
+            {
+                self.uncount(&standing)?;
+            } else {
+                self.uncount(&packed)?;
+                self.map.exchange(standing)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a record that is not there out of the count.
+    fn uncount(&mut self, packed: &Packed) -> Result<(), BackendError> {
+        let key = Key::new(packed.key_text()).map_err(|_| lost())?;
+        self.tally.release(&key, &packed.record().ok_or_else(lost)?);
         Ok(())
     }
 
@@ -190,4 +328,9 @@ impl<'a> Replay<'a> {
     pub(super) fn is_whole(&self) -> bool {
         self.damaged_images.is_empty() && self.damaged_journals.is_empty()
     }
+}
+
+/// A record that was packed a moment ago can not be read: memory is not what it should be.
+fn lost() -> BackendError {
+    BackendError::Poisoned
 }

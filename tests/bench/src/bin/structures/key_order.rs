@@ -81,7 +81,7 @@ pub(crate) struct LockedBlocks(std::sync::RwLock<key_order::KeyOrder>);
 impl KeyOrder for LockedBlocks {
     fn add(&self, key: Key) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(&key);
+        keys.insert(key.as_str());
     }
 
     fn remove(&self, key: &str) {

@@ -1,0 +1,62 @@
+//! What a store knows of its records besides themselves: counts, deadlines, how late they are.
+//!
+//! It is kept while records are read, so that they need not be read a second time.
+
+use std::collections::BTreeMap;
+
+use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record};
+
+use crate::account::Account;
+use crate::backend::{Counts, DeadlineChange, Index};
+use crate::deadlines::{Deadlines, deadline};
+
+/// Counts and deadlines of records.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    account: Account,
+    deadlines: Deadlines,
+    /// The latest version of each origin.
+    latest: BTreeMap<Origin, Hlc>,
+}
+
+impl Tally {
+    /// Notes a record that is held.
+    pub(crate) fn hold(&mut self, key: &Key, record: &Record) {
+        self.account.add(key, record);
+        if let Some(at) = deadline(record) {
+            self.deadlines.add(at, key.clone());
+        }
+        let latest = self.latest.entry(record.version.origin).or_default();
+        *latest = record.version.hlc.max(*latest);
+    }
+
+    /// Notes that a record is not held any more.
+    pub(crate) fn release(&mut self, key: &Key, record: &Record) {
+        self.account.remove(key, record);
+        if let before @ Some(_) = deadline(record) {
+            self.deadlines.follow(&DeadlineChange { key: key.clone(), before, after: None });
+        }
+    }
+
+    /// Adds what another one noted.
+    pub(crate) fn join(&mut self, other: Self) {
+        let Self { account, deadlines, latest } = other;
+        self.account.join(&account);
+        for (at, key) in deadlines.into_all() {
+            self.deadlines.add(at, key);
+        }
+        for (origin, hlc) in latest {
+            let latest = self.latest.entry(origin).or_default();
+            *latest = hlc.max(*latest);
+        }
+    }
+
+    /// What it amounts to, for a store that honours `frontier`. A record that was replaced since may
+    /// make it say that some are loose.
+    pub(crate) fn into_index(self, frontier: &Frontier) -> Index {
+        let loose = self.latest.iter().any(|(origin, hlc)| *hlc > frontier.get(*origin));
+        let greatest = self.latest.values().copied().max().unwrap_or_default();
+        let counts = Counts { greatest, loose, ..self.account.counts() };
+        Index { counts, deadlines: self.deadlines.into_all().collect() }
+    }
+}

@@ -1,4 +1,5 @@
-//! The catch-up of one store: feeds the protocol's machine and does what it says.
+//! The catch-up of one store, or the forgetting of a cache: feeds the protocol's machine and does what it
+//! says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::catchup::{CatchUp, Effect, Event, View};
+use gridkv_protocol::forgetting::{self, Forget, Forgetting};
 use gridkv_protocol::message::{Message as WireMessage, NoPage};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::Page;
@@ -18,7 +20,7 @@ use crate::clock::ClockSource;
 use crate::links::Links;
 use crate::post::post;
 use crate::storage_actor::StorageActor;
-use crate::storage_messages::MergePage;
+use crate::storage_messages::{ForgetAll, MergePage};
 use crate::views::CatchUpCounts;
 
 /// How often the machine looks at its deadlines.
@@ -31,6 +33,7 @@ pub(crate) struct CatchUpCounters {
     pub(crate) aborted: AtomicU64,
     pub(crate) running: AtomicBool,
     pub(crate) pages_served: AtomicU64,
+    pub(crate) forgot: AtomicU64,
 }
 
 impl CatchUpCounters {
@@ -40,13 +43,22 @@ impl CatchUpCounters {
             aborted: self.aborted.load(Ordering::Relaxed),
             running: self.running.load(Ordering::Relaxed),
             pages_served: self.pages_served.load(Ordering::Relaxed),
+            forgot: self.forgot.load(Ordering::Relaxed),
         }
     }
 }
 
+/// What a store does behind a gap.
+pub(crate) enum Machine {
+    /// It gets from a peer what is missing.
+    CatchUp(CatchUp),
+    /// It is a cache, and goes on without.
+    Forgetting(Forgetting),
+}
+
 /// Catches one store up.
 pub(crate) struct CatchUpActor {
-    machine: CatchUp,
+    machine: Machine,
     reader: StoreReader,
     storage: Addr<StorageActor>,
     clock: Arc<ClockSource>,
@@ -56,7 +68,7 @@ pub(crate) struct CatchUpActor {
 
 /// What a catch-up is made of.
 pub(crate) struct CatchUpParts {
-    pub(crate) machine: CatchUp,
+    pub(crate) machine: Machine,
     pub(crate) reader: StoreReader,
     pub(crate) storage: Addr<StorageActor>,
     pub(crate) clock: Arc<ClockSource>,
@@ -117,12 +129,28 @@ impl CatchUpActor {
     }
 
     fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
-        let (applied, loose) = (self.reader.applied(), self.reader.loose());
-        let view = View { applied: &applied, loose: &loose };
-        for effect in self.machine.step(self.clock.now(), event, view) {
-            self.perform(effect, ctx);
-        }
-        self.counters.running.store(self.machine.is_running(), Ordering::Relaxed);
+        let (now, applied) = (self.clock.now(), self.reader.applied());
+        let running = match &mut self.machine {
+            Machine::CatchUp(machine) => {
+                let loose = self.reader.loose();
+                let effects = machine.step(now, event, View { applied: &applied, loose: &loose });
+                let running = machine.is_running();
+                for effect in effects {
+                    self.perform(effect, ctx);
+                }
+                running
+            }
+            Machine::Forgetting(machine) => {
+                let forget =
+                    of_a_cache(&event).and_then(|event| machine.step(now, event, &applied));
+                let running = machine.is_under_way();
+                if let Some(forget) = forget {
+                    self.forget(forget, ctx);
+                }
+                running
+            }
+        };
+        self.counters.running.store(running, Ordering::Relaxed);
     }
 
     fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
@@ -156,6 +184,18 @@ impl CatchUpActor {
         });
     }
 
+    fn forget(&self, forget: Forget, ctx: &mut Context<Self>) {
+        tracing::warn!(store = %self.reader.name(), stuck = ?forget.stuck, "a gap that nobody fills: the cache forgets everything");
+        let (reply, answer) = oneshot::channel();
+        post(&self.storage, ForgetAll { forget, reply });
+        let (me, counters) = (ctx.address(), Arc::clone(&self.counters));
+        actix_rt::spawn(async move {
+            let done = answer.await.unwrap_or(false);
+            counters.forgot.fetch_add(u64::from(done), Ordering::Relaxed);
+            post(&me, Merged(done));
+        });
+    }
+
     /// Ends the session in the store. The machine waits for no answer: an install that is not committed
     /// leaves the frontier where it was, and reports start the next session.
     fn install(&self, frontier: Frontier, floor: Hlc) {
@@ -164,6 +204,20 @@ impl CatchUpActor {
             &self.storage,
             MergePage { records: Vec::new(), install: Some((frontier, floor)), reply },
         );
+    }
+}
+
+/// What a cache has to know of what happened.
+fn of_a_cache(event: &Event) -> Option<forgetting::Event<'_>> {
+    match event {
+        Event::Reported { from, report } => {
+            Some(forgetting::Event::Reported { from: *from, applied: &report.applied })
+        }
+        Event::LinkDown { peer } => Some(forgetting::Event::LinkDown { peer: *peer }),
+        Event::Merged | Event::MergeFailed => Some(forgetting::Event::Done),
+        Event::NewOrigin(own) => Some(forgetting::Event::NewOrigin(*own)),
+        Event::Tick => Some(forgetting::Event::Tick),
+        Event::Gap { .. } | Event::Page { .. } | Event::NoPage { .. } => None,
     }
 }
 

@@ -118,7 +118,9 @@ impl PeerApplier {
 }
 
 fn read_page(store: Option<&StoreEnd>, request: PageRequest, donor: Origin) -> WireMessage {
-    let page = store.map(|store| (store, store.reader.page(&request, donor)));
+    // A cache is never a source: what it forgot would be taken for what never was.
+    let source = store.filter(|store| !store.reader.promises().cache);
+    let page = source.map(|store| (store, store.reader.page(&request, donor)));
     match page {
         Some((store, Ok(page))) => {
             store.catch_up_counters.pages_served.fetch_add(1, Ordering::Relaxed);

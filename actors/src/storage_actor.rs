@@ -30,6 +30,7 @@ use crate::storage_messages::{
 use crate::turns::Turns;
 
 mod answers;
+mod forgetting;
 
 use self::answers::{aborted, all_reached, answer, first_refused, refusal, take_ops};
 

@@ -1,6 +1,7 @@
 //! What a storage actor is told: plain data, each with what its answer needs.
 
 use actix::{Addr, Message};
+use gridkv_protocol::forgetting::Forget;
 use gridkv_protocol::message::StoreBatch;
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Frontier, Hlc, NodeId, Origin};
@@ -53,6 +54,14 @@ pub(crate) struct ApplyBatch {
 pub(crate) struct MergePage {
     pub(crate) records: Vec<KeyedRecord>,
     pub(crate) install: Option<(Frontier, Hlc)>,
+    pub(crate) reply: oneshot::Sender<bool>,
+}
+
+/// A cache is to forget everything and adopt a frontier; answered whether it did.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ForgetAll {
+    pub(crate) forget: Forget,
     pub(crate) reply: oneshot::Sender<bool>,
 }
 

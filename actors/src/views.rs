@@ -128,6 +128,8 @@ pub struct CatchUpCounts {
     pub running: bool,
     /// Pages served to peers.
     pub pages_served: u64,
+    /// How often a cache forgot everything, behind a gap that nobody filled.
+    pub forgot: u64,
 }
 
 /// A storage actor's mailbox, as its handle counts it: the mailbox itself tells no length. The other

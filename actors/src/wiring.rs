@@ -9,13 +9,14 @@ use actix::{Actor, Addr};
 use actix_rt::Arbiter;
 use gridkv_protocol::Origin;
 use gridkv_protocol::catchup::CatchUp;
+use gridkv_protocol::forgetting::Forgetting;
 use gridkv_protocol::membership::{Membership, MembershipConfig};
 use gridkv_protocol::publisher::{Publisher, PublisherLimits};
 use gridkv_protocol::welcome::{Member, StoreInfo};
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::writer::StoreWriter;
 
-use crate::catch_up_actor::{CatchUpActor, CatchUpCounters, CatchUpParts};
+use crate::catch_up_actor::{CatchUpActor, CatchUpCounters, CatchUpParts, Machine};
 use crate::clock::ClockSource;
 use crate::cluster_actor::{ClusterActor, ClusterParts, ClusterSettings};
 use crate::cluster_board::ClusterBoard;
@@ -109,7 +110,7 @@ impl Wiring {
         });
         let counters = Arc::new(CatchUpCounters::default());
         let parts = CatchUpParts {
-            machine: CatchUp::new(reader.name().clone(), self.origin(), max_clock_skew_ms),
+            machine: self.behind_a_gap(&reader, max_clock_skew_ms),
             reader: reader.clone(),
             storage: storage.clone(),
             clock: Arc::clone(&self.clock),
@@ -127,6 +128,16 @@ impl Wiring {
             publishing,
             catch_up_counters: counters,
             turns,
+        }
+    }
+
+    /// What a store does behind a gap: no cache is ever caught up.
+    fn behind_a_gap(&self, reader: &StoreReader, max_clock_skew_ms: u64) -> Machine {
+        if reader.promises().cache {
+            Machine::Forgetting(Forgetting::new(self.origin(), max_clock_skew_ms))
+        } else {
+            let store = reader.name().clone();
+            Machine::CatchUp(CatchUp::new(store, self.origin(), max_clock_skew_ms))
         }
     }
 

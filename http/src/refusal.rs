@@ -65,6 +65,11 @@ impl From<Rejection> for Problem {
             )
             .with("used_bytes", used_bytes)
             .with("limit_bytes", limit_bytes),
+            Rejection::TooLarge { limit_bytes } => Self::new(
+                Code::ValueTooLarge,
+                format!("nothing was written; this cache keeps up to {limit_bytes} bytes of key and value; raise its max_cost"),
+            )
+            .with("limit_bytes", limit_bytes),
             Rejection::DurabilityUnavailable { best } => Self::new(
                 Code::DurabilityUnavailable,
                 format!("nothing was written; this store gives at most durability={best}"),
@@ -108,10 +113,11 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_status() {
-        let table: [(WriteError, u16, &str); 11] = [
+        let table: [(WriteError, u16, &str); 12] = [
             (Rejection::PreconditionFailed { current: None }.into(), 412, "precondition_failed"),
             (Rejection::KeyNotFound.into(), 404, "key_not_found"),
             (Rejection::MemoryLimit { used_bytes: 2, limit_bytes: 1 }.into(), 507, "memory_limit"),
+            (Rejection::TooLarge { limit_bytes: 1 }.into(), 413, "value_too_large"),
             (
                 Rejection::DurabilityUnavailable { best: Durability::Os }.into(),
                 400,

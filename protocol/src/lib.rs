@@ -8,7 +8,7 @@
 //! Reading order: [`hlc`] and [`origin`] make a [`version::Version`]; a [`record::Record`] carries
 //! one and is merged by it; an [`op::Op`] is a record on the move; a [`frontier::Frontier`] says what
 //! a node has of each origin. [`message`] and [`frame`] put them on the wire. [`publisher`],
-//! [`applier`], [`catchup`] and [`membership`] are the machines: `step(now, event) -> effects`.
+//! [`applier`], [`catchup`], [`forgetting`] and [`membership`] are the machines: `step(now, event) -> effects`.
 
 pub mod applier;
 pub mod buffer;
@@ -20,6 +20,7 @@ pub mod content_type;
 mod convergence_test;
 #[cfg(test)]
 mod fixture;
+pub mod forgetting;
 pub mod frame;
 pub mod frontier;
 pub mod hlc;

@@ -68,6 +68,14 @@ pub const STUCK_MS: u64 = 10_000;
 /// An origin that moved nowhere for this long, while a peer is ahead on it, is silent (milliseconds).
 pub const SILENT_MS: u64 = 600;
 
+/// A cache forgets everything when a peer is ahead on an origin that has not moved here for this long
+/// (milliseconds): a publisher that can still fill the gap, and a store that is busy, need less.
+pub const FORGET_AFTER_MS: u64 = 3_000;
+
+/// A cache is young for this long after it first heard from a peer (milliseconds): it forgets as soon as
+/// an origin is silent, so that its node can be ready. Longer than a starting node listens.
+pub const YOUNG_CACHE_MS: u64 = BOOT_WAIT_MS + 2 * SILENT_MS;
+
 /// A page that did not come for this long is asked for again (milliseconds).
 pub const PAGE_TIMEOUT_MS: u64 = 2_000;
 

@@ -93,6 +93,13 @@ impl SharedAccount {
         self.bytes.fetch_add(change.bytes, Ordering::Relaxed);
     }
 
+    /// Nothing is there any more.
+    pub(crate) fn reset(&self) {
+        for count in [&self.keys, &self.tombstones, &self.bytes] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// The counts as `change` will leave them.
     pub(crate) fn with(&self, change: &Account) -> Counts {
         Counts {

@@ -261,6 +261,8 @@ pub struct Footprint {
     pub structure_bytes: u64,
     /// Live records, where the store can not count them: caches forget some.
     pub keys: Option<u64>,
+    /// Tombstones and expired records, likewise.
+    pub tombstones: Option<u64>,
 }
 
 /// What a backend had when it was opened.

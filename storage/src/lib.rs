@@ -23,6 +23,8 @@ pub mod list;
 mod loose_view;
 pub mod map;
 mod memory;
+#[cfg(feature = "moka")]
+mod moka;
 mod packed;
 mod pending;
 pub mod reader;

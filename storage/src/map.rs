@@ -151,13 +151,7 @@ impl RecordMap {
         after: Option<&PageCursor>,
         limit: usize,
     ) -> Result<Walk<PageCursor>, BackendError> {
-        let after = after
-            .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
-            .transpose()?;
-        let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
-        let walk = self.list(from, limit)?;
-        let next = walk.next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
-        Ok(Walk { records: walk.records, next })
+        page_by_key(after, |from| self.list(from, limit))
     }
 
     /// Number of records.
@@ -169,6 +163,22 @@ impl RecordMap {
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
+}
+
+/// A walk in byte order with cursors as peers see them: here, the last key.
+///
+/// # Errors
+/// [`BackendError::BadCursor`] when the cursor is no key, and those of `list`.
+pub(crate) fn page_by_key(
+    after: Option<&PageCursor>,
+    list: impl FnOnce(Bound<&str>) -> Result<Walk<Key>, BackendError>,
+) -> Result<Walk<PageCursor>, BackendError> {
+    let after = after
+        .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
+        .transpose()?;
+    let walk = list(after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str())))?;
+    let next = walk.next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
+    Ok(Walk { records: walk.records, next })
 }
 
 // CAVEATS: a walk is not a point in time: it sees each key once, with the record it has when the walk

@@ -149,3 +149,10 @@ fn fjall_mirrors_memory() {
 fn fjall_memory_mirrors_memory() {
     mirrors_memory("fjall-memory");
 }
+
+/// What a cache has evicted is missed; one with room enough is no different.
+#[cfg(feature = "moka")]
+#[test]
+fn moka_mirrors_memory_while_nothing_is_evicted() {
+    mirrors_memory("moka");
+}

@@ -266,7 +266,7 @@ impl StoreReader {
         let unsaved = persists.changes.get().saturating_sub(saved);
         StoreStats {
             key_count: self.keys(),
-            tombstones: account.tombstones(),
+            tombstones: footprint.tombstones.unwrap_or_else(|| account.tombstones()),
             sync_buffer_len: ring.len(),
             sync_buffer_capacity: ring.capacity(),
             sync_buffer_overwritten: ring.overwritten(),

@@ -10,6 +10,8 @@ use gridkv_protocol::StoreName;
 use crate::backend::{Backend, BackendError, Recovered};
 #[cfg(feature = "fjall")]
 use crate::fjall;
+#[cfg(feature = "moka")]
+use crate::moka;
 use crate::settings::Settings;
 use crate::{file, memory};
 
@@ -118,6 +120,11 @@ impl Registry {
             registry.alias("badger", "fjall");
             registry.register("fjall-memory", Arc::new(fjall::open_memory));
             registry.alias("badger-memory", "fjall-memory");
+        }
+        #[cfg(feature = "moka")]
+        {
+            registry.register("moka", Arc::new(|request| Ok(moka::open(request))));
+            registry.alias("ristretto", "moka");
         }
         registry
     }

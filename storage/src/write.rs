@@ -119,6 +119,12 @@ pub enum Rejection {
         /// Bytes allowed.
         limit_bytes: u64,
     },
+    /// The record would take too much of a cache.
+    #[error("this cache keeps records of up to {limit_bytes} bytes of key and value")]
+    TooLarge {
+        /// Bytes of key, value and content type that a record may have.
+        limit_bytes: usize,
+    },
     /// The backend gives less than was asked for.
     #[error("this store's writes reach durability {best}")]
     DurabilityUnavailable {

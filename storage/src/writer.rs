@@ -17,13 +17,14 @@ use gridkv_protocol::{
 };
 
 use crate::backend::{BackendError, Cache, Commit, CommitError, Counts, Evicted, Standing};
-use crate::deadlines::Deadlines;
+use crate::deadlines::{Deadlines, deadline};
 use crate::durability::Durability;
 use crate::pending::{Loosened, Pending};
 use crate::recovery::Recovery;
 use crate::store::Shared;
 
 mod client;
+mod forgetting;
 
 pub use client::PutError;
 
@@ -176,6 +177,10 @@ impl StoreWriter {
         for (origin, upto) in frontier.iter().filter(|(origin, _)| *origin != own) {
             self.advance(origin, upto);
         }
+        self.raise_floor(floor);
+    }
+
+    fn raise_floor(&mut self, floor: Hlc) {
         // What is minted below the floor would be dropped as forgotten, here and everywhere.
         self.clock.observe(floor);
         self.floor = self.floor.max(floor);
@@ -219,7 +224,9 @@ impl StoreWriter {
     fn forget_evicted(&mut self) {
         let evicted = self.shared.backend.as_cache().map(Cache::take_evicted);
         for Evicted { key, expires_at } in evicted.into_iter().flatten() {
-            if let Some(at) = expires_at {
+            // A record that is staged in its place may have the same deadline.
+            let staged = self.pending.get(&key).and_then(deadline);
+            if let Some(at) = expires_at.filter(|at| staged != Some(*at)) {
                 self.deadlines.remove(at, &key);
             }
         }
@@ -283,7 +290,8 @@ impl StoreWriter {
         }
         self.pending.clear();
         self.others = self.shared.frontiers.others.load_full();
-        self.floor = self.shared.frontiers.floor();
+        let forgotten = self.shared.backend.as_cache().map_or(Hlc::ZERO, Cache::forgotten);
+        self.floor = self.shared.frontiers.floor().max(forgotten);
     }
 
     fn publish(&mut self, own_moved: bool, reached: Durability) {
@@ -332,7 +340,7 @@ impl StoreWriter {
         self.pending.clear();
         // What the cache pushed out with this commit may not come back from now on.
         if let Some(cache) = backend.as_cache() {
-            self.floor = self.floor.max(cache.forgotten());
+            self.raise_floor(cache.forgotten());
         }
     }
 

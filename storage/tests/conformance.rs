@@ -40,6 +40,12 @@ fn file_conforms() -> Result<(), Box<dyn Error>> {
     conforms("file")
 }
 
+#[cfg(feature = "moka")]
+#[test]
+fn moka_conforms() -> Result<(), Box<dyn Error>> {
+    conforms("moka")
+}
+
 #[test]
 #[cfg(feature = "fjall")]
 fn fjall_conforms() -> Result<(), Box<dyn Error>> {

@@ -8,7 +8,7 @@ use gridkv_protocol::{Hlc, Key, Live, Op, Record, State, UnixMs, Version};
 
 use super::StoreWriter;
 use crate::account::Account;
-use crate::backend::{BackendError, Standing};
+use crate::backend::{BackendError, Cache, Standing};
 use crate::stats::Counter;
 use crate::store::Shared;
 use crate::write::{Action, Rejection, Ttl, Write, Written};
@@ -97,7 +97,7 @@ impl StoreWriter {
     }
 
     /// The account of a commit of `pending` and this write, or a refusal: a put may not grow a full
-    /// store.
+    /// store, and a cache keeps no record that would take too much of it.
     fn room_for(
         &self,
         Write { key, action, .. }: &Write,
@@ -105,13 +105,20 @@ impl StoreWriter {
         record: &Record,
         pending: &Account,
     ) -> Result<Account, Rejection> {
-        let Shared { config, operations, .. } = &*self.shared;
+        let Shared { config, operations, backend, .. } = &*self.shared;
+        let cache = backend.as_cache();
+        let bytes = key.len() + record.content_bytes();
+        if let Some(limit_bytes) = cache.map(Cache::largest_record).filter(|limit| bytes > *limit) {
+            return Err(Rejection::TooLarge { limit_bytes });
+        }
         let mut after = *pending;
         if let Some(standing) = standing {
             after.remove(key, standing);
         }
         after.add(key, record);
-        let Some(limit_bytes) = config.memory_limit_bytes else { return Ok(after) };
+        // A cache makes room by itself, and its account does not follow.
+        let limit_bytes = config.memory_limit_bytes.filter(|_| cache.is_none());
+        let Some(limit_bytes) = limit_bytes else { return Ok(after) };
         let held_bytes = self.shared.memory_bytes();
         let is_over = held_bytes.saturating_add_signed(after.bytes) > limit_bytes;
         let grows = matches!(action, Action::Put { .. }) && after.bytes > pending.bytes;

@@ -1,0 +1,271 @@
+//! The `moka` backend: a cache bounded in bytes. It may forget a record; it never brings back an older one.
+//!
+//! [`hot`] is the cache itself, which readers ask without a lock. [`side`] remembers the version under
+//! every key, also of what was evicted, of tombstones and of expired records, so nothing that is promised
+//! depends on when the cache evicts or says so. Deadlines are not the cache's affair: an expired record
+//! keeps its version, which only the one funnel may decide.
+
+mod hot;
+mod room;
+mod side;
+
+use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use gridkv_protocol::op::KeyedRecord;
+use gridkv_protocol::page::PageCursor;
+use gridkv_protocol::{Frontier, Hlc, Key, Record, State};
+
+use self::hot::Hot;
+use self::room::{Room, weight};
+use self::side::Side;
+use crate::backend::{
+    Backend, BackendError, Cache, Commit, CommitError, Evicted, Evictions, Footprint, Near,
+    Promises, Recovered, Standing, Walk,
+};
+use crate::durability::Durability;
+use crate::map::{WALK_CHUNK, page_by_key};
+use crate::registry::OpenRequest;
+
+/// Opens an empty cache.
+pub(crate) fn open(request: &OpenRequest) -> (Arc<dyn Backend>, Recovered) {
+    let settings = &request.settings.cache;
+    let room = Room::of(settings.max_bytes);
+    let moka = Moka {
+        hot: Hot::new(settings, room.cached_bytes),
+        room,
+        side: RwLock::default(),
+        forgotten: AtomicU64::new(0),
+        evicted: Mutex::default(),
+    };
+    (Arc::new(moka), Recovered::default())
+}
+
+/// A cache, and what it remembers of what it does not hold.
+struct Moka {
+    hot: Hot,
+    room: Room,
+    /// Changed together with the cache under its write lock, so that who asks one after the other never
+    /// sees an older record. The cache's own threads of work never take it.
+    side: RwLock<Side>,
+    /// Of keys without any trace, versions up to here may have been held.
+    forgotten: AtomicU64,
+    /// For the writer, who keeps deadlines.
+    evicted: Mutex<Vec<Evicted>>,
+}
+
+impl Moka {
+    fn read(&self) -> Result<RwLockReadGuard<'_, Side>, BackendError> {
+        self.side.read().map_err(|_| BackendError::Poisoned)
+    }
+
+    fn write(&self) -> Result<RwLockWriteGuard<'_, Side>, BackendError> {
+        self.side.write().map_err(|_| BackendError::Poisoned)
+    }
+
+    fn evicted(&self) -> MutexGuard<'_, Vec<Evicted>> {
+        self.evicted.lock().unwrap_or_else(PoisonError::into_inner) // a list of keys is never half made
+    }
+
+    fn put(&self, keyed: &KeyedRecord) -> Result<(), BackendError> {
+        let KeyedRecord { key, record } = keyed;
+        match &record.state {
+            State::Live(_) => self.put_live(key, record)?,
+            State::Expired { .. } | State::Deleted => {
+                let mut side = self.write()?;
+                side.bury(key, record);
+                self.hot.remove(key);
+            }
+        }
+        self.trim()
+    }
+
+    fn put_live(&self, key: &Key, record: &Record) -> Result<(), BackendError> {
+        let weight = weight(key, record);
+        let fits = |side: &Side| side.bytes_with(key, weight) <= self.room.max_bytes;
+        let kept = weight <= self.room.largest_weight
+            && (fits(&*self.read()?) || {
+                self.settle()?;
+                fits(&*self.read()?)
+            });
+        let mut side = self.write()?;
+        if kept {
+            let record = Arc::new(record.clone());
+            let key = side.hold(key, &record, weight);
+            self.hot.insert(key, record);
+        } else {
+            side.leave(key, record.version);
+            self.hot.remove(key);
+            self.hot.refused();
+        }
+        Ok(())
+    }
+
+    /// Lets the cache do what it put off, and follows what it evicted.
+    fn settle(&self) -> Result<(), BackendError> {
+        self.hot.settle();
+        let gone = self.hot.take_gone();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut evicted = self.evicted();
+        let mut side = self.write()?;
+        let forgotten = self.forgotten();
+        for gone in gone {
+            side.evict(&gone, forgotten);
+            evicted.push(Evicted { key: gone.key, expires_at: gone.expires_at });
+        }
+        Ok(())
+    }
+
+    /// Pushes out what is remembered beyond its share, and what is evicted and still counts. Only within
+    /// a commit: the writer learns what was forgotten after each, before it judges another record.
+    fn trim(&self) -> Result<(), BackendError> {
+        let (outside, all) = {
+            let side = self.read()?;
+            (side.outside_bytes(), side.bytes())
+        };
+        if all > self.room.max_bytes {
+            self.settle()?;
+        }
+        if outside > self.room.outside_bytes {
+            let forgotten = self.write()?.trim(self.room.outside_bytes);
+            self.forgotten.fetch_max(forgotten.bits(), Ordering::AcqRel);
+        }
+        Ok(())
+    }
+}
+
+impl Backend for Moka {
+    fn promises(&self) -> Promises {
+        Promises {
+            persistent: false,
+            cache: true,
+            hot_tier: true,
+            reads_disk: false,
+            durability: Durability::Memory,
+            best: Durability::Memory,
+        }
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Record>, BackendError> {
+        match self.hot.get(key) {
+            Some(record) => Ok(Some(record.as_ref().clone())),
+            None => Ok(self.read()?.dead(key)),
+        }
+    }
+
+    /// Never waits: what is dead is as absent as what was evicted.
+    fn get_near(&self, key: &str) -> Result<Near, BackendError> {
+        Ok(Near::Known(self.hot.get(key).map(|record| record.as_ref().clone())))
+    }
+
+    fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
+        let put = commit.records.iter().try_for_each(|keyed| self.put(keyed));
+        put.map_err(CommitError::Unknown)?;
+        Ok(Durability::Memory)
+    }
+
+    fn page(
+        &self,
+        after: Option<&PageCursor>,
+        limit: usize,
+    ) -> Result<Walk<PageCursor>, BackendError> {
+        page_by_key(after, |from| self.list(from, limit))
+    }
+
+    fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {
+        let (found, next) = self.read()?.walk(from, limit.clamp(1, WALK_CHUNK));
+        let records = found
+            .into_iter()
+            .map(|(key, record)| KeyedRecord { key, record: record.as_ref().clone() })
+            .collect();
+        Ok(Walk { records, next })
+    }
+
+    fn flush(&self, _frontier: &Frontier, _floor: Hlc) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn footprint(&self) -> Footprint {
+        let counted = self.settle().and_then(|()| self.read());
+        counted.map_or_else(
+            |_| Footprint::default(),
+            |side| Footprint {
+                memory_bytes: Some(side.bytes()),
+                keys: Some(side.held()),
+                tombstones: Some(side.dead_records()),
+                ..Footprint::default()
+            },
+        )
+    }
+
+    fn as_cache(&self) -> Option<&dyn Cache> {
+        Some(self)
+    }
+}
+
+impl Cache for Moka {
+    fn standing(&self, key: &str) -> Result<Standing, BackendError> {
+        Ok(self.read()?.standing(key))
+    }
+
+    fn forgotten(&self) -> Hlc {
+        Hlc::from_bits(self.forgotten.load(Ordering::Acquire))
+    }
+
+    fn take_evicted(&self) -> Vec<Evicted> {
+        // A poisoned lock fails the next commit, which says so.
+        if self.settle().is_err() {
+            return Vec::new();
+        }
+        let mut evicted = std::mem::take(&mut *self.evicted());
+        if let Ok(side) = self.read() {
+            // What came back with the same deadline still has it.
+            evicted.retain(|gone| !side.holds_until(&gone.key, gone.expires_at));
+        }
+        evicted
+    }
+
+    fn clear(&self, forgotten: Hlc) -> Result<(), BackendError> {
+        let old = {
+            let mut side = self.write()?;
+            let forgotten = forgotten.max(side.greatest());
+            self.forgotten.fetch_max(forgotten.bits(), Ordering::AcqRel);
+            (self.hot.replace(), std::mem::take(&mut *side))
+        };
+        self.evicted().clear();
+        drop(old); // many records: not while readers wait
+        Ok(())
+    }
+
+    fn largest_record(&self) -> usize {
+        self.room.largest_record()
+    }
+
+    fn evictions(&self) -> Evictions {
+        self.hot.evictions()
+    }
+}
+
+// CAVEATS: reads by key count as use, for the policy and for the time to idle; lists, walks and what the
+// writer looks up do not, for they read beside the cache. A list may still show a record that the
+// cache has just evicted, while a read misses it: the newest version in both. A newcomer may be
+// refused by TinyLFU right after its write was answered. A condition on an evicted key meets no value, and
+// a touch no key. Walks visit the keys of residue too, and may return short stretches.
+
+#[cfg(test)]
+#[path = "moka_test.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "moka/mesh_test.rs"]
+mod mesh_tests;
+
+#[cfg(test)]
+#[path = "moka/reads_test.rs"]
+mod reads_tests;
+
+#[cfg(test)]
+pub(crate) mod test_cache;

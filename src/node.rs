@@ -208,11 +208,11 @@ fn settings(store: &crate::config::StoreConfig) -> Settings {
         settings.lsm = LsmSettings {
             memtable_bytes: lsm.memtable_bytes,
             table_bytes: lsm.table_bytes,
+            num_memtables: lsm.memtables,
             level_zero_tables: lsm.level_zero_tables,
             block_cache_bytes: lsm.block_cache_bytes,
             hot_cache_bytes: lsm.hot_cache_bytes,
             journal_bytes: lsm.journal_bytes,
-            ..settings.lsm
         };
     }
     settings

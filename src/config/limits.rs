@@ -88,6 +88,8 @@ pub(super) const CACHE_BYTES: Whole = 0..=16 * MIB * MIB;
 pub(super) const MEMTABLE_MIB: Whole = 1..=4 * KIB;
 /// MiB of a table: smaller ones cost a file each, larger ones are rewritten whole by compaction.
 pub(super) const TABLE_MIB: Whole = 1..=4 * KIB;
+/// Memtables that wait: the engine itself stops at four.
+pub(super) const MEMTABLES: Whole = 1..=3;
 /// Tables of level 0: each is looked into by every read of the disk.
 pub(super) const LEVEL_ZERO_TABLES: Whole = 2..=16;
 /// MiB of a cache of blocks: without one every read decompresses a block.

@@ -58,6 +58,8 @@ pub(crate) struct LsmConfig {
     pub(crate) memtable_bytes: u64,
     /// Of a table on disk.
     pub(crate) table_bytes: u64,
+    /// Memtables that may wait to be written.
+    pub(crate) memtables: u32,
     /// Tables of level 0 at which they are compacted.
     pub(crate) level_zero_tables: u32,
     /// Of the cache of blocks.
@@ -134,6 +136,7 @@ struct StoreTable {
     time_to_idle: Option<Duration>,
     memtable_size_mb: Option<u64>,
     table_size_mb: Option<u64>,
+    num_memtables: Option<u32>,
     num_level_zero_tables: Option<u32>,
     cache_size_mb: Option<u64>,
     hot_cache_mb: Option<u64>,
@@ -158,6 +161,7 @@ impl StoreTable {
         Some(LsmConfig {
             memtable_bytes: self.memtable_size_mb.map(bytes)?,
             table_bytes: self.table_size_mb.map(bytes)?,
+            memtables: self.num_memtables?,
             level_zero_tables: self.num_level_zero_tables?,
             block_cache_bytes: self.cache_size_mb.map(bytes)?,
             hot_cache_bytes: self.hot_cache_mb.map(bytes)?,

@@ -104,6 +104,13 @@ pub(super) static STORE_KEYS: &[Key] = &[
     )
     .only(LSM, NO_LSM),
     Key::new(
+        "stores.NAME.num_memtables",
+        Kind::Whole(limits::MEMTABLES),
+        "3",
+        "memtables that may wait to be written before writes wait for them",
+    )
+    .only(LSM, NO_LSM),
+    Key::new(
         "stores.NAME.num_level_zero_tables",
         Kind::Whole(limits::LEVEL_ZERO_TABLES),
         "5",

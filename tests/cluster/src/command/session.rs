@@ -15,7 +15,8 @@ use std::thread;
 use std::time::Duration;
 
 /// The stores of every node, one per backend that a node has: what `make run` shows is what there is.
-const STORES: [&str; 2] = ["main=file", "sessions=memory"];
+const STORES: [&str; 5] =
+    ["main=file", "sessions=memory", "hot=moka", "big=fjall", "scratch=fjall-memory"];
 /// Nodes that are asked to stop flush and hand over first; a node gives itself 25 s for that.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// How often nodes that are up are looked at.

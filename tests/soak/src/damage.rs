@@ -11,6 +11,8 @@ use crate::soak_error::SoakError;
 const TRUNCATIONS: u8 = 4;
 /// Of so many places, one may lie in the zeros at a file's end; the others hit what was written.
 const ANYWHERE: u8 = 10;
+/// What the names of files and directories have that a node put aside: it never reads them again.
+const ASIDE: &str = "damaged";
 
 /// Damages one file below a directory, and says how.
 ///
@@ -43,12 +45,15 @@ pub(crate) fn damage(directory: &Path, dice: &mut Rng) -> Result<String, SoakErr
     Ok(how)
 }
 
-/// Every file that is not empty.
+/// Every file that is not empty and still in use.
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), SoakError> {
     let cannot = || SoakError::io("read", directory);
     for entry in fs::read_dir(directory).map_err(cannot())? {
         let entry = entry.map_err(cannot())?;
         let kind = entry.metadata().map_err(cannot())?;
+        if entry.file_name().to_string_lossy().contains(ASIDE) {
+            continue;
+        }
         if kind.is_dir() {
             collect(&entry.path(), files)?;
         } else if kind.len() > 0 {
@@ -72,6 +77,7 @@ mod tests {
                 fs::write(dir.path().join(name), [7; 100]).unwrap();
             }
             fs::write(dir.path().join("empty"), []).unwrap();
+            fs::write(dir.path().join("a.damaged-0"), [7; 100]).unwrap();
             let how = damage(dir.path(), &mut dice(seed, "damage", 0)).unwrap();
             let names = ["a", "b", "deep/c"];
             let damaged =

@@ -66,6 +66,7 @@ test: need-cargo need-cc ## Run every test: units, documentation, simulations, a
 lint: need-cargo need-cc need-rustfmt need-clippy ## Check format, lints and documentation; never writes.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --package gridkv --package gridkv-storage --no-default-features -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps
 
 verify: lint test ## All that must hold before a change goes in: lint and test; never writes.

@@ -8,10 +8,6 @@ use std::sync::Arc;
 use gridkv_protocol::StoreName;
 
 use crate::backend::{Backend, BackendError, Recovered};
-#[cfg(feature = "fjall")]
-use crate::fjall;
-#[cfg(feature = "moka")]
-use crate::moka;
 use crate::settings::Settings;
 use crate::{file, memory};
 
@@ -116,14 +112,14 @@ impl Registry {
         registry.register("file", Arc::new(file::open));
         #[cfg(feature = "fjall")]
         {
-            registry.register("fjall", Arc::new(fjall::open));
+            registry.register("fjall", Arc::new(crate::fjall::open));
             registry.alias("badger", "fjall");
-            registry.register("fjall-memory", Arc::new(fjall::open_memory));
+            registry.register("fjall-memory", Arc::new(crate::fjall::open_memory));
             registry.alias("badger-memory", "fjall-memory");
         }
         #[cfg(feature = "moka")]
         {
-            registry.register("moka", Arc::new(|request| Ok(moka::open(request))));
+            registry.register("moka", Arc::new(|request| Ok(crate::moka::open(request))));
             registry.alias("ristretto", "moka");
         }
         registry

@@ -44,6 +44,7 @@ pub(crate) const ROOMS: [Room; 6] = [
             "gridkv-protocol",
             "lz4_flex",
             "moka",
+            "rustix",
             "scc",
             "serde",
             "thiserror",

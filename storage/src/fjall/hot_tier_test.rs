@@ -1,3 +1,5 @@
+//! The tier of hot records beside its writer: no reader ever puts back what a commit has replaced.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, RwLock};

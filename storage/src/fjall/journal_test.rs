@@ -1,3 +1,5 @@
+//! Journals that are whole, cut, or have a hole.
+
 use std::ops::Bound;
 use std::path::PathBuf;
 

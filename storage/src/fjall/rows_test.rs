@@ -1,3 +1,5 @@
+//! Rows as they are frozen, and rows that are none.
+
 use gridkv_protocol::{Epoch, NodeId};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! When a commit is refused because the disk is nearly full.
+
 use std::sync::Arc;
 
 use super::*;

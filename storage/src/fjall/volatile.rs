@@ -60,7 +60,11 @@ impl MemoryDir {
         }
         remove_abandoned(root);
         let count = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{PREFIX}{}-{count}-{}", std::process::id(), store.as_str());
+        let name = format!(
+            "{PREFIX}{}-{count}-{}",
+            rustix::process::getpid().as_raw_pid(),
+            store.as_str()
+        );
         // Under another name until it is locked: a process that cleans up must not take it for a dead one's.
         let (unlocked, path) = (root.join(format!(".{name}")), root.join(&name));
         let make = || {

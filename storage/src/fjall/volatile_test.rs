@@ -1,3 +1,5 @@
+//! Directories in memory: made, recognised, and removed.
+
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;

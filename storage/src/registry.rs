@@ -8,8 +8,6 @@ use std::sync::Arc;
 use gridkv_protocol::StoreName;
 
 use crate::backend::{Backend, BackendError, Recovered};
-#[cfg(feature = "moka")]
-use crate::moka;
 use crate::settings::Settings;
 use crate::{file, memory};
 
@@ -114,7 +112,7 @@ impl Registry {
         registry.register("file", Arc::new(file::open));
         #[cfg(feature = "moka")]
         {
-            registry.register("moka", Arc::new(|request| Ok(moka::open(request))));
+            registry.register("moka", Arc::new(|request| Ok(crate::moka::open(request))));
             registry.alias("ristretto", "moka");
         }
         registry

@@ -19,18 +19,24 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # rustup installs here, and a shell that is older than the installation does not know it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+# More words for the long runs, such as --backend file --seed 7.
+SOAK_FLAGS ?=
+SOAKS := crash power flips full
+SOAK_TARGETS := $(addprefix soak-,$(SOAKS))
+
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
 BENCHES := structures funnel http replication
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix bench $(BENCH_TARGETS) \
+.PHONY: help run cluster clean-cluster test lint verify fix soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
 	build-node need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
 	@printf 'make COMMAND, where COMMAND is one of\n\n'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@printf '  %-15s %s\n' 'bench-NAME' 'One of them alone: $(BENCHES).'
+	@printf '  %-15s %s\n' 'soak-NAME' 'One of them alone: $(SOAKS).'
 
 ## Running
 
@@ -68,6 +74,12 @@ verify: lint test ## All that must hold before a change goes in: lint and test; 
 fix: need-cargo need-cc need-rustfmt need-clippy ## Format, and apply what clippy can repair by itself; writes.
 	$(CARGO) clippy --fix --allow-dirty --allow-staged --workspace --all-targets
 	$(CARGO) fmt --all
+
+soak: $(SOAK_TARGETS) ## The long runs: kill, cut the power, damage, fill the disk; two of them need root.
+
+$(SOAK_TARGETS): soak-%: need-cargo need-cc
+	$(CARGO) build --release --locked -p gridkv -p gridkv-soak
+	$(TARGET)/release/soak $* --gridkv $(TARGET)/release/gridkv $(SOAK_FLAGS)
 
 ## Measuring
 

@@ -14,6 +14,8 @@ pub mod conformance;
 mod deadlines;
 pub mod durability;
 mod file;
+#[cfg(feature = "fjall")]
+mod fjall;
 pub mod flusher;
 mod key_block;
 pub mod key_order;

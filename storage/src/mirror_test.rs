@@ -1,6 +1,6 @@
 //! The mirror: the same calls on two backends, and no difference that anyone could see.
 
-use gridkv_protocol::{Frontier, State};
+use gridkv_protocol::{Frontier, Origin, State};
 
 use crate::list::ListQuery;
 use crate::test_store::{
@@ -14,6 +14,7 @@ use crate::writer::PutError;
 fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
     let now = NOW.plus(step / 4);
     let name = format!("{}/{}", ["a", "b", "é"][dice.index(3)], dice.below(30));
+    let before = store.counters();
     match dice.below(12) {
         0..5 => {
             let write = match dice.below(4) {
@@ -53,12 +54,12 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
                 store.writer.merge(stretch(peer, bits, &[], &ops), now).unwrap();
             }
             store.commit();
-            format!("{:?}", (store.applies(), store.conflicts(), store.reader.loose()))
+            format!("{:?} {:?}", store.counted_since(&before), store.reader.loose())
         }
         6 => {
             let more = store.writer.expire(now).unwrap();
             store.commit();
-            format!("{more} {}", store.reader.stats().expired)
+            format!("{more} {:?}", store.counted_since(&before))
         }
         7 | 8 => {
             let query = ListQuery {
@@ -69,8 +70,8 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
             format!("{:?}", store.reader.list(&query, now).unwrap())
         }
         9 => {
-            let receiver = frontier(&[(origin(2), NOW.0 * 65_536 + step * 20_000)]);
-            let from = [Frontier::default(), receiver, store.reader.applied()];
+            let has = frontier(&[(origin(2), NOW.0 * 65_536 + step * 20_000)]);
+            let from = [Frontier::default(), has, store.reader.applied()];
             format!("{:?}", pages(&store.reader, &from[dice.index(3)]))
         }
         10 => {
@@ -83,45 +84,75 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
     }
 }
 
-#[test]
-fn file_mirrors_memory() {
+impl TestStore {
+    /// What it counts from its start on: a restart begins anew.
+    fn counters(&self) -> Vec<u64> {
+        let expired = self.reader.stats().expired;
+        [&self.applies()[..], &self.conflicts(), &[expired]].concat()
+    }
+
+    fn counted_since(&self, before: &[u64]) -> Vec<u64> {
+        self.counters().into_iter().zip(before).map(|(now, before)| now - before).collect()
+    }
+
+    /// What both would publish, and then the next epoch: by a restart, if anything survives one.
+    fn next_epoch(mut self) -> Self {
+        self.reader.ring().drain();
+        if self.reader.promises().persistent {
+            self.flusher.flush().unwrap();
+            return self.reopen();
+        }
+        let own = self.writer.origin();
+        self.writer.take_origin(Origin::new(own.node(), own.epoch().next())).unwrap();
+        self
+    }
+}
+
+/// Drives a backend and memory side by side, and stops at the first difference that a caller could see.
+fn mirrors_memory(backend: &str) {
     for seed in 0..3 {
-        let mut stores = [TestStore::memory(), TestStore::file()];
+        let mut stores = [TestStore::memory(), TestStore::on(backend)];
         for step in 0..1_500 {
             let told = stores.each_mut().map(|store| {
                 let mut dice = Dice(seed * 1_000_000 + step);
                 call(store, &mut dice, step)
             });
-            assert_eq!(told[0], told[1], "seed {seed}, step {step}");
+            assert_eq!(told[0], told[1], "{backend}, seed {seed}, step {step}");
             if step % 400 == 0 {
                 stores[1].flusher.flush().unwrap();
+            }
+            if step % 500 == 499 {
+                stores = stores.map(TestStore::next_epoch);
             }
         }
         let counts = stores.each_ref().map(|store| {
             let stats = store.reader.stats();
-            [stats.key_count, stats.tombstones, stats.memory_bytes]
+            [stats.key_count, stats.tombstones, store.reader.record_bytes()]
         });
-        assert_eq!(counts[0], counts[1]);
+        assert_eq!(counts[0], counts[1], "{backend}, seed {seed}");
     }
 }
 
-/// What a cache has evicted is missed; one with room enough is no different.
-#[cfg(feature = "moka")]
 #[test]
+fn file_mirrors_memory() {
+    mirrors_memory("file");
+}
+
+#[test]
+#[cfg(feature = "fjall")]
+fn fjall_mirrors_memory() {
+    mirrors_memory("fjall");
+}
+
+#[test]
+#[cfg(feature = "fjall")]
+fn fjall_memory_mirrors_memory() {
+    mirrors_memory("fjall-memory");
+}
+
+/// What a cache has evicted is missed; one with room enough is no different.
+#[test]
+#[cfg(feature = "moka")]
 fn moka_mirrors_memory_while_nothing_is_evicted() {
-    for seed in 10..13 {
-        let mut stores = [TestStore::memory(), TestStore::new(crate::test_store::config("moka"))];
-        for step in 0..1_500 {
-            let told = stores.each_mut().map(|store| {
-                let mut dice = Dice(seed * 1_000_000 + step);
-                call(store, &mut dice, step)
-            });
-            assert_eq!(told[0], told[1], "seed {seed}, step {step}");
-        }
-        let counts = stores.each_ref().map(|store| {
-            let stats = store.reader.stats();
-            [stats.key_count, stats.tombstones]
-        });
-        assert_eq!(counts[0], counts[1]);
-    }
+    mirrors_memory("moka");
 }

@@ -270,3 +270,15 @@ fn memory_is_a_map_with_the_merge_law() {
 fn file_is_a_map_with_the_merge_law() {
     (100..104).for_each(|seed| run(TestStore::file(), seed));
 }
+
+#[test]
+#[cfg(feature = "fjall")]
+fn fjall_is_a_map_with_the_merge_law() {
+    (200..204).for_each(|seed| run(TestStore::on("fjall"), seed));
+}
+
+#[test]
+#[cfg(feature = "fjall")]
+fn fjall_memory_is_a_map_with_the_merge_law() {
+    (300..302).for_each(|seed| run(TestStore::on("fjall-memory"), seed));
+}

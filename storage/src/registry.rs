@@ -8,6 +8,8 @@ use std::sync::Arc;
 use gridkv_protocol::StoreName;
 
 use crate::backend::{Backend, BackendError, Recovered};
+#[cfg(feature = "fjall")]
+use crate::fjall;
 use crate::settings::Settings;
 use crate::{file, memory};
 
@@ -110,6 +112,13 @@ impl Registry {
         let mut registry = Self::empty();
         registry.register("memory", Arc::new(|request| Ok(memory::open(request))));
         registry.register("file", Arc::new(file::open));
+        #[cfg(feature = "fjall")]
+        {
+            registry.register("fjall", Arc::new(fjall::open));
+            registry.alias("badger", "fjall");
+            registry.register("fjall-memory", Arc::new(fjall::open_memory));
+            registry.alias("badger-memory", "fjall-memory");
+        }
         #[cfg(feature = "moka")]
         {
             registry.register("moka", Arc::new(|request| Ok(crate::moka::open(request))));

@@ -50,19 +50,20 @@ pub enum CachePolicy {
 /// Settings of a log-structured engine.
 #[derive(Clone, Copy, Debug)]
 pub struct LsmSettings {
-    /// Bytes of a memtable before it is sealed and written as a table.
+    /// Bytes of a memtable before it is sealed and written as a table; less on a disk below 8 GiB.
     pub memtable_bytes: u64,
-    /// Bytes of a table on disk.
+    /// Bytes of a table on disk; less on a disk below 8 GiB.
     pub table_bytes: u64,
-    /// Sealed memtables that may wait before writes slow down.
+    /// Sealed memtables that may wait to be written before writes wait for them: 1 to 3.
     pub num_memtables: u32,
-    /// Tables of level 0 at which they are compacted.
+    /// Tables of level 0 at which they are compacted: 2 to 16.
     pub level_zero_tables: u32,
     /// Bytes of the cache of blocks.
     pub block_cache_bytes: u64,
     /// Bytes of the cache of records before the engine; 0: none.
     pub hot_cache_bytes: u64,
-    /// Bytes of the engine's journals, at most.
+    /// Bytes of journals, about: memtables are sealed at a quarter of it, if that is less than they may
+    /// have, so that journals are done with earlier. The engine keeps 64 MiB in any case.
     pub journal_bytes: u64,
 }
 

@@ -51,7 +51,12 @@ pub(crate) fn config(backend: &str) -> StoreConfig {
 
 impl TestStore {
     pub(crate) fn memory() -> Self {
-        Self::new(config("memory"))
+        Self::on("memory")
+    }
+
+    /// A store on the backend of this name.
+    pub(crate) fn on(backend: &str) -> Self {
+        Self::new(config(backend))
     }
 
     pub(crate) fn file() -> Self {
@@ -68,7 +73,11 @@ impl TestStore {
 
     fn open(registry: Registry, config: StoreConfig, dir: TempDir, own: Origin) -> Self {
         let main = dir.path().join("main");
-        let request = OpenRequest::new(config.name.clone(), Some(main));
+        let mut request = OpenRequest::new(config.name.clone(), Some(main));
+        // So small that what tests write goes through every part of an engine.
+        request.settings.lsm.memtable_bytes = 32 * 1_024;
+        request.settings.lsm.table_bytes = 32 * 1_024;
+        request.settings.lsm.hot_cache_bytes = 16 * 1_024;
         let Store { writer, reader, flusher, warnings } =
             open(&registry, config.clone(), own, &request).unwrap();
         assert_eq!(warnings, Vec::<String>::new());

@@ -9,7 +9,11 @@ use gridkv_storage::conformance::{self, Open};
 use gridkv_storage::registry::{OpenRequest, Registry};
 
 fn request(dir: PathBuf) -> Result<OpenRequest, Box<dyn Error>> {
-    Ok(OpenRequest::new(StoreName::new("main")?, Some(dir)))
+    let mut request = OpenRequest::new(StoreName::new("main")?, Some(dir));
+    // So small that what the suite writes goes through every part of an engine, and fits any disk.
+    request.settings.lsm.memtable_bytes = 256 * 1_024;
+    request.settings.lsm.table_bytes = 256 * 1_024;
+    Ok(request)
 }
 
 /// Each call opens another, empty store.
@@ -43,14 +47,36 @@ fn moka_conforms() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn file_survives_a_restart() -> Result<(), Box<dyn Error>> {
+#[cfg(feature = "fjall")]
+fn fjall_conforms() -> Result<(), Box<dyn Error>> {
+    conforms("fjall")
+}
+
+#[test]
+#[cfg(feature = "fjall")]
+fn fjall_memory_conforms() -> Result<(), Box<dyn Error>> {
+    conforms("fjall-memory")
+}
+
+fn survives_a_restart(backend: &str) -> Result<(), Box<dyn Error>> {
     let (registry, dir) = (Registry::with_built_in(), tempfile::tempdir()?);
     let request = request(dir.path().join("main"))?;
     let open: &Open<'_> = &|| {
-        let (_, backend, recovered) = registry.open("file", &request)?;
+        let (_, backend, recovered) = registry.open(backend, &request)?;
         Ok((backend, recovered))
     };
     Ok(conformance::run_persistent(open)?)
+}
+
+#[test]
+fn file_survives_a_restart() -> Result<(), Box<dyn Error>> {
+    survives_a_restart("file")
+}
+
+#[test]
+#[cfg(feature = "fjall")]
+fn fjall_survives_a_restart() -> Result<(), Box<dyn Error>> {
+    survives_a_restart("fjall")
 }
 
 /// The suite itself is tried: a backend that forgets everything is told which clause it breaks.

@@ -1,0 +1,120 @@
+//! What a database says beside its records when it is opened, and what of that can be believed.
+//!
+//! When commits are missing in the middle, the frontier claims what is not there: it is forgotten, and
+//! peers send everything again. Counts and deadlines are then forgotten too, and the rows of deadlines
+//! are made again from the records, before anything is committed on top of them.
+
+use std::ops::Bound;
+
+use gridkv_protocol::{Frontier, UnixMs};
+
+use super::engine::Engine;
+use super::rows::{self, StateRow};
+use crate::backend::{BackendError, Index, Recovered};
+use crate::deadlines::deadline;
+use crate::durability::Durability;
+use crate::map::WALK_CHUNK;
+
+/// The frontier and the state that the rows say.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) frontier: Frontier,
+    pub(super) state: StateRow,
+}
+
+/// Reads them, and mends what depends on commits that are missing; `gap` says why some may be.
+///
+/// # Errors
+/// [`BackendError`] when rows can not be read or written.
+pub(super) fn read(
+    engine: &Engine,
+    gap: Option<&str>,
+) -> Result<(Contents, Recovered), BackendError> {
+    let mut contents = Contents::default();
+    for row in engine.range(rows::FRONTIER, Bound::Unbounded) {
+        let (row_key, row) = row?;
+        let (origin, upto) = rows::read_frontier(&row_key, &row)?;
+        contents.frontier.advance(origin, upto);
+    }
+    if let Some(row) = engine.get(&rows::STATE_KEY)? {
+        contents.state = rows::read_state(&row)?;
+    }
+    let mut warnings = Vec::new();
+    if let Some(gap) = gap {
+        forget_frontier(engine, &mut contents)?;
+        warnings.push(format!(
+            "commits may be missing ({gap}); the records that are there are kept, and peers send \
+             everything again. Without peers, what was written last may be older than it was"
+        ));
+    }
+    let index = index(engine, &contents.state)?;
+    if index.is_none() {
+        contents.state.counts = None;
+        rebuild_deadlines(engine)?;
+    }
+    let recovered = Recovered {
+        frontier: contents.frontier.clone(),
+        floor: contents.state.floor,
+        index,
+        warnings,
+    };
+    Ok((contents, recovered))
+}
+
+/// The index as of the last commit, unless it was not kept or contradicts itself.
+fn index(engine: &Engine, state: &StateRow) -> Result<Option<Index>, BackendError> {
+    let Some(counts) = state.counts else { return Ok(None) };
+    let mut deadlines = Vec::new();
+    for row in engine.range(rows::DEADLINES, Bound::Unbounded) {
+        deadlines.push(rows::read_deadline_key(&row?.0)?);
+    }
+    let is_possible = u64::try_from(deadlines.len()).is_ok_and(|length| length <= counts.keys);
+    Ok(is_possible.then_some(Index { counts, deadlines }))
+}
+
+fn forget_frontier(engine: &Engine, contents: &mut Contents) -> Result<(), BackendError> {
+    let mut changes = engine.changes();
+    for (origin, _) in contents.frontier.iter() {
+        changes.remove(engine, rows::frontier_key(origin));
+    }
+    contents.state.counts = None;
+    changes.put(engine, rows::STATE_KEY.to_vec(), rows::write_state(&contents.state));
+    engine.commit(changes, Durability::Fsync)?;
+    contents.frontier = Frontier::default();
+    Ok(())
+}
+
+/// Makes the rows of deadlines what the records say. Until the next commit the state row says that
+/// there are no counts, so that a rebuild that does not end is begun again.
+fn rebuild_deadlines(engine: &Engine) -> Result<(), BackendError> {
+    let stale = engine.range(rows::DEADLINES, Bound::Unbounded).map(|row| Ok(row?.0.to_vec()));
+    in_commits(engine, stale, |changes, row_key| changes.remove(engine, row_key))?;
+    let records = engine.range(rows::RECORDS, Bound::Unbounded).filter_map(|row| {
+        let found = row.and_then(|(row_key, row)| {
+            let key = rows::read_record_key(&row_key)?;
+            Ok(deadline(&rows::read_record(&row_key, &row)?).map(|at: UnixMs| (at, key)))
+        });
+        found.transpose()
+    });
+    in_commits(engine, records, |changes, (at, key)| {
+        changes.put(engine, rows::deadline_key(at, &key), Vec::new());
+    })
+}
+
+/// Changes rows by commits of a bounded size.
+fn in_commits<T>(
+    engine: &Engine,
+    rows: impl Iterator<Item = Result<T, BackendError>>,
+    change: impl Fn(&mut super::engine::Changes, T),
+) -> Result<(), BackendError> {
+    let (mut changes, mut pending) = (engine.changes(), 0);
+    for row in rows {
+        change(&mut changes, row?);
+        pending += 1;
+        if pending == WALK_CHUNK {
+            engine.commit(std::mem::replace(&mut changes, engine.changes()), Durability::Os)?;
+            pending = 0;
+        }
+    }
+    if pending > 0 { engine.commit(changes, Durability::Os) } else { Ok(()) }
+}

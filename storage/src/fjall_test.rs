@@ -1,0 +1,369 @@
+//! What survives on disk, and whether settings reach the engine.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use gridkv_protocol::{Epoch, Live, NodeId, Origin, State, StoreName, UnixMs, Value, Version};
+use tempfile::TempDir;
+
+use super::*;
+use crate::backend::{Counts, DeadlineChange, Index};
+use crate::settings::Compression;
+
+fn origin() -> Origin {
+    Origin::new(NodeId(1), Epoch(1))
+}
+
+/// Record `n` of a key; every third has a deadline, every seventh is a tombstone.
+pub(super) fn keyed(key: u64, n: u64, bytes: usize) -> KeyedRecord {
+    let value: Vec<u8> = n.to_be_bytes().iter().copied().cycle().take(bytes).collect();
+    let expires_at = n.is_multiple_of(3).then_some(UnixMs(1_000 + n));
+    let live = Live { value: Value::copied(&value), content_type: None, expires_at };
+    let state = if n.is_multiple_of(7) { State::Deleted } else { State::Live(live) };
+    let version = Version { hlc: Hlc::from_bits(n), origin: origin() };
+    let key = Key::new(&format!("key-{key:05}")).unwrap();
+    KeyedRecord { key, record: Record { version, state } }
+}
+
+fn deadline(record: Option<&Record>) -> Option<UnixMs> {
+    record.and_then(crate::deadlines::deadline)
+}
+
+pub(super) fn frontier(upto: u64) -> Frontier {
+    [(origin(), Hlc::from_bits(upto))].into_iter().collect()
+}
+
+/// A directory for a store, and what was put into it.
+pub(super) struct Disk {
+    dir: PathBuf,
+    _temporary: Option<TempDir>,
+    request: OpenRequest,
+    pub(super) last: u64,
+    pub(super) put: BTreeMap<Key, Record>,
+}
+
+impl Disk {
+    pub(super) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        Self { _temporary: Some(dir), ..Self::in_dir(path) }
+    }
+
+    /// In a directory that somebody else removes.
+    pub(super) fn in_dir(dir: PathBuf) -> Self {
+        let mut request = OpenRequest::new(StoreName::new("main").unwrap(), None);
+        let lsm = &mut request.settings.lsm;
+        (lsm.memtable_bytes, lsm.table_bytes, lsm.hot_cache_bytes) = (16 << 10, 16 << 10, 0);
+        Self { dir, _temporary: None, request, last: 0, put: BTreeMap::new() }
+    }
+
+    pub(super) fn store(&self) -> PathBuf {
+        self.dir.join("main")
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.store().join("lsm")
+    }
+
+    pub(super) fn try_open(&self) -> Result<(Fjall, Recovered), BackendError> {
+        Fjall::open(&self.store(), &self.request)
+    }
+
+    pub(super) fn open(&self) -> Fjall {
+        let (backend, recovered) = self.try_open().unwrap();
+        assert_eq!(recovered.warnings, Vec::<String>::new());
+        backend
+    }
+
+    /// Commits `count` records of `bytes` each, over `keys` keys, one by one.
+    pub(super) fn fill(&mut self, backend: &Fjall, count: u64, keys: u64, bytes: usize) {
+        for n in self.last + 1..=self.last + count {
+            let keyed = keyed(n % keys, n, bytes);
+            let before = deadline(self.put.get(&keyed.key));
+            let after = deadline(Some(&keyed.record));
+            let change = DeadlineChange { key: keyed.key.clone(), before, after };
+            let deadlines = if before == after { Vec::new() } else { vec![change] };
+            self.put.insert(keyed.key.clone(), keyed.record.clone());
+            let commit = Commit {
+                records: std::slice::from_ref(&keyed),
+                moved: &[(origin(), Hlc::from_bits(n))],
+                floor: Hlc::from_bits(n / 2),
+                durability: Durability::Os,
+                counts: counts(&self.put, n),
+                deadlines: &deadlines,
+            };
+            assert_eq!(backend.put_batch(&commit).unwrap(), backend.promises.durability);
+        }
+        self.last += count;
+    }
+
+    /// What another process has filled it with, up to `last`.
+    pub(super) fn pretend(&mut self, last: u64) {
+        for n in 1..=last {
+            let KeyedRecord { key, record } = keyed(n % 200, n, 100);
+            self.put.insert(key, record);
+        }
+        self.last = last;
+    }
+
+    /// Opens again, and demands all that was put, and the index of it, without a warning.
+    pub(super) fn comes_back(&self) -> Fjall {
+        let (backend, recovered) = self.try_open().unwrap();
+        assert_eq!(recovered.warnings, Vec::<String>::new());
+        assert_eq!(recovered.frontier, frontier(self.last));
+        assert_eq!(recovered.floor.bits(), self.last / 2);
+        assert_eq!(recovered.index, Some(self.index()));
+        assert_eq!(all(&backend), self.put);
+        backend
+    }
+
+    /// What reading every record finds.
+    pub(super) fn index(&self) -> Index {
+        let counts = counts(&self.put, self.last);
+        let at = |(key, record): (&Key, &Record)| Some((deadline(Some(record))?, key.clone()));
+        let mut deadlines: Vec<_> = self.put.iter().filter_map(at).collect();
+        deadlines.sort();
+        Index { counts, deadlines }
+    }
+
+    /// What the disk has now, whatever the process would still do.
+    pub(super) fn as_of_now(&self) -> Self {
+        let copied = Self { request: self.request.clone(), put: self.put.clone(), ..Self::new() };
+        copy(&self.store(), &copied.store());
+        Self { last: self.last, ..copied }
+    }
+
+    /// Names in the store's directory that say what was put aside.
+    pub(super) fn put_aside(&self) -> Vec<String> {
+        let names = fs::read_dir(self.store()).unwrap();
+        let names = names.map(|found| found.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.contains("damaged")).collect()
+    }
+
+    /// Demands that the damage was noticed, put aside, and that the store works.
+    pub(super) fn starts_anew(&self) {
+        let (backend, recovered) = self.try_open().unwrap();
+        let Recovered { frontier, floor, index, warnings } = recovered;
+        assert_eq!((frontier, floor, index), Default::default());
+        let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+        let [name] = &self.put_aside()[..] else { panic!("{:?}", self.put_aside()) };
+        assert!(warning.contains(name) && warning.contains("peers"), "{warning}");
+        assert_eq!(all(&backend), BTreeMap::new());
+        drop(backend);
+        let mut anew = Self { last: 0, put: BTreeMap::new(), ..self.as_of_now() };
+        let backend = anew.open();
+        anew.fill(&backend, 20, 10, 50);
+        drop(backend);
+        drop(anew.comes_back());
+    }
+}
+
+fn counts(put: &BTreeMap<Key, Record>, greatest: u64) -> Counts {
+    let live = put.values().filter(|record| matches!(record.state, State::Live(_))).count();
+    let (keys, all) = (u64::try_from(live).unwrap(), u64::try_from(put.len()).unwrap());
+    let greatest = Hlc::from_bits(greatest);
+    Counts { keys, tombstones: all - keys, bytes: 100 * all, greatest, loose: false }
+}
+
+pub(super) fn all(backend: &Fjall) -> BTreeMap<Key, Record> {
+    let mut all = BTreeMap::new();
+    let mut from: Option<Key> = None;
+    loop {
+        let bound = from.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
+        let walk = backend.list(bound, 100).unwrap();
+        all.extend(walk.records.into_iter().map(|keyed| (keyed.key, keyed.record)));
+        from = walk.next;
+        if from.is_none() {
+            return all;
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for found in fs::read_dir(from).unwrap() {
+        let (found, to) = (found.unwrap(), to.to_owned());
+        let to = to.join(found.file_name());
+        if found.file_type().unwrap().is_dir() {
+            copy(&found.path(), &to);
+        } else {
+            fs::copy(found.path(), to).unwrap();
+        }
+    }
+}
+
+/// Every file beneath a directory, in order.
+pub(super) fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for found in fs::read_dir(dir).unwrap() {
+        let path = found.unwrap().path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_kill_and_after_a_restart() {
+    let mut disk = Disk::new();
+    let backend = disk.open();
+    disk.fill(&backend, 500, 200, 100);
+    // Nothing was flushed or closed.
+    let killed = disk.as_of_now();
+    drop(killed.comes_back());
+    disk.fill(&backend, 300, 300, 100);
+    drop(backend);
+    let backend = disk.comes_back();
+    disk.fill(&backend, 10, 300, 100);
+    let ahead = frontier(disk.last + 5);
+    backend.flush(&ahead, Hlc::from_bits(disk.last)).unwrap();
+    drop(backend);
+    let (backend, recovered) = disk.try_open().unwrap();
+    assert_eq!((recovered.frontier, recovered.floor), (ahead, Hlc::from_bits(disk.last)));
+    assert_eq!(recovered.index, Some(disk.index()), "a flush does not change the index");
+    assert_eq!(all(&backend), disk.put);
+}
+
+#[test]
+fn a_flush_that_was_overtaken_takes_nothing_back() {
+    let mut disk = Disk::new();
+    let backend = disk.open();
+    disk.fill(&backend, 20, 10, 10);
+    backend.flush(&frontier(7), Hlc::from_bits(3)).unwrap();
+    drop(backend);
+    disk.comes_back();
+}
+
+#[test]
+fn time_that_was_closed_is_written_with_the_next_record_and_not_alone() {
+    let mut disk = Disk::new();
+    let backend = disk.open();
+    disk.fill(&backend, 3, 3, 10);
+    let closes = |n| (Origin::from_bits(n), Hlc::from_bits(100 * n));
+    let floor = Hlc::from_bits(disk.last / 2);
+    let before = backend.engine.disk_bytes();
+    for n in 7..9 {
+        let moved = [closes(n)];
+        let commit = Commit { moved: &moved, floor, ..Commit::default() };
+        assert_eq!(backend.put_batch(&commit).unwrap(), Durability::Memory);
+    }
+    assert_eq!(backend.engine.disk_bytes(), before);
+    disk.fill(&backend, 1, 3, 10);
+    drop(backend);
+    let (_, recovered) = disk.try_open().unwrap();
+    let wanted = [(origin(), Hlc::from_bits(4)), closes(7), closes(8)];
+    assert_eq!(recovered.frontier, wanted.into_iter().collect());
+}
+
+#[test]
+fn sizes_reach_the_engine() {
+    let files_of = |memtable: u64, table: u64, journal: u64| {
+        let mut disk = Disk::new();
+        let lsm = &mut disk.request.settings.lsm;
+        (lsm.memtable_bytes, lsm.table_bytes, lsm.journal_bytes) = (memtable, table, journal);
+        lsm.level_zero_tables = 2;
+        let backend = disk.open();
+        disk.fill(&backend, 4_000, 4_000, 200);
+        backend.engine.settle();
+        let tables = files(&disk.database().join("keyspaces/1/tables"));
+        let sizes = tables.iter().map(|path| fs::metadata(path).unwrap().len());
+        (sizes.clone().count(), sizes.max().unwrap_or(0))
+    };
+    let large = files_of(64 << 20, 1 << 20, 512 << 20);
+    let small = files_of(64 << 10, 64 << 10, 512 << 20);
+    let short = files_of(64 << 20, 1 << 20, 256 << 10);
+    assert_eq!(large.0, 0, "nothing was sealed");
+    assert!(small.0 > 3 && small.1 < 256 << 10, "{small:?}");
+    assert!(short.0 > 0, "a short journal seals memtables early");
+}
+
+#[test]
+fn compression_and_cache_reach_the_engine() {
+    let bytes_with = |compression| {
+        let mut disk = Disk::new();
+        disk.request.settings.compression = compression;
+        let backend = disk.open();
+        disk.fill(&backend, 2_000, 2_000, 500);
+        backend.engine.settle();
+        assert!(backend.footprint().disk_bytes.is_some_and(|bytes| bytes > 0));
+        drop(backend);
+        drop(disk.comes_back());
+        let tables = files(&disk.database().join("keyspaces/1/tables"));
+        tables.iter().map(|path| fs::metadata(path).unwrap().len()).sum::<u64>()
+    };
+    let (plain, small) = (bytes_with(Compression::None), bytes_with(Compression::Lz4));
+    assert!(small * 2 < plain, "{small} of {plain}");
+
+    let cached_with = |bytes| {
+        let mut disk = Disk::new();
+        disk.request.settings.lsm.block_cache_bytes = bytes;
+        let backend = disk.open();
+        disk.fill(&backend, 2_000, 2_000, 500);
+        backend.engine.settle();
+        assert_eq!(all(&backend).len(), 2_000);
+        backend.engine.cached_bytes()
+    };
+    let (none, some) = (cached_with(0), cached_with(8 << 20));
+    assert!(none < 64 << 10 && some > 500 << 10, "{none} {some}");
+}
+
+#[test]
+fn settings_that_stay_with_a_database_are_said_when_they_change() {
+    let mut disk = Disk::new();
+    drop(disk.open());
+    disk.request.settings.compression = Compression::Lz4;
+    disk.request.settings.lsm.memtable_bytes *= 2;
+    let (_, recovered) = disk.try_open().unwrap();
+    let [warning] = &recovered.warnings[..] else { panic!("{recovered:?}") };
+    assert!(warning.contains("compression None") && warning.contains("compression Lz4"));
+}
+
+#[test]
+fn promises_follow_the_settings() {
+    let mut disk = Disk::new();
+    for (asked, promised) in [
+        (Durability::Memory, Durability::Os),
+        (Durability::Os, Durability::Os),
+        (Durability::Fsync, Durability::Fsync),
+    ] {
+        disk.request.settings.durability = asked;
+        let promises = disk.open().promises();
+        assert_eq!((promises.durability, promises.best), (promised, Durability::Fsync));
+        assert!(promises.persistent && !promises.cache && !promises.hot_tier);
+    }
+    disk.request.settings.lsm.hot_cache_bytes = 1 << 20;
+    let backend = disk.open();
+    assert!(backend.promises().hot_tier);
+    assert_eq!(backend.get_near("key-00001").unwrap(), Near::Far);
+    disk.last = 7;
+    disk.fill(&backend, 1, 8, 10);
+    backend.get("key-00000").unwrap();
+    backend.get("key-00000").unwrap();
+    let near = backend.get_near("key-00000").unwrap();
+    assert!(matches!(near, Near::Known(Some(_))), "{near:?}");
+}
+
+#[test]
+fn a_full_disk_refuses_commits_and_changes_nothing() {
+    let mut disk = Disk::new();
+    let mut backend = disk.open();
+    disk.fill(&backend, 10, 10, 10);
+    let before = all(&backend);
+    backend.space = SpaceGuard::full();
+    let records = [keyed(1, 99, 10)];
+    let refused = backend.put_batch(&Commit { records: &records, ..Commit::default() });
+    let Err(CommitError::Unchanged(full)) = refused else { panic!("{refused:?}") };
+    assert!(full.is_disk_full());
+    assert_eq!(all(&backend), before);
+    // Time goes on: a store that can not be written must not look silent to its peers.
+    backend.put_batch(&Commit { floor: Hlc::from_bits(5), ..Commit::default() }).unwrap();
+    backend.space = SpaceGuard::new(disk.store(), 0);
+    disk.fill(&backend, 10, 10, 10);
+    drop(backend);
+    disk.comes_back();
+}

@@ -83,7 +83,7 @@ impl Moka {
 
     fn put_live(&self, key: &Key, record: &Record) -> Result<(), BackendError> {
         let weight = weight(key, record);
-        let fits = |side: &Side| side.bytes_with(key, weight) <= self.room.max_bytes;
+        let fits = |side: &Side| side.has_room(key, weight, self.room.max_bytes);
         let kept = weight <= self.room.largest_weight
             && (fits(&*self.read()?) || {
                 self.settle()?;

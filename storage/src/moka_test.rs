@@ -89,12 +89,12 @@ fn what_is_remembered_is_pushed_out_oldest_first() {
 
 #[test]
 fn idle_records_are_evicted_and_lists_are_no_use_of_them() {
-    let moka = backend(CacheSettings { time_to_idle_ms: Some(300), ..LRU });
+    let moka = backend(CacheSettings { time_to_idle_ms: Some(1_500), ..LRU });
     for key in ["read", "listed"] {
         put_one(moka.as_ref(), key, live_until(1, None));
     }
-    for _ in 0..8 {
-        thread::sleep(std::time::Duration::from_millis(60));
+    for _ in 0..20 {
+        thread::sleep(std::time::Duration::from_millis(100));
         assert!(moka.get("read").unwrap().is_some());
         moka.list(Bound::Unbounded, 10).unwrap();
     }

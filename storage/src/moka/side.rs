@@ -210,14 +210,18 @@ impl Side {
         self.sums.held_bytes + self.sums.outside_bytes
     }
 
-    /// Bytes of everything, once a record of this weight stands under `key`.
-    pub(super) fn bytes_with(&self, key: &Key, weight: u32) -> u64 {
-        let freed = match self.traces.get(key) {
+    /// Whether everything takes at most `limit` bytes, once a record of this weight stands under `key`.
+    pub(super) fn has_room(&self, key: &Key, weight: u32, limit: u64) -> bool {
+        let after = self.bytes() + u64::from(weight);
+        after <= limit || after - self.weight_of(key) <= limit // most often nobody need look
+    }
+
+    fn weight_of(&self, key: &Key) -> u64 {
+        match self.traces.get(key) {
             Some(Trace::Held { weight, .. }) => u64::from(*weight),
             Some(Trace::Dead { .. } | Trace::Residue(_)) => outside_weight(key),
             None => 0,
-        };
-        self.bytes() - freed + u64::from(weight)
+        }
     }
 
     /// Bytes of what the cache does not hold.

@@ -36,11 +36,15 @@ impl StoreFlusher {
     /// # Errors
     /// [`BackendError`]: what was on the disk before is still there.
     pub fn flush(&self) -> Result<(), BackendError> {
-        let Shared { backend, frontiers, persists, watermark, .. } = &*self.shared;
+        let Shared { backend, frontiers, persists, watermark, poisoned, .. } = &*self.shared;
         // Both are read before the walk: what comes meanwhile may be on disk, but is not claimed.
         let changes = persists.changes.get();
         let frontier = frontiers.applied();
-        backend.flush(&frontier, frontiers.floor())?;
+        backend.flush(&frontier, frontiers.floor()).inspect_err(|error| {
+            if matches!(error, BackendError::Poisoned) {
+                poisoned.store(true, Ordering::Release);
+            }
+        })?;
         persists.saved(changes);
         if let Some(watermark) = watermark {
             watermark.write(&frontier).map_err(|source| BackendError::Io {

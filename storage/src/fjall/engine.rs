@@ -159,10 +159,18 @@ impl Engine {
             || self.rows.tree.l0_run_count() >= MOST_RUNS
         {
             // Fails once a thread of the engine has died: it would be waited for in vain.
-            self.db.persist(PersistMode::Buffer).map_err(failed("write in the background"))?;
+            self.check()?;
             std::thread::sleep(LOOK_AGAIN);
         }
         Ok(())
+    }
+
+    /// Demands that it still works.
+    ///
+    /// # Errors
+    /// [`BackendError`]: it takes nothing more.
+    pub(super) fn check(&self) -> Result<(), BackendError> {
+        self.db.persist(PersistMode::Buffer).map_err(failed("write in the background"))
     }
 
     /// Brings everything committed to the disk.

@@ -37,11 +37,11 @@ impl Said {
         log(node).split_off(self.before)
     }
 
-    /// Whether a warning or an error names the store.
+    /// Whether a warning or an error names the store, or the program's last words say why it does not start.
     pub(crate) fn complains(&self, node: &Node) -> bool {
         self.text(node).lines().any(|line| {
             let loud = ["WARN", "ERROR", "error"].iter().any(|word| line.contains(word));
-            loud && line.contains(STORE)
+            (loud && line.contains(STORE)) || line.starts_with("gridkv: can not start: ")
         })
     }
 }

@@ -9,7 +9,9 @@ use gridkv_cluster::{Cluster, Node, wait_until};
 
 use mesh::{Model, PATIENCE, agree, builder, puts, ready, same, wait_state, write, write_and_note};
 
-const STORES: [&str; 2] = ["main=file", "sessions=memory"];
+const STORES: [&str; 5] =
+    ["main=file", "sessions=memory", "hot=moka", "big=fjall", "scratch=fjall-memory"];
+const NAMES: [&str; 5] = ["main", "sessions", "hot", "big", "scratch"];
 
 fn all(cluster: &Cluster) -> Vec<&Node> {
     cluster.nodes().iter().collect()
@@ -20,7 +22,7 @@ fn three_writers_of_the_same_keys_end_with_one_winner_each() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = ready(builder(dir.path()).stores(STORES));
     let nodes = all(&cluster);
-    for store in ["main", "sessions"] {
+    for store in NAMES {
         thread::scope(|scope| {
             for node in &nodes {
                 scope.spawn(move || {
@@ -77,7 +79,7 @@ fn what_expires_expires_on_all_nodes_alike() {
         let reply = request.send().unwrap().expect_status(201).unwrap();
         reply.header("gridkv-expires-at").map(str::to_owned)
     };
-    for store in ["main", "sessions"] {
+    for store in NAMES {
         for (number, node) in nodes.iter().enumerate() {
             put(node, store, &format!("short{number}"), "2s").unwrap();
             let deadline = put(node, store, &format!("long{number}"), "1h").unwrap();
@@ -138,7 +140,7 @@ fn a_node_that_hung_for_a_while_catches_up() {
     let cluster = ready(builder);
     let nodes = all(&cluster);
     let mut models = [Model::new(), Model::new()];
-    let stores = ["main", "sessions"];
+    let stores = NAMES;
     for (store, model) in stores.iter().zip(&mut models) {
         write_and_note(&nodes[1].client(), store, model, &puts("k", 300, "before"));
         agree(&nodes, store, model);

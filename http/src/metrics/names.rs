@@ -53,6 +53,7 @@ families! {
     CACHE_MISSES COUNTER "gridkv_cache_misses_total" ["store"] "Client reads that the cache did not answer; absent without one."
     CACHE_HIT_RATIO GAUGE "gridkv_cache_hit_ratio" ["store"] "Share of client reads that the cache answered since the start; absent before the first."
     CACHE_EVICTIONS COUNTER "gridkv_cache_evictions_total" ["store", "cause"] "Records that a cache evicted: no room, or idle for too long."
+    CACHE_RESETS COUNTER "gridkv_cache_resets_total" ["store"] "Times that a cache forgot all it had, because operations of a peer were lost to it."
     SYNC_BUFFER_LENGTH GAUGE "gridkv_sync_buffer_length" ["store"] "Operations in the op ring."
     SYNC_BUFFER_CAPACITY GAUGE "gridkv_sync_buffer_capacity" ["store"] "Operations that the op ring holds at most."
     SYNC_BUFFER_OVERWRITTEN COUNTER "gridkv_sync_buffer_overwritten_total" ["store"] "Operations that the op ring lost to overflow; peers fetch them by catch-up."

@@ -85,7 +85,7 @@ fn collect_store(store: &StoreHandle, out: &mut Exposition) {
     if let Some(size) = stats.db_size {
         out.count(&names::STORE_SIZE, &of_store, size);
     }
-    collect_cache(name, &stats, out);
+    collect_cache(store, &stats, out);
     out.count(&names::STORE_EXPIRED, &[name], stats.expired);
     collect_ring(name, &stats, out);
     collect_operations(store, out);
@@ -100,7 +100,8 @@ fn collect_store(store: &StoreHandle, out: &mut Exposition) {
     }
 }
 
-fn collect_cache(name: &str, stats: &StoreStats, out: &mut Exposition) {
+fn collect_cache(store: &StoreHandle, stats: &StoreStats, out: &mut Exposition) {
+    let name = store.name().as_str();
     if let Some(counts) = stats.cache {
         out.count(&names::CACHE_HITS, &[name], counts.hits);
         out.count(&names::CACHE_MISSES, &[name], counts.misses);
@@ -109,6 +110,7 @@ fn collect_cache(name: &str, stats: &StoreStats, out: &mut Exposition) {
         }
     }
     if let Some(evictions) = stats.evictions {
+        out.count(&names::CACHE_RESETS, &[name], store.catch_up().forgot);
         out.count(&names::CACHE_EVICTIONS, &[name, "size"], evictions.size);
         out.count(&names::CACHE_EVICTIONS, &[name, "idle"], evictions.idle);
     }

@@ -10,7 +10,6 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::UnixMs;
 use gridkv_protocol::applier::{Applier, Effect, Event};
 use gridkv_protocol::message::BatchOutcome;
-use gridkv_storage::backend::CommitError;
 use gridkv_storage::durability::Durability;
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::write::{Batch, BatchItem, ItemOutcome, Rejection, Write, Written};
@@ -30,9 +29,11 @@ use crate::storage_messages::{
 use crate::turns::Turns;
 
 mod answers;
+mod commit_log;
 mod forgetting;
 
-use self::answers::{aborted, all_reached, answer, first_refused, refusal, take_ops};
+use self::answers::{aborted, all_reached, answer, first_refused, refusal, take_ops, unreadable};
+use self::commit_log::CommitLog;
 
 /// Messages in one commit, at most: a flood can not put off the flush.
 const MAX_GROUP: usize = 512;
@@ -52,8 +53,10 @@ pub(crate) struct StorageActor {
     /// The most that somebody who waits asked the commit to survive.
     asked: Durability,
     flush_asked: bool,
-    /// How the last commit ended, as the log knows it.
-    commits: Commits,
+    /// How commits end, for the log.
+    commits: CommitLog,
+    /// The last expiry could read what was due; when it could not, the log was told.
+    expires: bool,
     /// The node stops: time is closed for good, so that peers can cover it.
     drained: bool,
 }
@@ -78,16 +81,6 @@ enum Waiting {
     Merge(oneshot::Sender<bool>),
 }
 
-/// How commits end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Commits {
-    Work,
-    /// They are not made, and change nothing.
-    NotMade,
-    /// One failed; none is tried any more.
-    Poisoned,
-}
-
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Flush;
@@ -102,6 +95,7 @@ impl StorageActor {
         let StorageParts { writer, reader, intake, clock, state, turns, nudge, max_clock_skew_ms } =
             parts;
         let applier = Applier::new(writer.origin().node(), max_clock_skew_ms);
+        let commits = CommitLog::of(reader.name().clone());
         Self {
             writer,
             reader,
@@ -114,7 +108,8 @@ impl StorageActor {
             waiting: Vec::new(),
             asked: Durability::Memory,
             flush_asked: false,
-            commits: Commits::Work,
+            commits,
+            expires: true,
             drained: false,
         }
     }
@@ -143,9 +138,26 @@ impl StorageActor {
     fn flush(&mut self) -> bool {
         self.flush_asked = false;
         let asked = std::mem::take(&mut self.asked);
-        let committed = self.writer.commit(asked);
-        let committed = committed.inspect(|_| self.note_success()).map_err(|e| self.explain(e));
+        let has_records = self.writer.has_staged();
+        let committed = self.writer.commit(asked).map_err(|error| self.commits.explain(error));
+        if has_records && committed.is_ok() {
+            self.commits.worked(); // one that only closes time needs no room, and proves nothing
+        }
         self.clock.observe(self.writer.clock());
+        let works = committed.is_ok();
+        self.answer_all(&committed);
+        self.nudge.committed(self.reader.ring());
+        works
+    }
+
+    /// A record can not be read: drops what is staged, so that nothing is done in part.
+    fn give_up(&mut self, error: &WriteError) {
+        self.writer.drop_staged();
+        self.asked = Durability::Memory;
+        self.answer_all(&Err(error.clone()));
+    }
+
+    fn answer_all(&mut self, committed: &Result<Durability, WriteError>) {
         for waiting in std::mem::take(&mut self.waiting) {
             match waiting {
                 Waiting::Write(reply, written, _permit) => {
@@ -168,40 +180,6 @@ impl StorageActor {
                 }
             }
         }
-        self.nudge.committed(self.reader.ring());
-        committed.is_ok()
-    }
-
-    fn note_success(&mut self) {
-        // A commit that only closes time needs no room, and proves nothing.
-        if !self.waiting.is_empty()
-            && std::mem::replace(&mut self.commits, Commits::Work) != Commits::Work
-        {
-            tracing::info!(store = %self.reader.name(), "commits work again");
-        }
-    }
-
-    /// What a failed commit says to who waits for it; the log hears of the first one of a row.
-    fn explain(&mut self, error: CommitError) -> WriteError {
-        let (store, reason) = (self.reader.name().clone(), describe(&error));
-        match error {
-            CommitError::Unknown(_) => {
-                if std::mem::replace(&mut self.commits, Commits::Poisoned) != Commits::Poisoned {
-                    tracing::error!(%store, reason, "a commit failed; the store takes no more writes");
-                }
-                WriteError::Poisoned
-            }
-            CommitError::Unchanged(cause) => {
-                if std::mem::replace(&mut self.commits, Commits::NotMade) != Commits::NotMade {
-                    tracing::error!(%store, reason, "a commit was not made; it changed nothing");
-                }
-                if cause.is_disk_full() {
-                    WriteError::DiskFull(reason)
-                } else {
-                    WriteError::NotCommitted(reason)
-                }
-            }
-        }
     }
 
     /// The answer to a batch that was merged and is now committed.
@@ -212,6 +190,23 @@ impl StorageActor {
         match self.applier.step(self.clock.now(), event) {
             Effect::Answer(outcome) => outcome,
             Effect::Merge(_) => BatchOutcome::Unavailable,
+        }
+    }
+
+    /// Stages what is due. Says whether more is.
+    fn expire(&mut self, now: UnixMs) -> bool {
+        match self.writer.expire(now) {
+            Ok(more) => {
+                self.expires = true;
+                more
+            }
+            Err(error) => {
+                if std::mem::replace(&mut self.expires, false) {
+                    let (store, reason) = (self.reader.name(), describe(&error));
+                    tracing::error!(%store, reason, "some records can not be expired");
+                }
+                false
+            }
         }
     }
 
@@ -261,7 +256,7 @@ impl StorageActor {
     fn item(&mut self, item: BatchItem, now: UnixMs) -> Result<ItemOutcome, WriteError> {
         match item {
             BatchItem::Get(key) => {
-                let record = self.writer.get(&key, now).map_err(|_| WriteError::Poisoned)?;
+                let record = self.writer.get(&key, now).map_err(|error| unreadable(&error))?;
                 Ok(ItemOutcome::Read(record))
             }
             BatchItem::Write(write) => match self.writer.stage(write, now).map_err(refusal) {
@@ -299,7 +294,12 @@ impl Handler<ClientBatch> for StorageActor {
         let now = self.now();
         match self.batch(batch, now) {
             Ok(outcomes) => self.wait(Waiting::Batch(reply, outcomes, permit), ctx),
-            Err(error) => reply_to(reply, Err(error)),
+            Err(error) => {
+                if matches!(error, WriteError::NotCommitted(_)) {
+                    self.give_up(&error);
+                }
+                reply_to(reply, Err(error));
+            }
         }
     }
 }
@@ -346,19 +346,14 @@ impl Handler<Tick> for StorageActor {
     fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
         self.turns.turned(self.clock.elapsed_ms());
         let now = self.now();
-        let mut more = false;
-        match self.writer.expire(now) {
-            Ok(others_are_due) => more = others_are_due,
-            Err(error) if self.commits == Commits::Poisoned => {
-                tracing::trace!(%error, "nothing expires any more");
-            }
-            Err(error) => {
-                tracing::error!(store = %self.reader.name(), %error, "records can not be expired");
-            }
-        }
         if !self.drained && self.state.may_mint() {
             self.writer.close_time(now);
         }
+        // Time is closed also when what was staged can not be committed: peers must not take it for silence.
+        if !self.flush() {
+            self.flush();
+        }
+        let more = self.expire(now);
         if self.flush() && more {
             ctx.notify(Expire); // writes come between: a flood of deadlines does not hold them up
         }
@@ -400,7 +395,7 @@ impl Handler<Expire> for StorageActor {
 
     fn handle(&mut self, _: Expire, ctx: &mut Self::Context) {
         let now = self.now();
-        let more = matches!(self.writer.expire(now), Ok(true));
+        let more = self.expire(now);
         if self.flush() && more {
             ctx.notify(Expire);
         }

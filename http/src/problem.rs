@@ -56,6 +56,7 @@ codes! {
     MalformedBody        400 "malformed_body"         "The request body is not valid"
     MemoryLimit          507 "memory_limit"           "The store is full"
     MethodNotAllowed     405 "method_not_allowed"     "The resource does not have this method"
+    NotCommitted         503 "not_committed"          "The store could not commit"
     NotReady             503 "not_ready"              "The node takes no writes now"
     OutcomeUnknown       500 "outcome_unknown"        "Whether the write was made is not known"
     Overloaded           503 "overloaded"             "Too much is in flight"
@@ -63,6 +64,7 @@ codes! {
     RouteNotFound        404 "route_not_found"        "There is no such resource"
     StoreFailed          503 "store_failed"           "The store failed"
     StoreNotFound        404 "store_not_found"        "There is no such store"
+    StoreUnreadable      503 "store_unreadable"       "The store can not be read"
     UnsupportedMediaType 415 "unsupported_media_type" "The media type is not supported"
     ValueTooLarge        413 "value_too_large"        "The value is too large"
 }

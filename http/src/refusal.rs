@@ -34,7 +34,7 @@ impl From<WriteError> for Problem {
             .with("outcome", "not_applied")
             .retry_soon(),
             WriteError::NotCommitted(_) => Self::new(
-                Code::StoreFailed,
+                Code::NotCommitted,
                 "nothing was written: the store could not commit; see the node's log, and ask \
                  another node",
             )
@@ -86,7 +86,7 @@ impl From<Rejection> for Problem {
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         tracing::error!(error = %error.0, "a store can not be read");
-        Self::new(Code::StoreFailed, "the store could not be read; see the node's log")
+        Self::new(Code::StoreUnreadable, "the store could not be read; see the node's log")
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
             (WriteError::NotReady("joining".to_owned()), 503, "not_ready"),
             (WriteError::Poisoned, 503, "store_failed"),
             (WriteError::DiskFull("no space".to_owned()), 507, "disk_full"),
-            (WriteError::NotCommitted("no such device".to_owned()), 503, "store_failed"),
+            (WriteError::NotCommitted("no such device".to_owned()), 503, "not_committed"),
             (WriteError::Stopped, 500, "outcome_unknown"),
         ];
         for (error, status, code) in table {

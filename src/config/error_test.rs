@@ -131,7 +131,7 @@ fn values_lie_in_their_range() {
 
 #[test]
 fn stores_are_checked() {
-    let table: [(&str, &[&str]); 14] = [
+    let table: [(&str, &[&str]); 15] = [
         ("[stores.A]\nbackend = 'file'", &["\"A\" is no store name"]),
         ("[stores.'a.b']\nbackend = 'file'", &["\"a.b\" is no store name"]),
         ("[stores._a]\nbackend = 'file'", &["\"_a\" is no store name"]),
@@ -158,6 +158,7 @@ fn stores_are_checked() {
         ("[stores.a]\nbackend = 'fjall'\nmax_memory_mb = 1", &["cache_size_mb and hot_cache_mb"]),
         ("[stores.a]\nbackend = 'moka'\nmemory_policy = 'soft'", &["does nothing", "moka"]),
         ("[stores.a]\nbackend = 'file'\ncache_size_mb = 1", &["no log-structured engine"]),
+        ("[stores.a]\nbackend = 'moka'\nmax_cost = 1", &["next to nothing", "at least 65536"]),
         ("[stores.a]\nbackend = 'memory'\ndefault_ttl = '500ms'", &["0s or 1s to 87600h"]),
     ];
     for (text, parts) in table {

@@ -83,6 +83,8 @@ pub(super) const FLUSH_INTERVAL: Span = span(1, 10 * SECOND);
 pub(super) const MEMORY_MIB: Whole = 1..=16 * MIB;
 /// Bytes of a cache; 0 stands for the memory of the store.
 pub(super) const CACHE_BYTES: Whole = 0..=16 * MIB * MIB;
+/// Bytes of the smallest cache: a sixteenth of it is the largest record that it keeps.
+pub(super) const LEAST_CACHE_BYTES: u64 = 64 << 10;
 /// MiB of a memtable: smaller ones make more tables than can be compacted, larger ones take long to
 /// write, and all of them are held in memory.
 pub(super) const MEMTABLE_MIB: Whole = 1..=4 * KIB;

@@ -39,6 +39,7 @@ pub(super) fn check(config: &Config, expose: bool) -> Vec<Violation> {
     }
     volatile(config, &mut found);
     schedules(config, &mut found);
+    caches(config, &mut found);
     found
 }
 
@@ -191,6 +192,23 @@ fn schedules(config: &Config, found: &mut Vec<Violation>) {
                  cut only by luck; set {other} to \"interval\""
             );
             found.push(conflict(&[&key, &other], rule));
+        }
+    }
+}
+
+/// A cache must have room for more than a few records.
+fn caches(config: &Config, found: &mut Vec<Violation>) {
+    for (name, store) in &config.stores {
+        let too_small =
+            store.cache.as_ref().filter(|cache| cache.max_bytes < limits::LEAST_CACHE_BYTES);
+        if let Some(cache) = too_small {
+            let key = format!("stores.{name}.max_cost");
+            let rule = format!(
+                "{key} = {} would keep next to nothing: use 0 for max_memory_mb, or at least {}",
+                cache.max_bytes,
+                limits::LEAST_CACHE_BYTES
+            );
+            found.push(conflict(&[&key], rule));
         }
     }
 }

@@ -54,6 +54,8 @@ struct File {
     /// Held while an image is written. The files belong to whoever writes one.
     files: Mutex<Generations>,
     image_bytes: AtomicU64,
+    /// Of the journals since the last image, but for the one that grows.
+    older_bytes: AtomicU64,
     settled_bytes: AtomicU64,
     journal_bytes: AtomicU64,
 }
@@ -94,34 +96,38 @@ impl File {
             compression: settings.compression,
             journal: Mutex::new(Journal::new(segment, base.clone())),
             image_bytes: AtomicU64::new(0),
+            older_bytes: AtomicU64::new(0),
             settled_bytes: AtomicU64::new(0),
             journal_bytes: AtomicU64::new(0),
             files: Mutex::new(files),
         };
         if !is_whole {
             let mut files = file.files.lock().map_err(|_| BackendError::Poisoned)?;
+            let images = damaged_images.iter().map(|number| files.image(*number));
+            let damaged =
+                images.chain(damaged_journals.iter().map(|number| files.journal(*number)));
+            for path in damaged.collect::<Vec<_>>() {
+                warnings.push(put_aside_note(&files.keep_aside(&path)?));
+            }
             let number = files.last();
             file.write_image(&mut files, number, &base)?;
-            for image in damaged_images {
-                warnings.push(put_aside_note(&files.put_image_aside(image)?));
-            }
-            for journal in damaged_journals {
-                warnings.push(put_aside_note(&files.put_journal_aside(journal)?));
-            }
+            files.drop_damaged(&damaged_images, &damaged_journals)?;
         }
-        file.measure()?;
+        let files = file.files.lock().map_err(|_| BackendError::Poisoned)?;
+        file.measure(&files)?;
+        drop(files);
         let Base { frontier, floor, .. } = base;
         let index = Some(tally.into_index(&frontier));
         Ok((file, Recovered { frontier, floor, index, warnings }))
     }
 
     /// Counts the bytes of its files.
-    fn measure(&self) -> Result<(), BackendError> {
-        let files = self.files.lock().map_err(|_| BackendError::Poisoned)?;
+    fn measure(&self, files: &Generations) -> Result<(), BackendError> {
         let image = files.images.last().map(|number| files.image(*number));
         let image_bytes = image.and_then(|path| fs::metadata(path).ok()).map_or(0, |it| it.len());
         self.image_bytes.store(image_bytes, Ordering::Relaxed);
         self.settled_bytes.store(files.settled_bytes(), Ordering::Relaxed);
+        self.older_bytes.store(files.older_journal_bytes(), Ordering::Relaxed);
         self.journal_bytes.store(self.journal()?.length(), Ordering::Relaxed);
         Ok(())
     }
@@ -135,6 +141,8 @@ impl File {
         let mut journal = self.journal().map_err(CommitError::Unknown)?;
         if commit.records.is_empty() && commit.floor <= journal.floor() {
             // Time that was closed without a change is written with the next change, or the next flush.
+            journal.check().map_err(CommitError::Unknown)?;
+            journal.moves(commit.moved);
             return Ok(Durability::Memory);
         }
         journal.append(commit)?;
@@ -146,14 +154,19 @@ impl File {
         Ok(durability)
     }
 
-    /// Brings a journal's file to the disk while commits go on.
-    fn sync_beside(&self, file: &fs::File, path: &Path) -> Result<(), BackendError> {
-        file.sync_data().map_err(|error| {
-            if let Ok(mut journal) = self.journal() {
-                journal.fail();
-            }
-            io_error("sync", path)(error)
-        })
+    /// Brings the journal to the disk, the file before it first, while commits go on.
+    fn sync_beside(&self) -> Result<(), BackendError> {
+        let journals = self.journal()?.files();
+        for (file, path) in journals {
+            file.sync_data().map_err(|error| {
+                if let Ok(mut journal) = self.journal() {
+                    journal.fail();
+                }
+                io_error("sync", &path)(error)
+            })?;
+            self.journal()?.settle(&path);
+        }
+        Ok(())
     }
 
     /// Begins a new journal and writes the image that it goes on from.
@@ -161,14 +174,18 @@ impl File {
         let mut files = self.files.lock().map_err(|_| BackendError::Poisoned)?;
         let segment = next_segment(&mut files)?;
         let number = files.last();
-        let (base, (old, old_path)) = {
-            let mut journal = self.journal()?;
-            let old = journal.file();
-            (journal.turn_to(segment), old)
-        };
-        self.sync_beside(&old, &old_path)?;
-        self.write_image(&mut files, number, &base)?;
-        files.drop_old()
+        let base = self.journal()?.turn_to(segment);
+        self.measure(&files)?;
+        self.sync_beside()?;
+        let written = self.write_image(&mut files, number, &base);
+        if written.is_err() {
+            // What it took of the disk is given back: commits may wait for the room.
+            files.remove_unfinished()?;
+        }
+        written?;
+        let dropped = files.drop_old();
+        self.measure(&files)?;
+        dropped
     }
 
     fn write_image(
@@ -188,8 +205,7 @@ impl File {
         })?;
         out.sync_all().map_err(&failed)?;
         // The walk may have seen commits of which the journal is not on the disk yet.
-        let (journal, journal_path) = self.journal()?.file();
-        self.sync_beside(&journal, &journal_path)?;
+        self.sync_beside()?;
         let path = files.image(number);
         fs::rename(&unfinished, &path).map_err(io_error("rename to", &path))?;
         sync_dir(files.dir())?;
@@ -269,24 +285,28 @@ impl Backend for File {
     }
 
     fn flush(&self, frontier: &Frontier, floor: Hlc) -> Result<(), BackendError> {
-        let (file, path) = {
+        let noted = {
             let mut journal = self.journal()?;
-            journal.note(frontier, floor).map_err(CommitError::into_cause)?;
+            let noted = journal.note(frontier, floor);
             self.journal_bytes.store(journal.length(), Ordering::Relaxed);
-            journal.file()
+            noted
         };
-        self.sync_beside(&file, &path)
+        if !matches!(noted, Err(CommitError::Unknown(_))) {
+            // Also on a full disk: what was acknowledged must reach it.
+            self.sync_beside()?;
+        }
+        noted.map_err(CommitError::into_cause)
     }
 
     fn compact(&self) -> Result<bool, BackendError> {
         let image_bytes = self.image_bytes.load(Ordering::Relaxed);
         let outgrown = image_bytes.max(SMALLEST_OUTGROWN_BYTES);
-        if self.journal_bytes.load(Ordering::Relaxed) < outgrown {
+        // Journals of images that could not be written count too: then it is tried again.
+        let older_bytes = self.older_bytes.load(Ordering::Relaxed);
+        if older_bytes + self.journal_bytes.load(Ordering::Relaxed) < outgrown {
             return Ok(false);
         }
-        let renewed = self.renew();
-        self.measure()?;
-        renewed.map(|()| true)
+        self.renew().map(|()| true)
     }
 
     fn footprint(&self) -> Footprint {
@@ -301,8 +321,8 @@ impl Backend for File {
 }
 
 // CAVEATS: a reader can see one half of a commit while it is put into the map; on the disk a commit is
-// all or nothing. A journal may have holes after a power cut, where commits were not brought to the disk:
-// what comes after a hole is taken, and no frontier is believed from there on.
+// all or nothing. After a power cut a journal may have holes where commits were not brought to the disk:
+// it is read up to the first, the journals after it are read too, and no frontier is believed from there.
 
 #[cfg(test)]
 #[path = "file_test.rs"]

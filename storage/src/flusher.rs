@@ -19,7 +19,7 @@ impl StoreFlusher {
 
     /// Whether the backend keeps anything beyond the process.
     pub fn persists(&self) -> bool {
-        self.shared.backend.promises().persistent
+        self.shared.promises.persistent
     }
 
     /// Whether a flush is worth it: the backend persists, and has changes, or a frontier, that are not
@@ -37,6 +37,7 @@ impl StoreFlusher {
     /// [`BackendError`]: what was on the disk before is still there.
     pub fn flush(&self) -> Result<(), BackendError> {
         let Shared { backend, frontiers, persists, watermark, poisoned, .. } = &*self.shared;
+        let _one_at_a_time = self.shared.flushing.lock().map_err(|_| BackendError::Poisoned)?;
         // Both are read before the walk: what comes meanwhile may be on disk, but is not claimed.
         let changes = persists.changes.get();
         let frontier = frontiers.applied();
@@ -67,8 +68,11 @@ impl StoreFlusher {
     /// Counts a run that took `ms` milliseconds.
     pub fn note(&self, ms: u64, ended_well: bool) {
         let persists = &self.shared.persists;
-        let runs = if ended_well { &persists.runs } else { &persists.failures };
-        runs.add(1);
-        persists.ms.add(ms);
+        if ended_well {
+            persists.runs.add(1);
+            persists.ms.add(ms);
+        } else {
+            persists.failures.add(1);
+        }
     }
 }

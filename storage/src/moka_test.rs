@@ -246,6 +246,7 @@ fn a_deadline_that_is_staged_again_stays() {
     assert_eq!(store.reader.stats().key_count, 0, "evicted");
     store.commit();
     store.writer.expire(NOW.plus(100)).unwrap();
+    store.commit();
     assert_eq!(store.reader.stats().expired, 1);
 }
 

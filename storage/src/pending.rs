@@ -28,6 +28,22 @@ pub(crate) struct Pending {
     deadlines: Vec<DeadlineChange>,
     loosened: Vec<Loosened>,
     greatest: Hlc,
+    counted: Counted,
+}
+
+/// What is counted once it is committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) put: u64,
+    pub(crate) delete: u64,
+    pub(crate) touch: u64,
+    pub(crate) expired: u64,
+    pub(crate) applied: u64,
+    pub(crate) stale: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) collision: u64,
+    pub(crate) conflict_remote_won: u64,
+    pub(crate) conflict_local_won: u64,
 }
 
 /// What a commit does to the set of loose records.
@@ -88,6 +104,15 @@ impl Pending {
     /// Notes what the commit does to the set of loose records.
     pub(crate) fn loosens(&mut self, change: Loosened) {
         self.loosened.push(change);
+    }
+
+    pub(crate) fn take_counted(&mut self) -> Counted {
+        std::mem::take(&mut self.counted)
+    }
+
+    /// What is counted with the commit.
+    pub(crate) fn counted(&mut self) -> &mut Counted {
+        &mut self.counted
     }
 
     pub(crate) fn loosens_any(&self) -> bool {
@@ -154,6 +179,7 @@ impl Pending {
         self.deadlines.clear();
         self.loosened.clear();
         self.greatest = Hlc::ZERO;
+        self.counted = Counted::default();
         self.account = Account::default();
     }
 }

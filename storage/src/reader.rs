@@ -51,10 +51,10 @@ impl StoreReader {
     /// # Errors
     /// [`BackendError`] when it can not be read.
     pub fn get_near(&self, key: &Key, now: UnixMs) -> Result<Near, BackendError> {
-        let Shared { backend, operations, .. } = &*self.shared;
+        let Shared { backend, operations, promises, .. } = &*self.shared;
         let near = backend.get_near(key.as_str())?;
         let hit = matches!(&near, Near::Known(Some(record)) if record.live_at(now).is_some());
-        if backend.promises().hot_tier {
+        if promises.hot_tier {
             if hit { &operations.cache_hit } else { &operations.cache_miss }.add(1);
         }
         match near {
@@ -176,7 +176,7 @@ impl StoreReader {
 
     /// What would survive a power cut; on volatile stores, what is in the state.
     pub fn durable(&self) -> Frontier {
-        if self.shared.backend.promises().persistent {
+        if self.shared.promises.persistent {
             self.shared.frontiers.durable.load().as_ref().clone()
         } else {
             self.applied()
@@ -223,7 +223,7 @@ impl StoreReader {
 
     /// What the backend promises.
     pub fn promises(&self) -> Promises {
-        self.shared.backend.promises()
+        self.shared.promises
     }
 
     /// Whether a commit failed: the store takes no more writes.
@@ -254,9 +254,10 @@ impl StoreReader {
 
     /// Statistics, now.
     pub fn stats(&self) -> StoreStats {
-        let Shared { config, backend, ring, account, persists, expired, operations, .. } =
-            &*self.shared;
-        let (promises, footprint) = (backend.promises(), backend.footprint());
+        let Shared {
+            config, backend, ring, account, persists, expired, operations, promises, ..
+        } = &*self.shared;
+        let footprint = backend.footprint();
         let cache = promises.hot_tier.then(|| CacheCounts {
             hits: operations.cache_hit.get(),
             misses: operations.cache_miss.get(),

@@ -3,16 +3,17 @@
 //! [`open`] gives three ends: a [`StoreWriter`] for the one actor that changes it, a [`StoreReader`]
 //! for everyone, and a [`StoreFlusher`] for the thread that brings it to the disk.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use gridkv_protocol::{Frontier, Hlc, Origin, StoreName};
 
 use crate::account::SharedAccount;
-use crate::backend::Backend;
+use crate::backend::{Backend, Promises};
 use crate::flusher::StoreFlusher;
 use crate::loose_view::LooseView;
+use crate::pending::Counted;
 use crate::reader::StoreReader;
 use crate::recovery::Recovery;
 use crate::registry::{OpenError, OpenRequest, Registry};
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) config: StoreConfig,
     pub(crate) backend_name: &'static str,
     pub(crate) backend: Arc<dyn Backend>,
+    /// What the backend promises, which never changes.
+    pub(crate) promises: Promises,
     pub(crate) ring: OpRing,
     pub(crate) account: SharedAccount,
     pub(crate) operations: OperationCounters,
@@ -64,8 +67,35 @@ pub(crate) struct Shared {
     pub(crate) expired: Counter,
     pub(crate) persists: PersistCounters,
     pub(crate) watermark: Option<Watermark>,
+    /// Held while the store is flushed: two would write the same watermark.
+    pub(crate) flushing: Mutex<()>,
     pub(crate) rolled_back: bool,
     pub(crate) poisoned: AtomicBool,
+}
+
+impl Shared {
+    /// Adds what a commit counted.
+    pub(crate) fn count(&self, counted: Counted) {
+        if counted == Counted::default() {
+            return;
+        }
+        let (operations, applies) = (&self.operations, &self.applies);
+        let counts = [
+            (&operations.put, counted.put),
+            (&operations.delete, counted.delete),
+            (&operations.touch, counted.touch),
+            (&self.expired, counted.expired),
+            (&applies.applied, counted.applied),
+            (&applies.stale, counted.stale),
+            (&applies.duplicate, counted.duplicate),
+            (&applies.collision, counted.collision),
+            (&applies.conflict_remote_won, counted.conflict_remote_won),
+            (&applies.conflict_local_won, counted.conflict_local_won),
+        ];
+        for (counter, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            counter.add(count);
+        }
+    }
 }
 
 /// How far the store is, as its readers see it.
@@ -165,8 +195,8 @@ pub fn open(
     request: &OpenRequest,
 ) -> Result<Store, OpenError> {
     let (backend_name, backend, recovered) = registry.open(&config.backend, request)?;
-    let persistent = backend.promises().persistent;
-    let watermark = request.dir.as_deref().filter(|_| persistent).map(Watermark::of);
+    let promises = backend.promises();
+    let watermark = request.dir.as_deref().filter(|_| promises.persistent).map(Watermark::of);
     let was_on_disk = watermark.as_ref().map(Watermark::read).unwrap_or_default();
     let rolled_back = !recovered.frontier.covers_all(&was_on_disk);
     let mut warnings = recovered.warnings;
@@ -183,6 +213,7 @@ pub fn open(
         ring: OpRing::new(config.ring_slots),
         backend_name,
         backend,
+        promises,
         account: SharedAccount::default(),
         operations: OperationCounters::default(),
         applies: ApplyCounters::default(),
@@ -191,6 +222,7 @@ pub fn open(
         expired: Counter::default(),
         persists: PersistCounters::default(),
         watermark,
+        flushing: Mutex::new(()),
         rolled_back,
         poisoned: AtomicBool::new(false),
         config,

@@ -5,6 +5,7 @@ use gridkv_protocol::{State, UnixMs};
 use super::*;
 use crate::backend::{BackendError, CommitError};
 use crate::durability::Durability;
+use crate::stats::Counter;
 use crate::test_backend::test_backend;
 use crate::test_store::{
     NOW, OWN, TestStore, all_records, assert_counts, config, delete, frontier, hlc, keyed, late,
@@ -65,6 +66,26 @@ fn a_restart_never_mints_below_what_was_seen() {
     store.flusher.flush().unwrap();
     let mut store = store.reopen();
     assert!(store.write(put("k", "4")).version.hlc > hlc(late(900)), "a loose record counts");
+}
+
+/// Two records of a key in the files, with one deadline: it is kept with the one that stands.
+#[test]
+fn a_deadline_that_was_kept_survives_a_restart() {
+    let mut store = TestStore::file();
+    store.write(put_for("kept", "v", Ttl::Ms(100)));
+    store.write(put_for("kept", "w", Ttl::Keep));
+    store.write(put_for("moved", "v", Ttl::Ms(100)));
+    store.write(put_for("moved", "w", Ttl::Ms(200)));
+    store.write(put_for("gone", "v", Ttl::Ms(100)));
+    store.write(put("gone", "w"));
+    let mut store = store.reopen();
+    assert_counts(&store.reader, &all_records(&store.reader));
+    for (after_ms, expired) in [(99, 0), (100, 1), (200, 2), (300, 2)] {
+        store.writer.expire(NOW.plus(after_ms)).unwrap();
+        store.commit();
+        assert_eq!(store.reader.stats().expired, expired, "after {after_ms} ms");
+    }
+    assert_counts(&store.reader, &all_records(&store.reader));
 }
 
 /// What was not flushed survives the process, and would not survive a power cut.
@@ -150,7 +171,7 @@ fn the_flusher_knows_what_is_not_on_disk() {
     store.flusher.note(7, true);
     store.flusher.note(5, false);
     let stats = store.reader.stats();
-    assert_eq!((stats.persists, stats.persist_failures, stats.persist_ms), (1, 1, 12));
+    assert_eq!((stats.persists, stats.persist_failures, stats.persist_ms), (1, 1, 7));
     assert_eq!(stats.unsaved, 0);
 
     let mut volatile = TestStore::memory();
@@ -241,6 +262,9 @@ fn a_commit_that_was_not_made_changes_nothing() {
         assert_counts(&store.reader, &records);
     }
     assert!(!store.reader.is_poisoned());
+    let counted = [&store.reader.operations().put, &store.reader.operations().delete];
+    assert_eq!(counted.map(Counter::get), [1, 0], "what was refused is not counted");
+    assert_eq!(store.applies(), [2, 0, 0, 0]);
 
     levers.set_full(false);
     store.commit();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record};
 
 use crate::account::Account;
-use crate::backend::{Counts, DeadlineChange, Index};
+use crate::backend::{Counts, Index};
 use crate::deadlines::{Deadlines, deadline};
 
 /// Counts and deadlines of records.
@@ -30,11 +30,13 @@ impl Tally {
         *latest = record.version.hlc.max(*latest);
     }
 
-    /// Notes that a record is not held any more.
-    pub(crate) fn release(&mut self, key: &Key, record: &Record) {
-        self.account.remove(key, record);
-        if let before @ Some(_) = deadline(record) {
-            self.deadlines.follow(&DeadlineChange { key: key.clone(), before, after: None });
+    /// Notes that a record, noted before, is not held, and what is held under its key instead.
+    pub(crate) fn release(&mut self, key: &Key, gone: &Record, held: Option<&Record>) {
+        self.account.remove(key, gone);
+        // Both may have the same deadline, which is noted once.
+        let before = deadline(gone);
+        if let Some(at) = before.filter(|_| before != held.and_then(deadline)) {
+            self.deadlines.remove(at, key);
         }
     }
 

@@ -135,17 +135,17 @@ impl StoreWriter {
         Ok(())
     }
 
-    fn count(&self, verdict: Admission, unseen: bool) {
-        let applies = &self.shared.applies;
+    fn count(&mut self, verdict: Admission, unseen: bool) {
+        let counted = self.pending.counted();
         match verdict {
-            Admission::Applied => applies.applied.add(1),
-            Admission::Stale => applies.stale.add(1),
-            Admission::Duplicate => applies.duplicate.add(1),
-            Admission::Collision { .. } => applies.collision.add(1),
+            Admission::Applied => counted.applied += 1,
+            Admission::Stale => counted.stale += 1,
+            Admission::Duplicate => counted.duplicate += 1,
+            Admission::Collision { .. } => counted.collision += 1,
         }
         match verdict {
-            Admission::Applied if unseen => applies.conflict_remote_won.add(1),
-            Admission::Stale if unseen => applies.conflict_local_won.add(1),
+            Admission::Applied if unseen => counted.conflict_remote_won += 1,
+            Admission::Stale if unseen => counted.conflict_local_won += 1,
             Admission::Applied
             | Admission::Stale
             | Admission::Duplicate
@@ -202,22 +202,29 @@ impl StoreWriter {
     /// more are due: they come after the next commit, as do deadlines that are only staged.
     ///
     /// # Errors
-    /// [`BackendError`] when a record can not be read; it is looked at again next time.
+    /// [`BackendError`] when some records can not be read; they are looked at again next time.
     pub fn expire(&mut self, now: UnixMs) -> Result<bool, BackendError> {
         self.forget_evicted();
         let due = self.deadlines.due(now, EXPIRE_AT_ONCE);
         let more = due.len() == EXPIRE_AT_ONCE;
+        let mut unreadable = None;
         for (at, key) in due {
-            let standing = self.standing(&key)?;
+            let standing = match self.standing(&key) {
+                Ok(standing) => standing,
+                Err(error) => {
+                    unreadable = Some(error); // the others do not wait for it
+                    continue;
+                }
+            };
             let expired = standing.record().and_then(|record| record.expired_at(now));
             if let Some(record) = expired {
-                self.shared.expired.add(1);
+                self.pending.counted().expired += 1;
                 self.admit(Op { key, record }, &standing, now);
             } else if self.pending.get(&key).is_none() {
                 self.deadlines.remove(at, &key); // of a record that is not there any more
             }
         }
-        Ok(more)
+        unreadable.map_or(Ok(more), Err)
     }
 
     /// Forgets the deadlines of what a cache evicted.
@@ -249,13 +256,14 @@ impl StoreWriter {
         if self.is_poisoned() {
             return Err(CommitError::Unknown(BackendError::Poisoned));
         }
-        let durability = asked.max(backend.promises().durability);
+        let durability = asked.max(self.shared.promises.durability);
         let own_moved = self.own_upto > frontiers.own_upto();
         if own_moved {
             self.pending.moves(self.origin, self.own_upto);
         }
         let floor_moved = self.floor > frontiers.floor();
         if self.pending.is_empty() && !floor_moved {
+            self.shared.count(self.pending.take_counted()); // duplicates change nothing else
             return Ok(durability);
         }
         self.pending.settle_deadlines();
@@ -283,15 +291,26 @@ impl StoreWriter {
         }
     }
 
-    /// What was staged is not there: nothing has changed. Versions minted for it are nobody's.
-    fn abandon(&mut self, error: &CommitError) {
-        if matches!(error, CommitError::Unknown(_)) {
-            self.shared.poisoned.store(true, Release);
-        }
+    /// Whether records are staged.
+    pub fn has_staged(&self) -> bool {
+        !self.pending.records().is_empty()
+    }
+
+    /// Drops everything that was staged since the last commit: nothing of it is there, and versions
+    /// minted for it are nobody's.
+    pub fn drop_staged(&mut self) {
         self.pending.clear();
         self.others = self.shared.frontiers.others.load_full();
         let forgotten = self.shared.backend.as_cache().map_or(Hlc::ZERO, Cache::forgotten);
         self.floor = self.shared.frontiers.floor().max(forgotten);
+    }
+
+    /// A commit was not made, or nobody knows.
+    fn abandon(&mut self, error: &CommitError) {
+        if matches!(error, CommitError::Unknown(_)) {
+            self.shared.poisoned.store(true, Release);
+        }
+        self.drop_staged();
     }
 
     fn publish(&mut self, own_moved: bool, reached: Durability) {
@@ -300,6 +319,7 @@ impl StoreWriter {
         let floor_moved = u64::from(self.floor > frontiers.floor());
         let records = u64::try_from(self.pending.records().len()).unwrap_or(u64::MAX);
         account.apply(self.pending.account());
+        self.shared.count(self.pending.take_counted());
         self.greatest = self.greatest.max(self.pending.greatest());
         for change in self.pending.deadlines() {
             self.deadlines.follow(change);

@@ -2,12 +2,13 @@
 
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message, StoreBatch};
 use gridkv_protocol::{OpBatch, UnixMs};
+use gridkv_storage::backend::BackendError;
 use gridkv_storage::durability::Durability;
 use gridkv_storage::write::{BatchItem, ItemOutcome, Rejection, Write};
 use gridkv_storage::writer::{PutError, StoreWriter};
 
 use crate::catch_up_actor::Gap;
-use crate::error::WriteError;
+use crate::error::{WriteError, describe};
 use crate::post::post;
 use crate::storage_messages::ApplyBatch;
 
@@ -50,14 +51,22 @@ pub(super) fn aborted(items: &[BatchItem], at: usize, rejection: &Rejection) -> 
     (0..items.len()).map(|place| ItemOutcome::Rejected(outcome(place))).collect()
 }
 
+/// A write that was not made because of this.
 pub(super) fn refusal(error: PutError) -> WriteError {
     match error {
         PutError::Rejected(rejection) => WriteError::Rejected(rejection),
-        PutError::Backend(error) => {
-            tracing::error!(%error, "a store can not be read");
-            WriteError::Poisoned
-        }
+        PutError::Backend(error) => unreadable(&error),
     }
+}
+
+/// What stands under a key can not be read: nothing was changed.
+pub(super) fn unreadable(error: &BackendError) -> WriteError {
+    if matches!(error, BackendError::Poisoned) {
+        return WriteError::Poisoned;
+    }
+    let reason = describe(error);
+    tracing::error!(reason, "a store can not be read");
+    WriteError::NotCommitted(reason)
 }
 
 pub(super) fn answer(request: ApplyBatch, outcome: BatchOutcome) {

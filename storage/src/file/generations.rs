@@ -1,6 +1,7 @@
 //! The files of a store by number: `image-N` is the state before the first commit of `journal-N`.
 //!
-//! What is damaged is renamed, never removed: it may be all that somebody has.
+//! What is damaged keeps a name of its own, also when its number is given up: it may be all that somebody
+//! has.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,9 +33,8 @@ impl Generations {
     pub(super) fn of(dir: PathBuf) -> Result<Self, BackendError> {
         fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
         sync_parent(&dir)?;
-        let unfinished = dir.join(UNFINISHED);
-        remove_if_there(&unfinished)?;
         let mut found = Self { dir, ..Self::default() };
+        found.remove_unfinished()?;
         for entry in fs::read_dir(&found.dir).map_err(io_error("read", &found.dir))? {
             let name = entry.map_err(io_error("read", &found.dir))?.file_name();
             let Some(name) = name.to_str() else { continue };
@@ -58,6 +58,14 @@ impl Generations {
             self.images.insert(0);
         }
         Ok(())
+    }
+
+    /// Removes an image that was not finished, if there is one.
+    ///
+    /// # Errors
+    /// [`BackendError::Io`] when the system says no.
+    pub(super) fn remove_unfinished(&self) -> Result<(), BackendError> {
+        remove_if_there(&self.unfinished())
     }
 
     /// Where an image is.
@@ -85,26 +93,41 @@ impl Generations {
         self.images.last().max(self.journals.last()).copied().unwrap_or(0)
     }
 
-    /// Renames a damaged image. Returns its new path.
+    /// Gives a damaged file a second name, under which it stays. Returns that.
     ///
     /// # Errors
     /// [`BackendError::Io`] when the system says no.
-    pub(super) fn put_image_aside(&mut self, number: u64) -> Result<PathBuf, BackendError> {
-        let aside = put_aside(&self.image(number))?;
-        self.images.remove(&number);
+    pub(super) fn keep_aside(&self, path: &Path) -> Result<PathBuf, BackendError> {
+        let aside = (0..=u32::MAX)
+            .map(|n| PathBuf::from(format!("{}.damaged-{n}", path.display())))
+            .find(|aside| matches!(aside.try_exists(), Ok(false)))
+            .ok_or_else(|| io_error("put aside", path)(io::ErrorKind::AlreadyExists.into()))?;
+        // Not every file system has second names.
+        fs::hard_link(path, &aside)
+            .or_else(|_| fs::copy(path, &aside).map(drop))
+            .map_err(io_error("put aside", path))?;
         sync_dir(&self.dir)?;
         Ok(aside)
     }
 
-    /// Renames a damaged journal. Returns its new path.
+    /// Removes damaged images and journals that were kept aside, once nothing needs them any more.
     ///
     /// # Errors
     /// [`BackendError::Io`] when the system says no.
-    pub(super) fn put_journal_aside(&mut self, number: u64) -> Result<PathBuf, BackendError> {
-        let aside = put_aside(&self.journal(number))?;
-        self.journals.remove(&number);
-        sync_dir(&self.dir)?;
-        Ok(aside)
+    pub(super) fn drop_damaged(
+        &mut self,
+        images: &[u64],
+        journals: &[u64],
+    ) -> Result<(), BackendError> {
+        for number in images {
+            remove_if_there(&self.image(*number))?;
+            self.images.remove(number);
+        }
+        for number in journals {
+            remove_if_there(&self.journal(*number))?;
+            self.journals.remove(number);
+        }
+        sync_dir(&self.dir)
     }
 
     /// Removes what the two newest images make needless.
@@ -126,27 +149,30 @@ impl Generations {
 
     /// Bytes of all images and journals but the last journal, which grows.
     pub(super) fn settled_bytes(&self) -> u64 {
-        let length = |path: PathBuf| fs::metadata(path).map_or(0, |data| data.len());
-        let images = self.images.iter().map(|number| length(self.image(*number)));
-        let last = self.journals.last();
-        let journals = self.journals.iter().filter(|number| Some(*number) != last);
-        images.chain(journals.map(|number| length(self.journal(*number)))).sum()
+        let images: u64 = self.images.iter().map(|number| length(&self.image(*number))).sum();
+        images + self.journal_bytes_from(0)
     }
+
+    /// Bytes of the journals since the last image, but for the last one, which grows.
+    pub(super) fn older_journal_bytes(&self) -> u64 {
+        self.journal_bytes_from(self.images.last().copied().unwrap_or(0))
+    }
+
+    fn journal_bytes_from(&self, first: u64) -> u64 {
+        let last = self.journals.last();
+        let journals = self.journals.range(first..).filter(|number| Some(*number) != last);
+        journals.map(|number| length(&self.journal(*number))).sum()
+    }
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |data| data.len())
 }
 
 fn number(name: &str, prefix: &str) -> Option<u64> {
     let digits = name.strip_prefix(prefix)?;
     let number: u64 = digits.parse().ok()?;
     (number.to_string() == digits).then_some(number)
-}
-
-fn put_aside(path: &Path) -> Result<PathBuf, BackendError> {
-    let aside = (0..=u32::MAX)
-        .map(|n| PathBuf::from(format!("{}.damaged-{n}", path.display())))
-        .find(|aside| matches!(aside.try_exists(), Ok(false)))
-        .ok_or_else(|| io_error("put aside", path)(io::ErrorKind::AlreadyExists.into()))?;
-    fs::rename(path, &aside).map_err(io_error("put aside", path))?;
-    Ok(aside)
 }
 
 /// An error of a call on a path.

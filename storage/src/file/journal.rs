@@ -55,6 +55,10 @@ pub(super) struct Journal {
     length: u64,
     /// What the state up to the last commit honours, as it is written.
     written: Base,
+    /// What moved without being written yet: it is written with the next commit.
+    ahead: Frontier,
+    /// The file before this one, until all of it is on the disk.
+    before: Option<(Arc<File>, PathBuf)>,
     buffer: Vec<u8>,
     failed: bool,
 }
@@ -114,7 +118,31 @@ impl Journal {
     /// Goes on in `segment` after what `written` says.
     pub(super) fn new(segment: Segment, written: Base) -> Self {
         let Segment { path, file, length } = segment;
-        Self { path, file: Arc::new(file), length, written, buffer: Vec::new(), failed: false }
+        Self {
+            path,
+            file: Arc::new(file),
+            length,
+            written,
+            ahead: Frontier::default(),
+            before: None,
+            buffer: Vec::new(),
+            failed: false,
+        }
+    }
+
+    /// Demands that it takes commits.
+    ///
+    /// # Errors
+    /// [`BackendError::Poisoned`] when an fsync failed before, or an append that could not be cut off.
+    pub(super) fn check(&self) -> Result<(), BackendError> {
+        if self.failed { Err(BackendError::Poisoned) } else { Ok(()) }
+    }
+
+    /// Notes how far origins have moved without a change; it is written with the next commit.
+    pub(super) fn moves(&mut self, moved: &[(Origin, Hlc)]) {
+        for (origin, upto) in moved {
+            self.ahead.advance(*origin, *upto);
+        }
     }
 
     /// Appends a commit. It survives the process when this returns.
@@ -122,22 +150,27 @@ impl Journal {
     /// # Errors
     /// [`CommitError`], which says whether the commit may be there after a restart.
     pub(super) fn append(&mut self, commit: &Commit<'_>) -> Result<(), CommitError> {
-        if self.failed {
-            return Err(CommitError::Unknown(BackendError::Poisoned));
+        self.check().map_err(CommitError::Unknown)?;
+        // Not yet part of what is ahead: a commit that is not made moves nothing.
+        let mut ahead = self.ahead.clone();
+        for (origin, upto) in commit.moved {
+            ahead.advance(*origin, *upto);
         }
+        let moved: Vec<(Origin, Hlc)> = ahead.iter().collect();
         let row = Row {
             serial: self.written.serial + 1,
             floor: commit.floor,
-            moved: commit.moved,
+            moved: &moved,
             records: commit.records,
         };
         self.encode(&row).map_err(CommitError::Unchanged)?;
         self.write()?;
         self.written.serial += 1;
         self.written.floor = self.written.floor.max(commit.floor);
-        for (origin, upto) in commit.moved {
-            self.written.frontier.advance(*origin, *upto);
+        for (origin, upto) in moved {
+            self.written.frontier.advance(origin, upto);
         }
+        self.ahead = Frontier::default();
         Ok(())
     }
 
@@ -146,6 +179,7 @@ impl Journal {
     /// # Errors
     /// As for [`Journal::append`].
     pub(super) fn note(&mut self, frontier: &Frontier, floor: Hlc) -> Result<(), CommitError> {
+        self.check().map_err(CommitError::Unknown)?;
         let moved: Vec<(Origin, Hlc)> = frontier
             .iter()
             .filter(|(origin, upto)| self.written.frontier.get(*origin) < *upto)
@@ -186,15 +220,25 @@ impl Journal {
     /// # Errors
     /// [`BackendError::Io`]: the journal takes nothing more.
     pub(super) fn sync(&mut self) -> Result<(), BackendError> {
-        self.file.sync_data().map_err(|error| {
-            self.fail();
-            io_error("sync", &self.path)(error)
-        })
+        for (file, path) in self.files() {
+            file.sync_data().map_err(|error| {
+                self.fail();
+                io_error("sync", &path)(error)
+            })?;
+        }
+        self.before = None;
+        Ok(())
     }
 
-    /// The file, to be brought to the disk while commits go on, and its path.
-    pub(super) fn file(&self) -> (Arc<File>, PathBuf) {
-        (Arc::clone(&self.file), self.path.clone())
+    /// The files that may not be on the disk yet, in order, to be brought there while commits go on.
+    pub(super) fn files(&self) -> Vec<(Arc<File>, PathBuf)> {
+        let own = (Arc::clone(&self.file), self.path.clone());
+        self.before.iter().cloned().chain([own]).collect()
+    }
+
+    /// The file before this one is on the disk.
+    pub(super) fn settle(&mut self, synced: &Path) {
+        self.before.take_if(|(_, path)| path == synced);
     }
 
     /// What was appended may not be there: nothing more is taken.
@@ -205,8 +249,8 @@ impl Journal {
     /// Goes on in another file. What was appended so far is the base of the image that belongs to it.
     pub(super) fn turn_to(&mut self, segment: Segment) -> Base {
         let Segment { path, file, length } = segment;
-        self.path = path;
-        self.file = Arc::new(file);
+        let file = std::mem::replace(&mut self.file, Arc::new(file));
+        self.before = Some((file, std::mem::replace(&mut self.path, path)));
         self.length = length;
         self.written.clone()
     }

@@ -1,8 +1,8 @@
 //! Brings back what a store's files hold: an image, and every commit after it.
 //!
 //! A record is taken when it is newer than what is there, so it does not matter that an image was walked
-//! while commits went on. Of damaged files all that can be read is taken too; but after the first damage
-//! no frontier is believed any more, so peers give back what is missing.
+//! while commits went on. A damaged file is read up to its first damage, and the journals after it are
+//! read too; but from the first damage on no frontier is believed, so peers give back what is missing.
 
 use std::fs;
 use std::io;
@@ -52,6 +52,8 @@ struct Lot {
 
 /// Steps of a lot, at most.
 const STEPS: usize = 256;
+/// Bytes of a lot, at most, unless a single commit has more: a few lots wait in memory at a time.
+const LOT_BYTES: u64 = 1 << 20;
 
 fn pack(records: &[KeyedRecord], tally: &mut Tally) -> Packs {
     let pack = |keyed: &KeyedRecord| {
@@ -88,7 +90,8 @@ impl Lot {
     /// The next steps of a journal; none after its end.
     fn next(reader: &mut JournalReader, ended: &mut bool) -> Option<Self> {
         let (mut steps, mut tally) = (Vec::new(), Tally::default());
-        while !*ended && steps.len() < STEPS {
+        let start = reader.position();
+        while !*ended && steps.len() < STEPS && reader.position() - start < LOT_BYTES {
             let next = reader.next();
             *ended = !matches!(next, Ok(NextEntry::Entry(_)));
             steps.push((next.map(|next| Step::of(next, &mut tally)), reader.position()));
@@ -288,7 +291,10 @@ impl<'a> Replay<'a> {
         let Entry { serial, floor, moved, .. } = entry;
         if *serial <= self.base.serial {
             // Of a file that was removed, and is still seen: it is in the image.
-            return packs.iter().try_for_each(|packed| self.uncount(packed));
+            return packs.iter().try_for_each(|packed| {
+                let held = self.map.get(packed.key_text());
+                self.uncount(packed, held.as_ref())
+            });
         }
         self.whole &= *serial == self.base.serial + 1;
         self.base.serial = *serial;
@@ -305,22 +311,22 @@ impl<'a> Replay<'a> {
     fn take(&mut self, packs: Packs) -> Result<(), BackendError> {
         for packed in packs {
             let Some(standing) = self.map.exchange(packed.clone())? else { continue };
-            if Record::judge(standing.record().as_ref(), &packed.record().ok_or_else(lost)?)
-                .replaces()
-            {
-                self.uncount(&standing)?;
+            let old = standing.record().ok_or_else(lost)?;
+            let new = packed.record().ok_or_else(lost)?;
+            if Record::judge(Some(&old), &new).replaces() {
+                self.uncount(&standing, Some(&new))?;
             } else {
-                self.uncount(&packed)?;
+                self.uncount(&packed, Some(&old))?;
                 self.map.exchange(standing)?;
             }
         }
         Ok(())
     }
 
-    /// Takes a record that is not there out of the count.
-    fn uncount(&mut self, packed: &Packed) -> Result<(), BackendError> {
-        let key = Key::new(packed.key_text()).map_err(|_| lost())?;
-        self.tally.release(&key, &packed.record().ok_or_else(lost)?);
+    /// Takes a record that is not there out of the count; `held` is what is under its key.
+    fn uncount(&mut self, gone: &Packed, held: Option<&Record>) -> Result<(), BackendError> {
+        let key = Key::new(gone.key_text()).map_err(|_| lost())?;
+        self.tally.release(&key, &gone.record().ok_or_else(lost)?, held);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use gridkv_protocol::{Hlc, Key, Live, Op, Record, State, UnixMs, Version};
 use super::StoreWriter;
 use crate::account::Account;
 use crate::backend::{BackendError, Cache, Standing};
-use crate::stats::Counter;
+use crate::pending::Counted;
 use crate::store::Shared;
 use crate::write::{Action, Rejection, Ttl, Write, Written};
 
@@ -49,8 +49,8 @@ impl StoreWriter {
         self.pending.log(LoggedOp { op: op.clone(), seen: Arc::clone(&self.others) });
         self.admit(op, &standing, now);
         self.own_upto = version.hlc;
-        kind.counter(&self.shared).add(1);
-        let durability = self.shared.backend.promises().durability;
+        *kind.counter(self.pending.counted()) += 1;
+        let durability = self.shared.promises.durability;
         Ok(Written { version, existed, expires_at, durability })
     }
 
@@ -193,14 +193,11 @@ impl Kind {
         }
     }
 
-    fn counter(self, shared: &Shared) -> &Counter {
+    fn counter(self, counted: &mut Counted) -> &mut u64 {
         match self {
-            Self::Put => &shared.operations.put,
-            Self::Delete => &shared.operations.delete,
-            Self::Touch => &shared.operations.touch,
+            Self::Put => &mut counted.put,
+            Self::Delete => &mut counted.delete,
+            Self::Touch => &mut counted.touch,
         }
     }
 }
-
-// CAVEATS: operations are counted when they are staged; if the commit then fails the node stops taking
-// writes anyway.

@@ -26,11 +26,11 @@ SOAK_TARGETS := $(addprefix soak-,$(SOAKS))
 
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
-BENCHES := structures funnel http replication
+BENCHES := structures backends funnel http replication
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
 .PHONY: help run cluster clean-cluster test lint verify fix soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
-	build-node need-cargo need-cc need-rustfmt need-clippy
+	build-counting build-node need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
 	@printf 'make COMMAND, where COMMAND is one of\n\n'
@@ -84,10 +84,17 @@ $(SOAK_TARGETS): soak-%: need-cargo need-cc
 
 ## Measuring
 
-bench: $(BENCH_TARGETS) ## Run all benchmarks, optimised.
+bench: $(BENCH_TARGETS) ## Run all benchmarks, optimised; renews the tables of PERFORMANCE.md.
 
 $(BENCH_TARGETS): bench-%: need-cargo need-cc
 	$(CARGO) run --release --locked -p gridkv-bench --bin $* -- $(BENCH_FLAGS)
+
+bench-backends: override BENCH_FLAGS += --page PERFORMANCE.md
+bench-backends: build-counting
+
+# The benchmark of the backends runs it.
+build-counting: need-cargo need-cc
+	$(CARGO) build --release --locked -p gridkv-bench --bin allocations
 
 bench-replication: override BENCH_FLAGS += --gridkv $(TARGET)/release/gridkv
 bench-replication: build-node

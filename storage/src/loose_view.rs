@@ -15,6 +15,10 @@ impl LooseView {
         self.0.load_full()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.load().is_empty()
+    }
+
     pub(crate) fn publish(&self, hashes: BTreeMap<Origin, u64>) {
         if **self.0.load() != hashes {
             self.0.store(Arc::new(hashes));

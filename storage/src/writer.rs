@@ -341,7 +341,7 @@ impl StoreWriter {
             frontiers.others.store(Arc::clone(&self.others));
         }
         // Without loose records before and after there is nothing to say: the usual case.
-        if others_moved || !self.loose.is_empty() || !loose.load().is_empty() {
+        if others_moved || !self.loose.is_empty() || !loose.is_empty() {
             loose.publish(self.loose.hashes());
         }
         for op in self.pending.take_logged() {

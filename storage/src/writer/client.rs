@@ -119,10 +119,12 @@ impl StoreWriter {
         // A cache makes room by itself, and its account does not follow.
         let limit_bytes = config.memory_limit_bytes.filter(|_| cache.is_none());
         let Some(limit_bytes) = limit_bytes else { return Ok(after) };
-        let held_bytes = self.shared.memory_bytes();
-        let is_over = held_bytes.saturating_add_signed(after.bytes) > limit_bytes;
         let grows = matches!(action, Action::Put { .. }) && after.bytes > pending.bytes;
-        if config.refuse_over_limit && grows && is_over {
+        if !(config.refuse_over_limit && grows) {
+            return Ok(after);
+        }
+        let held_bytes = self.shared.memory_bytes();
+        if held_bytes.saturating_add_signed(after.bytes) > limit_bytes {
             operations.memory_limit.add(1);
             let used_bytes = held_bytes.saturating_add_signed(pending.bytes);
             return Err(Rejection::MemoryLimit { used_bytes, limit_bytes });

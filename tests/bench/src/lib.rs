@@ -1,19 +1,28 @@
-//! What the benchmarks share: a clock, random numbers, a keep-alive HTTP client, and tables.
+//! What the benchmarks share: a clock, random numbers, stores and bare libraries, a keep-alive HTTP
+//! client, and tables.
 //!
 //! Each benchmark is a program of its own under `src/bin`, says at its top what it measures, how to
 //! read it and how to repeat it, and prints markdown. None of them is a test: on a busy machine only
 //! ratios mean anything, and those are taken between rounds that lie beside each other.
 //!
 //! - `structures`: which map the `memory` backend stands on.
+//! - `backends`: each backend against its bare library, and what it takes (writes PERFORMANCE.md).
+//!   `allocations` counts for it, and is a program of its own because counting costs time.
 //! - `funnel`: what versions, the ring and the counts cost above that map.
 //! - `http`: what a node costs above an HTTP handler that does nothing.
 //! - `replication`: how soon a write is visible on the other nodes.
 
+pub mod bare;
 pub mod connection;
+pub mod contender;
 pub mod cpu;
 pub mod distribution;
+pub mod driven;
+pub mod engine;
 pub mod figure;
+pub mod node;
 pub mod random;
+pub mod resident;
 pub mod screen;
 pub mod stopwatch;
 pub mod table;

@@ -31,7 +31,6 @@ mod point_map;
 mod probe;
 mod record;
 mod report;
-mod resident;
 mod rounds;
 
 use std::error::Error;

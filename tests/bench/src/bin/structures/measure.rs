@@ -14,7 +14,7 @@ use gridkv_bench::stopwatch::Stopwatch;
 use crate::candidate::Candidate;
 use crate::probe::{Probes, STABLE_END};
 use crate::record::{self, Key, Record};
-use crate::resident;
+use gridkv_bench::resident;
 
 /// How long each phase that is bounded by time runs.
 const PHASE: Duration = Duration::from_millis(120);

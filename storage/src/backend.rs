@@ -22,8 +22,17 @@ pub trait Backend: Send + Sync {
     /// [`BackendError`] when it can not be read.
     fn get(&self, key: &str) -> Result<Option<Record>, BackendError>;
 
+    /// The same for the one thread that writes, which is no use of the record: it makes nothing hot.
+    ///
+    /// # Errors
+    /// As for [`Backend::get`].
+    fn get_standing(&self, key: &str) -> Result<Option<Record>, BackendError> {
+        self.get(key)
+    }
+
     /// The record under `key` as far as it can be had without touching a disk, for threads that may not
-    /// wait. Backends that keep everything in memory need not write it.
+    /// wait. Backends that keep everything in memory need not write it; those with a tier of hot records
+    /// know what is in it, and count as missing what is not.
     ///
     /// # Errors
     /// As for [`Backend::get`].
@@ -172,7 +181,7 @@ pub struct Evictions {
 pub enum Near {
     /// Its record, or that there is none.
     Known(Option<Record>),
-    /// Only the disk knows: [`Backend::get`] asks it.
+    /// Only [`Backend::get`] knows, and may ask a disk, unless [`Promises::reads_disk`] says that none is.
     Far,
 }
 

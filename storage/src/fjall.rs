@@ -43,6 +43,9 @@ use rows::StateRow;
 use space::SpaceGuard;
 use volatile::MemoryDir;
 
+/// Bytes of the rows that a flush writes beside the records, at most: one for each origin.
+const FLUSH_BYTES: u64 = 64 * 1_024;
+
 /// Records in an LSM tree on a disk, or in memory.
 struct Fjall {
     // In the order in which they are dropped: the engine before what it stands on.
@@ -211,10 +214,14 @@ impl Backend for Fjall {
         }
     }
 
-    fn get_near(&self, key: &str) -> Result<Near, BackendError> {
-        if !self.promises.persistent {
-            return self.get(key).map(Near::Known);
+    fn get_standing(&self, key: &str) -> Result<Option<Record>, BackendError> {
+        match self.tier.as_ref().and_then(|tier| tier.get(key)) {
+            Some(record) => Ok(Some(record)),
+            None => self.read(key),
         }
+    }
+
+    fn get_near(&self, key: &str) -> Result<Near, BackendError> {
         // A record in a memtable is near too, but fjall does not say where it finds one.
         let hot = self.tier.as_ref().and_then(|tier| tier.get(key));
         Ok(hot.map_or(Near::Far, |record| Near::Known(Some(record))))
@@ -292,6 +299,14 @@ impl Backend for Fjall {
             let mut changes = self.engine.changes();
             let floor = floor.max(committed.state.floor);
             let state = StateRow { floor, ..committed.state };
+            let moves_rows = state != committed.state || !committed.frontier.covers_all(frontier);
+            // Before anything moves: on a disk that others have filled the engine would end for good.
+            let refused = if moves_rows { self.space.admit_now(FLUSH_BYTES).err() } else { None };
+            if let Some(full) = refused {
+                drop(committed);
+                self.engine.sync()?; // what was committed is to survive all the same
+                return Err(full);
+            }
             moves(&self.engine, &mut changes, &mut committed, frontier, state);
             if changes.bytes() > 0 {
                 self.engine.commit(changes, Durability::Os)?;

@@ -348,6 +348,73 @@ fn promises_follow_the_settings() {
     assert!(matches!(near, Near::Known(Some(_))), "{near:?}");
 }
 
+/// What the writer looks up before each change is no use of the record: else every key that is only
+/// written would become hot.
+#[test]
+fn what_is_only_written_does_not_become_hot() {
+    let mut disk = Disk::new();
+    disk.request.settings.lsm.hot_cache_bytes = 1 << 20;
+    let backend = disk.open();
+    disk.last = 7;
+    disk.fill(&backend, 1, 8, 10);
+    for _ in 0..3 {
+        assert!(backend.get_standing("key-00000").unwrap().is_some());
+    }
+    assert_eq!(backend.get_near("key-00000").unwrap(), Near::Far);
+    backend.get("key-00000").unwrap();
+    backend.get("key-00000").unwrap();
+    assert_ne!(backend.get_near("key-00000").unwrap(), Near::Far);
+    assert!(backend.get_standing("key-00000").unwrap().is_some());
+}
+
+/// Both backends of the engine: what the tier does not have is missed, wherever it is found then.
+#[test]
+fn only_what_the_tier_has_is_a_hit() {
+    use crate::test_store::{NOW, TestStore, key, put};
+    for name in ["fjall", "fjall-memory"] {
+        if name == "fjall-memory" && tempfile::tempdir_in(volatile::ROOT).is_err() {
+            continue;
+        }
+        let mut store = TestStore::on(name);
+        for _ in 0..3 {
+            store.write(put("k", "v"));
+        }
+        let counts = || {
+            let counts = store.reader.stats().cache.unwrap();
+            (counts.hits, counts.misses)
+        };
+        for wanted in [(0, 1), (0, 2), (1, 2), (2, 2)] {
+            assert!(store.reader.get(&key("k"), NOW).unwrap().is_some());
+            assert_eq!(counts(), wanted, "{name}");
+        }
+        assert_eq!(store.reader.operations().get_hit.get(), 4);
+        let near = store.reader.get_near(&key("absent"), NOW).unwrap();
+        assert_eq!(near == Near::Far, name == "fjall", "only a disk is far");
+    }
+}
+
+#[test]
+fn a_flush_on_a_disk_that_others_have_filled_writes_no_rows_and_ends_nothing() {
+    let mut disk = Disk::new();
+    let mut backend = disk.open();
+    disk.fill(&backend, 10, 10, 10);
+    backend.flush(&frontier(disk.last), Hlc::ZERO).unwrap();
+    // Asked just now: only a flush that asks again notices.
+    backend.space = SpaceGuard::filled_after(1);
+    backend.space.admit(1).unwrap();
+    // Nothing has moved: there is nothing to write.
+    backend.flush(&frontier(disk.last), Hlc::ZERO).unwrap();
+    let full = backend.flush(&frontier(99), Hlc::ZERO).unwrap_err();
+    assert!(full.is_disk_full(), "{full}");
+    let (_, found) = disk.as_of_now().try_open().unwrap();
+    assert_eq!(found.frontier, frontier(disk.last));
+    backend.space = SpaceGuard::new(disk.store(), 0);
+    backend.flush(&frontier(99), Hlc::ZERO).unwrap();
+    drop(backend);
+    let (_, found) = disk.try_open().unwrap();
+    assert_eq!(found.frontier, frontier(99), "what was refused is written later");
+}
+
 #[test]
 fn a_full_disk_refuses_commits_and_changes_nothing() {
     let mut disk = Disk::new();

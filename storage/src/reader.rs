@@ -59,7 +59,8 @@ impl StoreReader {
         }
         match near {
             Near::Known(record) => Ok(Near::Known(self.client_read(record, now))),
-            Near::Far => Ok(Near::Far),
+            Near::Far if backend.promises().reads_disk => Ok(Near::Far),
+            Near::Far => self.get_far(key, now).map(Near::Known), // missed, and still in memory
         }
     }
 

@@ -1,16 +1,19 @@
 //! What a database says beside its records when it is opened, and what of that can be believed.
 //!
 //! When commits are missing in the middle, the frontier claims what is not there: it is forgotten, and
-//! peers send everything again. Counts and deadlines are then forgotten too, and the rows of deadlines
-//! are made again from the records, before anything is committed on top of them.
+//! peers send everything again. Counts and deadlines are then made again from the records, before anything
+//! is committed on top of them. Records are read here, and not later, whenever the index does not speak for
+//! all of them: one that is damaged is then damage of the database, and not a store that never starts.
 
 use std::ops::Bound;
 
-use gridkv_protocol::{Frontier, UnixMs};
+use gridkv_protocol::loose::LooseSet;
+use gridkv_protocol::{Frontier, Hlc};
 
 use super::engine::Engine;
 use super::rows::{self, StateRow};
-use crate::backend::{BackendError, Index, Recovered};
+use crate::account::Account;
+use crate::backend::{BackendError, Counts, Index, Recovered};
 use crate::deadlines::deadline;
 use crate::durability::Durability;
 use crate::map::WALK_CHUNK;
@@ -47,11 +50,17 @@ pub(super) fn read(
              everything again. Without peers, what was written last may be older than it was"
         ));
     }
-    let index = index(engine, &contents.state)?;
-    if index.is_none() {
-        contents.state.counts = None;
-        rebuild_deadlines(engine)?;
-    }
+    let index = match index(engine, &contents.state)? {
+        Some(index) if !index.counts.loose => Some(index),
+        kept => {
+            let found = walk(engine, &contents.frontier)?;
+            if kept.is_none_or(|kept| kept.deadlines != found.deadlines) {
+                rebuild(engine, &mut contents.state, &found)?;
+            }
+            // Which records are loose is more than an index says.
+            Some(found).filter(|found| !found.counts.loose)
+        }
+    };
     let recovered = Recovered {
         frontier: contents.frontier.clone(),
         floor: contents.state.floor,
@@ -84,21 +93,41 @@ fn forget_frontier(engine: &Engine, contents: &mut Contents) -> Result<(), Backe
     Ok(())
 }
 
-/// Makes the rows of deadlines what the records say. Until the next commit the state row says that
-/// there are no counts, so that a rebuild that does not end is begun again.
-fn rebuild_deadlines(engine: &Engine) -> Result<(), BackendError> {
+/// The index that the records say.
+fn walk(engine: &Engine, frontier: &Frontier) -> Result<Index, BackendError> {
+    let (mut account, mut loose) = (Account::default(), LooseSet::default());
+    let (mut greatest, mut deadlines) = (Hlc::ZERO, Vec::new());
+    for row in engine.range(rows::RECORDS, Bound::Unbounded) {
+        let (row_key, row) = row?;
+        let key = rows::read_record_key(&row_key)?;
+        let record = rows::read_record(&row_key, &row)?;
+        account.add(&key, &record);
+        loose.hold(record.version, frontier);
+        greatest = greatest.max(record.version.hlc);
+        deadlines.extend(deadline(&record).map(|at| (at, key)));
+    }
+    deadlines.sort_unstable();
+    let counts = Counts { greatest, loose: !loose.is_empty(), ..account.counts() };
+    Ok(Index { counts, deadlines })
+}
+
+/// Makes the rows of deadlines, and the counts, what the records say. Until it ends the state row says
+/// that there are no counts, so that a rebuild that does not end is begun again.
+fn rebuild(engine: &Engine, state: &mut StateRow, found: &Index) -> Result<(), BackendError> {
+    put_state(engine, StateRow { counts: None, ..*state })?;
     let stale = engine.range(rows::DEADLINES, Bound::Unbounded).map(|row| Ok(row?.0.to_vec()));
     in_commits(engine, stale, |changes, row_key| changes.remove(engine, row_key))?;
-    let records = engine.range(rows::RECORDS, Bound::Unbounded).filter_map(|row| {
-        let found = row.and_then(|(row_key, row)| {
-            let key = rows::read_record_key(&row_key)?;
-            Ok(deadline(&rows::read_record(&row_key, &row)?).map(|at: UnixMs| (at, key)))
-        });
-        found.transpose()
-    });
-    in_commits(engine, records, |changes, (at, key)| {
-        changes.put(engine, rows::deadline_key(at, &key), Vec::new());
-    })
+    in_commits(engine, found.deadlines.iter().map(Ok), |changes, (at, key)| {
+        changes.put(engine, rows::deadline_key(*at, key), Vec::new());
+    })?;
+    state.counts = Some(found.counts);
+    put_state(engine, *state)
+}
+
+fn put_state(engine: &Engine, state: StateRow) -> Result<(), BackendError> {
+    let mut changes = engine.changes();
+    changes.put(engine, rows::STATE_KEY.to_vec(), rows::write_state(&state));
+    engine.commit(changes, Durability::Os)
 }
 
 /// Changes rows by commits of a bounded size.
@@ -118,3 +147,7 @@ fn in_commits<T>(
     }
     if pending > 0 { engine.commit(changes, Durability::Os) } else { Ok(()) }
 }
+
+#[cfg(test)]
+#[path = "contents_test.rs"]
+mod tests;

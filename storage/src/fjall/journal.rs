@@ -75,6 +75,16 @@ pub(super) fn gap(dir: &Path, progress: &Progress) -> io::Result<Option<String>>
     Ok(None)
 }
 
+/// Where each commit of a journal ends.
+#[cfg(test)]
+pub(super) fn ends(journal: &Path) -> io::Result<Vec<u64>> {
+    let (mut scan, mut ends) = (Scan::of(journal)?, Vec::new());
+    while scan.commit()?.is_some() {
+        ends.push(scan.whole);
+    }
+    Ok(ends)
+}
+
 /// A journal, read commit by commit.
 struct Scan {
     file: BufReader<File>,

@@ -2,7 +2,8 @@
 //!
 //! Some damage ends the process that opens the database: it asks for memory that no machine has, or
 //! panics while it panics. So a file says that an open is under way, and how many times in a row one
-//! was not seen to end. Nothing is ever deleted here: what is damaged gets another name.
+//! was not seen to end. A machine that went down meanwhile says nothing of the files: opens are counted
+//! since it started. Nothing is ever deleted here: what is damaged gets another name.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -11,6 +12,12 @@ use std::path::{Path, PathBuf};
 use crate::backend::BackendError;
 
 const MARKER: &str = "opening";
+
+/// The marker while it is written.
+const NEW_MARKER: &str = "opening.new";
+
+/// Another one for each start of the machine, or the virtual one.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Opens that did not end, after which the next one is not tried.
 const MOST_UNENDED: u32 = 2;
@@ -27,27 +34,40 @@ impl OpeningMarker {
     /// Marks the start of an open; `None` when too many have not ended.
     ///
     /// # Errors
-    /// [`BackendError::Io`] when the marker can not be read or written.
+    /// [`BackendError::Io`] when the marker can not be read or written: no open is counted then.
     pub(super) fn start(dir: &Path) -> Result<Option<Self>, BackendError> {
+        Self::start_in_boot(dir, &boot_id())
+    }
+
+    fn start_in_boot(dir: &Path, boot: &str) -> Result<Option<Self>, BackendError> {
         let path = dir.join(MARKER);
         let unended = match fs::read_to_string(&path) {
-            // A marker that was torn says that there was an open.
-            Ok(text) => text.trim().parse().unwrap_or(1),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => 1,
-            Err(error) => return Err(io_error("read", &path)(error)),
+            Ok(text) => unended(&text, boot),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidData => 0,
+                _ => return Err(io_error("read", &path)(error)),
+            },
         };
         if unended >= MOST_UNENDED {
             return Ok(None);
         }
+        // Whole or not at all: what a full disk cut short must not count.
+        let new = dir.join(NEW_MARKER);
         let write = || {
-            let mut file = File::create(&path)?;
-            writeln!(file, "{}", unended + 1)?;
-            file.sync_all()
+            let mut file = File::create(&new)?;
+            writeln!(file, "{} {boot}", unended + 1)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
         };
-        write().map_err(io_error("write", &path))?;
-        sync_dir(dir)?;
-        Ok(Some(Self { path }))
+        write()
+            .inspect_err(|_| fs::remove_file(&new).unwrap_or_default())
+            .map_err(io_error("write", &path))?;
+        let marker = Self { path };
+        if let Err(error) = sync_dir(dir) {
+            marker.end()?;
+            return Err(error);
+        }
+        Ok(Some(marker))
     }
 
     /// Marks the end of an open, whether it went well or not.
@@ -65,6 +85,20 @@ impl OpeningMarker {
 /// [`BackendError::Io`] when it can not.
 pub(super) fn forget(dir: &Path) -> Result<(), BackendError> {
     remove(&dir.join(MARKER))
+}
+
+/// Opens of this boot that a marker says did not end. One of an earlier version names no boot, and counts;
+/// ours are never torn, so that what is none counts for nothing.
+fn unended(text: &str, boot: &str) -> u32 {
+    let mut words = text.split_whitespace();
+    let count = words.next().and_then(|count| count.parse().ok()).unwrap_or(0);
+    let is_of_this_boot = words.next().is_none_or(|of| of == boot);
+    if is_of_this_boot { count } else { 0 }
+}
+
+/// Empty on a system that does not say: then all opens count.
+fn boot_id() -> String {
+    fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 fn remove(path: &Path) -> Result<(), BackendError> {
@@ -127,11 +161,34 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_of_garbage_counts_as_one_open() {
+    fn a_marker_that_could_not_be_written_counts_for_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(MARKER), [0xff, 0]).unwrap();
-        drop(OpeningMarker::start(dir.path()).unwrap().unwrap());
-        assert!(OpeningMarker::start(dir.path()).unwrap().is_none());
+        for torn in [&b""[..], b"\n", &[0xff, 0]] {
+            fs::write(dir.path().join(MARKER), torn).unwrap();
+            for _ in 0..MOST_UNENDED {
+                drop(OpeningMarker::start(dir.path()).unwrap().unwrap());
+            }
+            assert!(OpeningMarker::start(dir.path()).unwrap().is_none());
+        }
+        // Something is in the way, as a full disk would be.
+        fs::write(dir.path().join(MARKER), "1").unwrap();
+        fs::create_dir(dir.path().join(NEW_MARKER)).unwrap();
+        for _ in 0..5 {
+            assert!(OpeningMarker::start(dir.path()).is_err());
+        }
+        assert_eq!(fs::read(dir.path().join(MARKER)).unwrap(), b"1");
+    }
+
+    #[test]
+    fn opens_that_a_machine_ended_by_going_down_are_not_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = |boot| OpeningMarker::start_in_boot(dir.path(), boot).unwrap();
+        for boot in ["a", "b", "c", "d", "d"] {
+            drop(start(boot).unwrap());
+        }
+        assert!(start("d").is_none());
+        assert!(start("e").is_some());
+        assert!(!boot_id().contains(char::is_whitespace));
     }
 
     #[test]
@@ -145,3 +202,7 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
     }
 }
+
+// CAVEATS: a process that is killed from outside during two opens in a row, without a start of the machine
+// between them, looks like one that damage has ended. An open that takes the machine down with it is tried
+// for ever.

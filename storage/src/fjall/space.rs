@@ -103,6 +103,18 @@ impl SpaceGuard {
         Self::probing(PathBuf::new(), 1, Box::new(|_| Ok(Space { free: 0, total: 100 })))
     }
 
+    /// The guard of a disk that is full once it was asked so often.
+    #[cfg(test)]
+    pub(super) fn filled_after(asked: u64) -> Self {
+        let left = AtomicU64::new(asked);
+        let probe = move |_: &Path| {
+            let free = if left.load(Ordering::Relaxed) > 0 { 100 } else { 0 };
+            left.fetch_sub(free / 100, Ordering::Relaxed);
+            Ok(Space { free, total: 100 })
+        };
+        Self::probing(PathBuf::new(), 1, Box::new(probe))
+    }
+
     /// Takes a commit of about `bytes`, or refuses it.
     ///
     /// # Errors
@@ -112,6 +124,15 @@ impl SpaceGuard {
         if unasked < ASKED_EVERY && !self.short.load(Ordering::Relaxed) {
             return Ok(());
         }
+        self.admit_now(bytes)
+    }
+
+    /// The same, and asks the file system in any case: for what is written rarely, while others may have
+    /// filled the disk since.
+    ///
+    /// # Errors
+    /// [`BackendError::DiskFull`].
+    pub(super) fn admit_now(&self, bytes: u64) -> Result<(), BackendError> {
         // A file system that does not say how full it is can not be guarded.
         let Ok(Space { free, total }) = (self.probe)(&self.dir) else { return Ok(()) };
         let wanted = self.reserve.min(total / RESERVE_SHARE).saturating_add(bytes);

@@ -209,7 +209,7 @@ impl StoreReader {
     /// Keys that have a value.
     pub fn keys(&self) -> u64 {
         let Shared { backend, account, .. } = &*self.shared;
-        backend.as_cache().and_then(|_| backend.footprint().keys).unwrap_or_else(|| account.keys())
+        backend.as_cache().map_or_else(|| account.keys(), Cache::keys)
     }
 
     /// The store's name.

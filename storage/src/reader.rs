@@ -253,6 +253,12 @@ impl StoreReader {
         self.shared.account.bytes()
     }
 
+    /// Bytes of memory that the backend counts itself.
+    #[cfg(test)]
+    pub(crate) fn backend_memory(&self) -> Option<u64> {
+        self.shared.backend.footprint().memory_bytes
+    }
+
     /// Statistics, now.
     pub fn stats(&self) -> StoreStats {
         let Shared { config, backend, ring, account, persists, expired, operations, .. } =

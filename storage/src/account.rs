@@ -18,11 +18,12 @@ const SHARED_HEAD_BYTES: usize = 16;
 /// Bytes of memory that a record takes, with its key and its deadline, as the allocator rounds them.
 /// What finds it, the table and the order of the keys, is counted as a whole: it grows in steps.
 fn bytes(key: &Key, record: &Record) -> usize {
-    let deadline = match deadline(record) {
-        Some(_) => DEADLINE_BYTES + chunk::bytes(SHARED_HEAD_BYTES + key.len()),
-        None => 0,
-    };
-    packed::bytes(key, record) + deadline
+    packed::bytes(key, record) + deadline(record).map_or(0, |_| deadline_bytes(key))
+}
+
+/// Bytes of memory that the deadline of a key takes, and its key beside it.
+pub(crate) fn deadline_bytes(key: &Key) -> usize {
+    DEADLINE_BYTES + chunk::bytes(SHARED_HEAD_BYTES + key.len())
 }
 
 /// A change of the counts, or the counts themselves.

@@ -105,7 +105,10 @@ pub trait Cache {
     /// forgotten. Only rises.
     fn forgotten(&self) -> Hlc;
 
-    /// Records that were evicted since the last call.
+    /// Live records that it holds, without a wait: peers are told so often.
+    fn keys(&self) -> u64;
+
+    /// Records that were evicted since the last call. Of very many, some are left for the next one.
     fn take_evicted(&self) -> Vec<Evicted>;
 
     /// Forgets everything. [`Cache::forgotten`] is then at least `forgotten`, and at least the greatest

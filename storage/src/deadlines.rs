@@ -4,28 +4,38 @@ use std::collections::BTreeSet;
 
 use gridkv_protocol::{Key, Live, Record, State, UnixMs};
 
+use crate::account::deadline_bytes;
 use crate::backend::DeadlineChange;
 
 /// The keys with a deadline, by deadline.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     by_time: BTreeSet<(UnixMs, Key)>,
+    bytes: usize,
 }
 
 impl Deadlines {
     /// Follows a change that was committed.
     pub(crate) fn follow(&mut self, DeadlineChange { key, before, after }: &DeadlineChange) {
         if let Some(at) = *before {
-            self.by_time.remove(&(at, key.clone()));
+            self.remove(at, key);
         }
         if let Some(at) = *after {
-            self.by_time.insert((at, key.clone()));
+            self.add(at, key.clone());
         }
     }
 
     /// Notes a deadline that was there before.
     pub(crate) fn add(&mut self, at: UnixMs, key: Key) {
-        self.by_time.insert((at, key));
+        let bytes = deadline_bytes(&key);
+        if self.by_time.insert((at, key)) {
+            self.bytes += bytes;
+        }
+    }
+
+    /// Bytes of memory that all of them take.
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::try_from(self.bytes).unwrap_or(u64::MAX)
     }
 
     /// Every deadline and its key, in order.
@@ -35,7 +45,9 @@ impl Deadlines {
 
     /// Forgets a deadline.
     pub(crate) fn remove(&mut self, at: UnixMs, key: &Key) {
-        self.by_time.remove(&(at, key.clone()));
+        if self.by_time.remove(&(at, key.clone())) {
+            self.bytes -= deadline_bytes(key);
+        }
     }
 
     /// Deadlines that have come, and their keys, earliest first, at most `most`.

@@ -149,3 +149,30 @@ fn a_loose_record_stays_loose_when_it_expires() {
     expire(&mut store, at(10));
     assert_eq!(store.reader.loose(), before, "the same version is held");
 }
+
+/// The account counts them with their records; a backend that counts its memory itself knows none.
+#[test]
+fn deadlines_count_as_memory_whoever_counts_the_records() {
+    let names = ["a", "a longer key, that takes a chunk more of memory", "c"];
+    let wanted: usize = names.iter().map(|name| crate::account::deadline_bytes(&key(name))).sum();
+    let mut backends = vec!["memory", "file"];
+    #[cfg(feature = "moka")]
+    backends.push("moka");
+    #[cfg(feature = "fjall")]
+    backends.push("fjall");
+    for backend in backends {
+        let mut store = TestStore::on(backend);
+        let bytes = |store: &TestStore| store.reader.stats().memory_bytes;
+        for name in names {
+            store.write(put_for(name, "v", Ttl::Ms(10)));
+        }
+        let own = store.reader.backend_memory();
+        match own {
+            Some(own) => assert_eq!(bytes(&store), own + wanted as u64, "{backend}"),
+            None => assert!(bytes(&store) > wanted as u64, "{backend}"),
+        }
+        expire(&mut store, at(10));
+        let own = store.reader.backend_memory();
+        assert!(own.is_none_or(|own| bytes(&store) == own), "{backend}: none is left");
+    }
+}

@@ -27,19 +27,18 @@ use crate::backend::{
 use crate::durability::Durability;
 use crate::map::{WALK_CHUNK, page_by_key};
 use crate::registry::OpenRequest;
+use crate::settings::CacheSettings;
+
+/// Evictions that are followed under one lock, at most: some milliseconds. A million records may be idle at
+/// once.
+const FOLLOWED_AT_ONCE: usize = 1_024;
+
+/// Times that the writer does so in a row, when it asks what was evicted: it comes back soon.
+const FOLLOWED_IN_A_ROW: usize = 16;
 
 /// Opens an empty cache.
 pub(crate) fn open(request: &OpenRequest) -> (Arc<dyn Backend>, Recovered) {
-    let settings = &request.settings.cache;
-    let room = Room::of(settings.max_bytes);
-    let moka = Moka {
-        hot: Hot::new(settings, room.cached_bytes),
-        room,
-        side: RwLock::default(),
-        forgotten: AtomicU64::new(0),
-        evicted: Mutex::default(),
-    };
-    (Arc::new(moka), Recovered::default())
+    (Arc::new(Moka::new(&request.settings.cache)), Recovered::default())
 }
 
 /// A cache, and what it remembers of what it does not hold.
@@ -56,6 +55,17 @@ struct Moka {
 }
 
 impl Moka {
+    fn new(settings: &CacheSettings) -> Self {
+        let room = Room::of(settings.max_bytes);
+        Self {
+            hot: Hot::new(settings, room.cached_bytes),
+            room,
+            side: RwLock::default(),
+            forgotten: AtomicU64::new(0),
+            evicted: Mutex::default(),
+        }
+    }
+
     fn read(&self) -> Result<RwLockReadGuard<'_, Side>, BackendError> {
         self.side.read().map_err(|_| BackendError::Poisoned)
     }
@@ -85,10 +95,7 @@ impl Moka {
         let weight = weight(key, record);
         let fits = |side: &Side| side.has_room(key, weight, self.room.max_bytes);
         let kept = weight <= self.room.largest_weight
-            && (fits(&*self.read()?) || {
-                self.settle()?;
-                fits(&*self.read()?)
-            });
+            && (fits(&*self.read()?) || self.settle_until(fits)?);
         let mut side = self.write()?;
         if kept {
             let record = Arc::new(record.clone());
@@ -102,13 +109,32 @@ impl Moka {
         Ok(())
     }
 
-    /// Lets the cache do what it put off, and follows what it evicted.
+    /// Lets the cache do what it put off, and follows a bounded part of what it evicted.
     fn settle(&self) -> Result<(), BackendError> {
         self.hot.settle();
-        let gone = self.hot.take_gone();
-        if gone.is_empty() {
-            return Ok(());
+        self.follow().map(|_| ())
+    }
+
+    /// Likewise, and follows evictions until `enough`, or all of them. Says whether it is.
+    fn settle_until(&self, enough: impl Fn(&Side) -> bool) -> Result<bool, BackendError> {
+        self.hot.settle();
+        loop {
+            let more = self.follow()?;
+            let is_enough = enough(&*self.read()?);
+            if is_enough || !more {
+                return Ok(is_enough);
+            }
         }
+    }
+
+    /// Follows evictions, a bounded number of them: whoever reads the side map meanwhile waits for no
+    /// more. Says whether there may be others.
+    fn follow(&self) -> Result<bool, BackendError> {
+        let gone = self.hot.take_gone(FOLLOWED_AT_ONCE);
+        if gone.is_empty() {
+            return Ok(false);
+        }
+        let more = gone.len() == FOLLOWED_AT_ONCE;
         let mut evicted = self.evicted();
         let mut side = self.write()?;
         let forgotten = self.forgotten();
@@ -116,7 +142,7 @@ impl Moka {
             side.evict(&gone, forgotten);
             evicted.push(Evicted { key: gone.key, expires_at: gone.expires_at });
         }
-        Ok(())
+        Ok(more)
     }
 
     /// Pushes out what is remembered beyond its share, and what is evicted and still counts. Only within
@@ -127,7 +153,7 @@ impl Moka {
             (side.outside_bytes(), side.bytes())
         };
         if all > self.room.max_bytes {
-            self.settle()?;
+            self.settle_until(|side| side.bytes() <= self.room.max_bytes)?;
         }
         if outside > self.room.outside_bytes {
             let forgotten = self.write()?.trim(self.room.outside_bytes);
@@ -194,7 +220,7 @@ impl Backend for Moka {
             |_| Footprint::default(),
             |side| Footprint {
                 memory_bytes: Some(side.bytes()),
-                keys: Some(side.held()),
+                keys: Some(self.hot.held()),
                 tombstones: Some(side.dead_records()),
                 ..Footprint::default()
             },
@@ -215,10 +241,18 @@ impl Cache for Moka {
         Hlc::from_bits(self.forgotten.load(Ordering::Acquire))
     }
 
+    fn keys(&self) -> u64 {
+        self.hot.held()
+    }
+
     fn take_evicted(&self) -> Vec<Evicted> {
-        // A poisoned lock fails the next commit, which says so.
-        if self.settle().is_err() {
-            return Vec::new();
+        self.hot.settle();
+        for _ in 0..FOLLOWED_IN_A_ROW {
+            match self.follow() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => return Vec::new(), // a poisoned lock fails the next commit, which says so
+            }
         }
         let mut evicted = std::mem::take(&mut *self.evicted());
         if let Ok(side) = self.read() {
@@ -253,7 +287,8 @@ impl Cache for Moka {
 // writer looks up do not, for they read beside the cache. A list may still show a record that the
 // cache has just evicted, while a read misses it: the newest version in both. A newcomer may be
 // refused by TinyLFU right after its write was answered. A condition on an evicted key meets no value, and
-// a touch no key. Walks visit the keys of residue too, and may return short stretches.
+// a touch no key. Bytes of what was evicted count until that was followed, some writer's ticks later when
+// a million records are idle at once. Walks visit the keys of residue too, and may return short stretches.
 
 #[cfg(test)]
 #[path = "moka_test.rs"]

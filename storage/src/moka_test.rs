@@ -7,10 +7,10 @@ use gridkv_protocol::{Epoch, Live, NodeId, Origin, StoreName, UnixMs, Value, Ver
 
 use super::test_cache::{cache, cache_with, small};
 use super::*;
-use crate::settings::{CachePolicy, CacheSettings};
+use crate::settings::CachePolicy;
 use crate::store::StoreConfig;
 use crate::test_store::{
-    NOW, TestStore, config, delete, frontier, hlc, key, late, live, op, origin, put, put_for,
+    Dice, NOW, TestStore, config, delete, frontier, hlc, key, late, live, op, origin, put, put_for,
     put_op, refusal, stretch, touch,
 };
 use crate::write::{Rejection, Ttl};
@@ -102,6 +102,53 @@ fn idle_records_are_evicted_and_lists_are_no_use_of_them() {
     assert_eq!(moka.as_cache().unwrap().evictions(), Evictions { size: 0, idle: 1 });
     let left = moka.list(Bound::Unbounded, 10).unwrap().records;
     assert_eq!(left.iter().map(|keyed| keyed.key.as_str()).collect::<Vec<_>>(), ["read"]);
+}
+
+/// Reports and statistics are asked for while nothing else may wait: they count at once, and follow what
+/// was evicted a part at a time.
+#[test]
+fn very_many_idle_records_are_followed_in_parts_and_counted_at_once() {
+    let settings = CacheSettings { max_bytes: 64 << 20, time_to_idle_ms: Some(1_000), ..LRU };
+    let moka = Moka::new(&settings);
+    let count = 3 * FOLLOWED_AT_ONCE + 100;
+    for n in 0..count {
+        put_one(&moka, &format!("k{n}"), live_until(1, None));
+    }
+    assert_eq!(moka.keys(), count as u64);
+    thread::sleep(std::time::Duration::from_millis(1_100));
+    moka.hot.settle();
+    assert_eq!((moka.keys(), moka.evicted().len()), (0, 0), "counted, and not followed yet");
+    for n in 1..=3 {
+        assert_eq!(moka.footprint().keys, Some(0));
+        assert_eq!(moka.evicted().len(), n * FOLLOWED_AT_ONCE);
+    }
+    assert_eq!(moka.take_evicted().len(), count);
+    assert_eq!(moka.take_evicted(), []);
+}
+
+/// Whatever comes, goes, is replaced, refused or removed: what is counted is what is there.
+#[test]
+fn the_count_of_records_is_exact_once_the_cache_has_done_its_work() {
+    for policy in [CachePolicy::Lru, CachePolicy::TinyLfu] {
+        let moka = Moka::new(&CacheSettings { policy, max_bytes: 64 << 10, ..LRU });
+        let mut dice = Dice(5);
+        for n in 1..5_000 {
+            let name = format!("k{}", dice.below(300));
+            match dice.below(10) {
+                0 => put_one(&moka, &name, record(n, State::Deleted)),
+                1..4 => drop(moka.get(&name).unwrap()),
+                _ => put_one(&moka, &name, live_until(n, None)),
+            }
+            if n % 500 == 0 {
+                moka.hot.settle();
+                let live = (0..300).filter(|n| moka.hot.get(&format!("k{n}")).is_some()).count();
+                assert_eq!(moka.keys(), live as u64);
+                assert!(live > 10);
+            }
+        }
+        moka.clear(Hlc::ZERO).unwrap();
+        assert_eq!(moka.keys(), 0);
+    }
 }
 
 #[test]

@@ -209,7 +209,7 @@ impl StoreReader {
     /// Keys that have a value.
     pub fn keys(&self) -> u64 {
         let Shared { backend, account, .. } = &*self.shared;
-        backend.as_cache().and_then(|_| backend.footprint().keys).unwrap_or_else(|| account.keys())
+        backend.as_cache().map_or_else(|| account.keys(), Cache::keys)
     }
 
     /// The store's name.
@@ -251,6 +251,12 @@ impl StoreReader {
     #[cfg(test)]
     pub(crate) fn record_bytes(&self) -> u64 {
         self.shared.account.bytes()
+    }
+
+    /// Bytes of memory that the backend counts itself.
+    #[cfg(test)]
+    pub(crate) fn backend_memory(&self) -> Option<u64> {
+        self.shared.backend.footprint().memory_bytes
     }
 
     /// Statistics, now.

@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) frontiers: SharedFrontiers,
     pub(crate) loose: LooseView,
     pub(crate) expired: Counter,
+    /// Bytes of the writer's deadlines, as of its last commit.
+    pub(crate) deadline_bytes: AtomicU64,
     pub(crate) persists: PersistCounters,
     pub(crate) watermark: Option<Watermark>,
     /// Held while the store is flushed: two would write the same watermark.
@@ -124,7 +126,10 @@ impl Shared {
     /// Bytes of memory that the store takes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let footprint = self.backend.footprint();
-        let records = footprint.memory_bytes.unwrap_or_else(|| self.account.bytes());
+        // The account counts deadlines with their records; a backend knows nothing of them.
+        let and_deadlines =
+            |bytes: u64| bytes.saturating_add(self.deadline_bytes.load(Ordering::Relaxed));
+        let records = footprint.memory_bytes.map_or_else(|| self.account.bytes(), and_deadlines);
         records.saturating_add(footprint.structure_bytes)
     }
 }
@@ -220,6 +225,7 @@ pub fn open(
         frontiers: SharedFrontiers::new(origin, recovered.frontier, recovered.floor),
         loose: LooseView::default(),
         expired: Counter::default(),
+        deadline_bytes: AtomicU64::default(),
         persists: PersistCounters::default(),
         watermark,
         flushing: Mutex::new(()),

@@ -55,6 +55,7 @@ impl StoreWriter {
         let floor = shared.frontiers.floor();
         shared.account.apply(&account);
         shared.loose.publish(loose.hashes());
+        shared.deadline_bytes.store(deadlines.bytes(), Release);
         Self {
             clock: HlcClock::starting_at(greatest.max(others.greatest()).max(floor)),
             own_upto: Hlc::ZERO,
@@ -324,6 +325,7 @@ impl StoreWriter {
         for change in self.pending.deadlines() {
             self.deadlines.follow(change);
         }
+        self.shared.deadline_bytes.store(self.deadlines.bytes(), Release);
         for change in self.pending.take_loosened() {
             match change {
                 Loosened::Held(version) => self.loose.hold(version, &self.others),

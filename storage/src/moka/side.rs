@@ -30,7 +30,6 @@ struct Sums {
     outside: BTreeSet<(Version, Key)>,
     outside_bytes: u64,
     dead: u64,
-    held: u64,
     held_bytes: u64,
 }
 
@@ -190,11 +189,6 @@ impl Side {
         (found, last.filter(|_| seen == limit).cloned())
     }
 
-    /// Records that the cache holds.
-    pub(super) fn held(&self) -> u64 {
-        self.sums.held
-    }
-
     /// Tombstones and expired records.
     pub(super) fn dead_records(&self) -> u64 {
         self.sums.dead
@@ -233,10 +227,7 @@ impl Side {
 impl Sums {
     fn add(&mut self, key: &Key, trace: &Trace) {
         match trace {
-            Trace::Held { weight, .. } => {
-                self.held += 1;
-                self.held_bytes += u64::from(*weight);
-            }
+            Trace::Held { weight, .. } => self.held_bytes += u64::from(*weight),
             Trace::Dead { .. } | Trace::Residue(_) => {
                 self.dead += u64::from(trace.is_dead());
                 self.outside_bytes += outside_weight(key);
@@ -247,10 +238,7 @@ impl Sums {
 
     fn remove(&mut self, key: &Key, trace: &Trace) {
         match trace {
-            Trace::Held { weight, .. } => {
-                self.held -= 1;
-                self.held_bytes -= u64::from(*weight);
-            }
+            Trace::Held { weight, .. } => self.held_bytes -= u64::from(*weight),
             Trace::Dead { .. } | Trace::Residue(_) => {
                 self.dead -= u64::from(trace.is_dead());
                 self.outside_bytes -= outside_weight(key);

@@ -169,9 +169,11 @@ impl Node {
         }
         self.wait_for_peers(grace).await;
         for (name, flusher) in self.flushers {
-            if let Err(error) = persist::flush_now(flusher, &self.handle.inner().clock).await {
+            let flushed = persist::flush_now(flusher.clone(), &self.handle.inner().clock).await;
+            if let Err(error) = flushed {
                 unsaved.push(format!("store {name}: {error}"));
             }
+            flusher.close();
         }
         for arbiter in &self.arbiters {
             arbiter.stop();

@@ -84,6 +84,9 @@ pub trait Backend: Send + Sync {
     /// What it occupies now.
     fn footprint(&self) -> Footprint;
 
+    /// The process ends, and asks for nothing any more: removes what should not stay behind.
+    fn close(&self) {}
+
     /// What more it can do if it is a cache; caches promise so.
     fn as_cache(&self) -> Option<&dyn Cache> {
         None

@@ -54,7 +54,7 @@ struct Fjall {
     space: SpaceGuard,
     committed: Mutex<Committed>,
     promises: Promises,
-    _home: Home,
+    home: Home,
 }
 
 /// What the rows beside the records say now. Held while they are written: a flush must not put back
@@ -74,7 +74,7 @@ enum Home {
         _lock: File,
     },
     Memory {
-        _dir: MemoryDir,
+        dir: MemoryDir,
     },
 }
 
@@ -140,7 +140,7 @@ impl Fjall {
         let path = dir.path().to_owned();
         let fitted = space::fitted(&request.settings, &path);
         let engine = home::make_in_memory(&path, &fitted)?;
-        let (contents, home) = (Contents::default(), Home::Memory { _dir: dir });
+        let (contents, home) = (Contents::default(), Home::Memory { dir });
         let parts = Parts { engine, contents, home, promises: in_memory(request) };
         Ok((Self::of(parts, &path, &fitted.lsm), Recovered::default()))
     }
@@ -150,7 +150,7 @@ impl Fjall {
         let tier = promises.hot_tier.then(|| HotTier::new(settings.hot_cache_bytes));
         let space = SpaceGuard::new(dir.to_owned(), space::reserve(settings));
         let committed = Mutex::new(Committed { frontier, state, ahead: Frontier::default() });
-        Self { engine, tier, space, committed, promises, _home: home }
+        Self { engine, tier, space, committed, promises, home }
     }
 
     fn read(&self, key: &str) -> Result<Option<Record>, BackendError> {
@@ -313,6 +313,12 @@ impl Backend for Fjall {
             }
         }
         self.engine.sync()
+    }
+
+    fn close(&self) {
+        if let Home::Memory { dir } = &self.home {
+            dir.remove();
+        }
     }
 
     fn footprint(&self) -> Footprint {

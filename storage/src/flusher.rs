@@ -65,6 +65,11 @@ impl StoreFlusher {
         self.shared.backend.compact()
     }
 
+    /// The process ends, and asks the store for nothing any more.
+    pub fn close(&self) {
+        self.shared.backend.close();
+    }
+
     /// Counts a run that took `ms` milliseconds.
     pub fn note(&self, ms: u64, ended_well: bool) {
         let persists = &self.shared.persists;

@@ -26,6 +26,7 @@ mod memory;
 #[cfg(feature = "moka")]
 mod moka;
 mod packed;
+mod owner;
 mod pending;
 pub mod reader;
 mod recovery;

@@ -80,6 +80,20 @@ pub enum OpenError {
         /// The store.
         store: StoreName,
     },
+    /// The store's directory was made by another backend, which this one could not read.
+    #[error(
+        "store {store} is configured on {wanted}, but {} was made by {owner}: configure {owner} again, or move the directory away and let peers fill the store", dir.display()
+    )]
+    OtherBackend {
+        /// The store.
+        store: StoreName,
+        /// The backend that made the directory.
+        owner: String,
+        /// The backend that is configured.
+        wanted: String,
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The backend failed.
     #[error("can not open store {store}")]
     Backend {

@@ -13,6 +13,7 @@ use crate::account::SharedAccount;
 use crate::backend::{Backend, Promises};
 use crate::flusher::StoreFlusher;
 use crate::loose_view::LooseView;
+use crate::owner;
 use crate::pending::Counted;
 use crate::reader::StoreReader;
 use crate::recovery::Recovery;
@@ -199,8 +200,19 @@ pub fn open(
     origin: Origin,
     request: &OpenRequest,
 ) -> Result<Store, OpenError> {
+    let failed = |source| OpenError::Backend { store: request.store.clone(), source };
+    let wanted = registry.resolve(&config.backend).unwrap_or(&config.backend);
+    if let Some(dir) = &request.dir
+        && let Some(owner) = owner::of(dir).map_err(failed)?.filter(|owner| owner != wanted)
+    {
+        let (store, dir, wanted) = (request.store.clone(), dir.clone(), wanted.to_owned());
+        return Err(OpenError::OtherBackend { store, owner, wanted, dir });
+    }
     let (backend_name, backend, recovered) = registry.open(&config.backend, request)?;
     let promises = backend.promises();
+    if let Some(dir) = request.dir.as_deref().filter(|_| promises.persistent) {
+        owner::claim(dir, backend_name).map_err(failed)?;
+    }
     let watermark = request.dir.as_deref().filter(|_| promises.persistent).map(Watermark::of);
     let was_on_disk = watermark.as_ref().map(Watermark::read).unwrap_or_default();
     let rolled_back = !recovered.frontier.covers_all(&was_on_disk);
@@ -213,7 +225,7 @@ pub fn open(
         ));
     }
     let recovery = Recovery::of(backend.as_ref(), &recovered.frontier, recovered.index)
-        .map_err(|source| OpenError::Backend { store: request.store.clone(), source })?;
+        .map_err(failed)?;
     let shared = Arc::new(Shared {
         ring: OpRing::new(config.ring_slots),
         backend_name,

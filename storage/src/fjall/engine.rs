@@ -299,9 +299,13 @@ fn open_failure(error: Error) -> OpenFailure {
 /// or something else. A disk that can not be read, or no permission, is no damage to put aside.
 fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
-    let is_missing = matches!(
+    let is_wrong = matches!(
         error.kind(),
-        Kind::NotFound | Kind::IsADirectory | Kind::NotADirectory | Kind::AlreadyExists
+        Kind::NotFound
+            | Kind::IsADirectory
+            | Kind::NotADirectory
+            | Kind::AlreadyExists
+            | Kind::InvalidInput // an offset before the start of a file that was cut
     );
-    is_missing || error.raw_os_error().is_none()
+    is_wrong || error.raw_os_error().is_none()
 }

@@ -42,7 +42,7 @@ pub(super) fn open(dir: &Path, request: &OpenRequest) -> Result<(Home, Opened), 
     let home = Home::Disk { _lock: lock(dir)? };
     let fitted = space::fitted(&request.settings, dir);
     let damage = match OpeningMarker::start(dir)? {
-        None => "the node ended twice in a row while it opened it".to_owned(),
+        None => "the node ended again and again while it opened it".to_owned(),
         Some(marker) => {
             let outcome = attempt(&dir.join(DATABASE), request, &fitted);
             marker.end()?;

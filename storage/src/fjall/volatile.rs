@@ -81,12 +81,17 @@ impl MemoryDir {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Removes it now: the process ends, perhaps without dropping anything.
+    pub(super) fn remove(&self) {
+        // What can not be removed now is removed by the next process: the lock goes with this one.
+        fs::remove_dir_all(&self.path).unwrap_or_default();
+    }
 }
 
 impl Drop for MemoryDir {
     fn drop(&mut self) {
-        // What can not be removed now is removed by the next process: the lock goes with this one.
-        fs::remove_dir_all(&self.path).unwrap_or_default();
+        self.remove();
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), Box<dy
         table.row([
             format!("`{}`", engine.name()),
             against(format!("{resident:.0}"), !is_map || resident <= AIM_BYTES),
-            format!("{:.0}", told),
+            format!("{told:.0}"),
             if is_map { format!("{AIM_BYTES:.0}") } else { "-".to_owned() },
         ]);
     }

@@ -1,0 +1,93 @@
+//! Whose a store's directory is: the name of the backend that made it, in a file of its own.
+//!
+//! Another backend would not see what is there: the store would look empty, and what was deleted
+//! meanwhile would be back with the first one. So it is refused.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use crate::backend::BackendError;
+
+const OWNER: &str = "backend";
+const UNFINISHED: &str = "backend.tmp";
+
+/// What tells whose a directory is that was made before there was such a file.
+const TRACES: [(&str, &str); 4] =
+    [("image", "file"), ("image-", "file"), ("journal-", "file"), ("lsm", "fjall")];
+
+/// Whose the directory is; `None` when it is nobody's.
+///
+/// # Errors
+/// [`BackendError::Io`] when the system says no.
+pub(crate) fn of(dir: &Path) -> Result<Option<String>, BackendError> {
+    let path = dir.join(OWNER);
+    match fs::read_to_string(&path) {
+        Ok(name) if !name.trim().is_empty() => return Ok(Some(name.trim().to_owned())),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // Not a text any more: the traces tell.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+        Err(error) => return Err(failed("read", &path)(error)),
+    }
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries.map_err(failed("read", dir))?,
+    };
+    for entry in entries {
+        let name = entry.map_err(failed("read", dir))?.file_name();
+        let name = name.to_string_lossy();
+        let matches = |trace: &str| name == trace || (trace.ends_with('-') && name.starts_with(trace));
+        if let Some((_, owner)) = TRACES.iter().find(|(trace, _)| matches(trace)) {
+            return Ok(Some((*owner).to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// Says that the directory is `backend`'s, if it does not say so yet.
+///
+/// # Errors
+/// [`BackendError::Io`] when the system says no.
+pub(crate) fn claim(dir: &Path, backend: &str) -> Result<(), BackendError> {
+    let path = dir.join(OWNER);
+    if fs::read_to_string(&path).is_ok_and(|name| name.trim() == backend) {
+        return Ok(());
+    }
+    let write = || {
+        fs::create_dir_all(dir)?;
+        let unfinished = dir.join(UNFINISHED);
+        let mut file = fs::File::create(&unfinished)?;
+        writeln!(file, "{backend}")?;
+        file.sync_all()?;
+        fs::rename(&unfinished, &path)?;
+        fs::File::open(dir)?.sync_all()
+    };
+    write().map_err(failed("write", &path))
+}
+
+fn failed<'a>(verb: &'a str, path: &'a Path) -> impl Fn(io::Error) -> BackendError + 'a {
+    move |source| BackendError::Io { doing: format!("can not {verb} {}", path.display()), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_whose_it_says_or_whose_traces_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("main");
+        assert_eq!(of(&store).unwrap(), None);
+        claim(&store, "mine").unwrap();
+        claim(&store, "mine").unwrap();
+        assert_eq!(of(&store).unwrap().as_deref(), Some("mine"));
+        fs::write(store.join(OWNER), [0xff]).unwrap();
+        assert_eq!(of(&store).unwrap(), None, "nothing else is there");
+        for (trace, owner) in [("image", "file"), ("journal-7", "file"), ("lsm", "fjall")] {
+            fs::write(store.join(trace), "x").unwrap();
+            assert_eq!(of(&store).unwrap().as_deref(), Some(owner));
+            fs::remove_file(store.join(trace)).unwrap();
+        }
+    }
+}

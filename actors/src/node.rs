@@ -83,14 +83,18 @@ impl NodeHandle {
     /// Whether the node takes clients, and why not: the node itself, then each store.
     pub fn readiness(&self) -> Readiness {
         let mut checks = vec![self.check_cluster()];
-        checks.extend(self.inner.ends.iter().map(|(name, store)| Check {
-            name: format!("store:{name}"),
-            ok: !store.reader.is_poisoned(),
-            detail: if store.reader.is_poisoned() {
-                "a commit failed; look into the log, then restart the node".into()
+        checks.extend(self.inner.ends.iter().map(|(name, store)| {
+            let wrong = if store.reader.is_poisoned() {
+                Some("a commit failed; look into the log, then restart the node".to_owned())
+            } else if store.reader.is_damaged() {
+                Some(format!(
+                    "a read found damage on the disk; stop the node, rename stores/{name} in its data directory, and peers fill the store again"
+                ))
             } else {
-                String::new()
-            },
+                None
+            };
+            let name = format!("store:{name}");
+            Check { name, ok: wrong.is_none(), detail: wrong.unwrap_or_default() }
         }));
         let dead = self.inner.watchdog.dead();
         checks.push(Check { name: "actors".into(), ok: dead.is_empty(), detail: dead.join(", ") });

@@ -91,6 +91,7 @@ impl Disk {
         let entries = fs::read_dir(self.path("")).unwrap();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != "lock");
         names.sort();
         names
     }
@@ -135,6 +136,18 @@ fn the_end_of_the_process_loses_no_commit() {
         disk.comes_back();
         assert_eq!(disk.names(), ["journal-0"], "round {round}");
     }
+}
+
+#[test]
+fn two_can_not_open_one_store() {
+    let disk = Disk::new();
+    let file = disk.open();
+    let refused = disk.try_open().err().unwrap();
+    assert!(
+        matches!(&refused, BackendError::Io { source, .. } if source.to_string().contains("another process"))
+    );
+    drop(file);
+    disk.open();
 }
 
 #[test]

@@ -25,8 +25,8 @@ pub mod map;
 mod memory;
 #[cfg(feature = "moka")]
 mod moka;
-mod packed;
 mod owner;
+mod packed;
 mod pending;
 pub mod reader;
 mod recovery;

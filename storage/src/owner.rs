@@ -37,7 +37,8 @@ pub(crate) fn of(dir: &Path) -> Result<Option<String>, BackendError> {
     for entry in entries {
         let name = entry.map_err(failed("read", dir))?.file_name();
         let name = name.to_string_lossy();
-        let matches = |trace: &str| name == trace || (trace.ends_with('-') && name.starts_with(trace));
+        let matches =
+            |trace: &str| name == trace || (trace.ends_with('-') && name.starts_with(trace));
         if let Some((_, owner)) = TRACES.iter().find(|(trace, _)| matches(trace)) {
             return Ok(Some((*owner).to_owned()));
         }

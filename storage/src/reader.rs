@@ -52,7 +52,7 @@ impl StoreReader {
     /// [`BackendError`] when it can not be read.
     pub fn get_near(&self, key: &Key, now: UnixMs) -> Result<Near, BackendError> {
         let Shared { backend, operations, promises, .. } = &*self.shared;
-        let near = backend.get_near(key.as_str())?;
+        let near = self.shared.read(backend.get_near(key.as_str()))?;
         let hit = matches!(&near, Near::Known(Some(record)) if record.live_at(now).is_some());
         if promises.hot_tier {
             if hit { &operations.cache_hit } else { &operations.cache_miss }.add(1);
@@ -69,7 +69,7 @@ impl StoreReader {
     /// # Errors
     /// [`BackendError`] when it can not be read.
     pub fn get_far(&self, key: &Key, now: UnixMs) -> Result<Option<Record>, BackendError> {
-        let record = self.shared.backend.get(key.as_str())?;
+        let record = self.shared.read(self.shared.backend.get(key.as_str()))?;
         Ok(self.client_read(record, now))
     }
 
@@ -95,7 +95,8 @@ impl StoreReader {
         loop {
             // One more than asked for tells whether more follow; a page of tombstones goes on in chunks.
             let want = query.limit.saturating_add(1).saturating_sub(listing.records.len()).max(16);
-            let walk = self.shared.backend.list(from.as_ref().map(String::as_str), want)?;
+            let walk = self.shared.backend.list(from.as_ref().map(String::as_str), want);
+            let walk = self.shared.read(walk)?;
             for KeyedRecord { key, record } in walk.records {
                 if !key.as_str().starts_with(prefix) {
                     return Ok(listing);
@@ -142,7 +143,7 @@ impl StoreReader {
         }
         let (mut bytes, mut scanned, mut limit) = (0, 0, WALK_CHUNK);
         loop {
-            let walk = self.shared.backend.page(page.next.as_ref(), limit)?;
+            let walk = self.shared.read(self.shared.backend.page(page.next.as_ref(), limit))?;
             scanned += WALK_CHUNK;
             let is_missing = |keyed: &KeyedRecord| !request.frontier.covers(keyed.record.version);
             let fits = fitting(&walk.records, is_missing, PAGE_BYTES.saturating_sub(bytes));
@@ -230,6 +231,11 @@ impl StoreReader {
     /// Whether a commit failed: the store takes no more writes.
     pub fn is_poisoned(&self) -> bool {
         self.shared.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Whether a read found damage on the disk: some records can not be read any more.
+    pub fn is_damaged(&self) -> bool {
+        self.shared.damaged.load(Ordering::Acquire)
     }
 
     /// The way of committed ops to the publisher.

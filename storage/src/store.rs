@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use gridkv_protocol::{Frontier, Hlc, Origin, StoreName};
 
 use crate::account::SharedAccount;
-use crate::backend::{Backend, Promises};
+use crate::backend::{Backend, BackendError, Promises};
 use crate::flusher::StoreFlusher;
 use crate::loose_view::LooseView;
 use crate::owner;
@@ -74,9 +74,19 @@ pub(crate) struct Shared {
     pub(crate) flushing: Mutex<()>,
     pub(crate) rolled_back: bool,
     pub(crate) poisoned: AtomicBool,
+    /// A read found damage on the disk.
+    pub(crate) damaged: AtomicBool,
 }
 
 impl Shared {
+    /// What a read gave. If it found damage, the store is not whole any more.
+    pub(crate) fn read<T>(&self, outcome: Result<T, BackendError>) -> Result<T, BackendError> {
+        if matches!(outcome, Err(BackendError::Engine { .. })) {
+            self.damaged.store(true, Ordering::Release);
+        }
+        outcome
+    }
+
     /// Adds what a commit counted.
     pub(crate) fn count(&self, counted: Counted) {
         if counted == Counted::default() {
@@ -224,8 +234,8 @@ pub fn open(
             request.store
         ));
     }
-    let recovery = Recovery::of(backend.as_ref(), &recovered.frontier, recovered.index)
-        .map_err(failed)?;
+    let recovery =
+        Recovery::of(backend.as_ref(), &recovered.frontier, recovered.index).map_err(failed)?;
     let shared = Arc::new(Shared {
         ring: OpRing::new(config.ring_slots),
         backend_name,
@@ -243,6 +253,7 @@ pub fn open(
         flushing: Mutex::new(()),
         rolled_back,
         poisoned: AtomicBool::new(false),
+        damaged: AtomicBool::new(false),
         config,
     });
     Ok(Store {

@@ -277,6 +277,20 @@ fn a_commit_that_was_not_made_changes_nothing() {
     assert_eq!(store.value("r"), Some(b"9".to_vec()));
 }
 
+/// What another backend made would not be seen, and would be back with it: it is left alone.
+#[test]
+fn a_directory_of_another_backend_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = OpenRequest::new(config("file").name, Some(dir.path().join("main")));
+    let open = |backend| open(&Registry::with_built_in(), config(backend), origin(1), &request);
+    drop(open("memory").unwrap());
+    drop(open("file").unwrap());
+    let refused = open("memory").err().unwrap();
+    assert!(matches!(refused, OpenError::OtherBackend { .. }), "{refused}");
+    assert!(refused.to_string().contains("was made by file: configure file again"), "{refused}");
+    drop(open("file").unwrap());
+}
+
 #[test]
 fn an_unknown_backend_is_named() {
     let request = OpenRequest::new(config("memory").name, None);

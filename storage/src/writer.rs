@@ -81,7 +81,7 @@ impl StoreWriter {
         }
         match self.shared.backend.as_cache() {
             Some(cache) => cache.standing(key.as_str()),
-            None => Ok(self.shared.backend.get_standing(key.as_str())?.into()),
+            None => Ok(self.shared.read(self.shared.backend.get_standing(key.as_str()))?.into()),
         }
     }
 

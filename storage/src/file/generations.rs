@@ -15,11 +15,14 @@ const JOURNAL: &str = "journal-";
 /// The image of the first version of this backend, which had no journal and only one image.
 const FIRST_IMAGE: &str = "image";
 const UNFINISHED: &str = "image.tmp";
+const LOCK: &str = "lock";
 
 /// Which images and journals a store has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Generations {
     dir: PathBuf,
+    /// Held for as long as the store is open: two processes would write the same journal.
+    _lock: fs::File,
     pub(super) images: BTreeSet<u64>,
     pub(super) journals: BTreeSet<u64>,
 }
@@ -33,7 +36,9 @@ impl Generations {
     pub(super) fn of(dir: PathBuf) -> Result<Self, BackendError> {
         fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
         sync_parent(&dir)?;
-        let mut found = Self { dir, ..Self::default() };
+        let lock = lock(&dir)?;
+        let mut found =
+            Self { dir, _lock: lock, images: BTreeSet::new(), journals: BTreeSet::new() };
         found.remove_unfinished()?;
         for entry in fs::read_dir(&found.dir).map_err(io_error("read", &found.dir))? {
             let name = entry.map_err(io_error("read", &found.dir))?.file_name();
@@ -163,6 +168,21 @@ impl Generations {
         let journals = self.journals.range(first..).filter(|number| Some(*number) != last);
         journals.map(|number| length(&self.journal(*number))).sum()
     }
+}
+
+fn lock(dir: &Path) -> Result<fs::File, BackendError> {
+    let path = dir.join(LOCK);
+    let failed = io_error("lock", &path);
+    let file = fs::File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(&failed)?;
+    file.try_lock().map_err(|error| match error {
+        fs::TryLockError::Error(error) => failed(error),
+        fs::TryLockError::WouldBlock => failed(io::Error::new(
+            io::ErrorKind::WouldBlock,
+            "another process has this store open; stop it, or give this node another directory",
+        )),
+    })?;
+    Ok(file)
 }
 
 fn length(path: &Path) -> u64 {

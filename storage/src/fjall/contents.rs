@@ -115,8 +115,8 @@ fn walk(engine: &Engine, frontier: &Frontier) -> Result<Index, BackendError> {
 /// that there are no counts, so that a rebuild that does not end is begun again.
 fn rebuild(engine: &Engine, state: &mut StateRow, found: &Index) -> Result<(), BackendError> {
     put_state(engine, StateRow { counts: None, ..*state })?;
-    let stale = engine.range(rows::DEADLINES, Bound::Unbounded).map(|row| Ok(row?.0.to_vec()));
-    in_commits(engine, stale, |changes, row_key| changes.remove(engine, row_key))?;
+    let old = engine.range(rows::DEADLINES, Bound::Unbounded).map(|row| Ok(row?.0.to_vec()));
+    in_commits(engine, old, |changes, row_key| changes.remove(engine, row_key))?;
     in_commits(engine, found.deadlines.iter().map(Ok), |changes, (at, key)| {
         changes.put(engine, rows::deadline_key(*at, key), Vec::new());
     })?;

@@ -45,10 +45,12 @@ impl OpeningMarker {
         let path = dir.join(MARKER);
         let unended = match fs::read_to_string(&path) {
             Ok(text) => unended(&text, boot),
-            Err(error) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::InvalidData => 0,
-                _ => return Err(io_error("read", &path)(error)),
-            },
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) =>
+            {
+                0
+            }
+            Err(error) => return Err(io_error("read", &path)(error)),
         };
         if unended >= MOST_UNENDED {
             return Ok(None);

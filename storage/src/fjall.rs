@@ -340,6 +340,8 @@ impl Backend for Fjall {
 #[cfg(test)]
 mod damage_test;
 #[cfg(test)]
+mod settings_test;
+#[cfg(test)]
 #[path = "fjall_test.rs"]
 mod tests;
 

@@ -35,6 +35,7 @@ pub mod ring;
 pub mod settings;
 pub mod stats;
 pub mod store;
+mod store_lock;
 mod tally;
 mod watermark;
 pub mod write;

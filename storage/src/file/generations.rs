@@ -9,13 +9,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend::BackendError;
+use crate::store_lock;
 
 const IMAGE: &str = "image-";
 const JOURNAL: &str = "journal-";
 /// The image of the first version of this backend, which had no journal and only one image.
 const FIRST_IMAGE: &str = "image";
 const UNFINISHED: &str = "image.tmp";
-const LOCK: &str = "lock";
 
 /// Which images and journals a store has.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Generations {
     pub(super) fn of(dir: PathBuf) -> Result<Self, BackendError> {
         fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
         sync_parent(&dir)?;
-        let lock = lock(&dir)?;
+        let lock = store_lock::take(&dir)?;
         let mut found =
             Self { dir, _lock: lock, images: BTreeSet::new(), journals: BTreeSet::new() };
         found.remove_unfinished()?;
@@ -168,21 +168,6 @@ impl Generations {
         let journals = self.journals.range(first..).filter(|number| Some(*number) != last);
         journals.map(|number| length(&self.journal(*number))).sum()
     }
-}
-
-fn lock(dir: &Path) -> Result<fs::File, BackendError> {
-    let path = dir.join(LOCK);
-    let failed = io_error("lock", &path);
-    let file = fs::File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(&failed)?;
-    file.try_lock().map_err(|error| match error {
-        fs::TryLockError::Error(error) => failed(error),
-        fs::TryLockError::WouldBlock => failed(io::Error::new(
-            io::ErrorKind::WouldBlock,
-            "another process has this store open; stop it, or give this node another directory",
-        )),
-    })?;
-    Ok(file)
 }
 
 fn length(path: &Path) -> u64 {

@@ -27,14 +27,16 @@ fn a_second_process_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_database_that_ended_the_process_twice_is_put_aside() {
+fn a_database_that_ended_the_process_again_and_again_is_put_aside() {
     let mut disk = Disk::new();
     let backend = disk.open();
     disk.fill(&backend, 50, 50, 10);
     drop(backend);
-    fs::write(disk.store().join("opening"), "1\n").unwrap();
-    drop(disk.comes_back());
-    fs::write(disk.store().join("opening"), "2\n").unwrap();
+    for unended in ["1\n", "4\n"] {
+        fs::write(disk.store().join("opening"), unended).unwrap();
+        drop(disk.comes_back());
+    }
+    fs::write(disk.store().join("opening"), "5\n").unwrap();
     disk.starts_anew();
 }
 

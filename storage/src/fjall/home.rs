@@ -2,8 +2,7 @@
 //! damaged. In this order: nothing reads files that another process may be writing, and the engine,
 //! which deletes what it does not know, sees nothing that was not inspected.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -15,11 +14,10 @@ use super::{Home, journal, space};
 use crate::backend::{BackendError, Recovered};
 use crate::registry::OpenRequest;
 use crate::settings::{LsmSettings, Settings};
+use crate::store_lock;
 
 /// The database's directory in the store's.
 const DATABASE: &str = "lsm";
-
-const LOCK: &str = "lock";
 
 /// An open database, and what it says.
 pub(super) struct Opened {
@@ -39,7 +37,7 @@ pub(super) fn open(dir: &Path, request: &OpenRequest) -> Result<(Home, Opened), 
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         sync_dir(parent)?;
     }
-    let home = Home::Disk { _lock: lock(dir)? };
+    let home = Home::Disk { _lock: store_lock::take(dir)? };
     let fitted = space::fitted(&request.settings, dir);
     let damage = match OpeningMarker::start(dir)? {
         None => "the node ended again and again while it opened it".to_owned(),
@@ -66,21 +64,6 @@ pub(super) fn open(dir: &Path, request: &OpenRequest) -> Result<(Home, Opened), 
 /// [`BackendError`] when it can not be made.
 pub(super) fn make_in_memory(dir: &Path, settings: &Settings) -> Result<Engine, BackendError> {
     Engine::open(&dir.join(DATABASE), settings, true, true).map_err(refused)
-}
-
-fn lock(dir: &Path) -> Result<File, BackendError> {
-    let path = dir.join(LOCK);
-    let failed = io_error("lock", &path);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(&failed)?;
-    file.try_lock().map_err(|error| match error {
-        fs::TryLockError::Error(error) => failed(error),
-        fs::TryLockError::WouldBlock => failed(io::Error::new(
-            io::ErrorKind::WouldBlock,
-            "another process has this store open; stop it, or give this node another directory",
-        )),
-    })?;
-    Ok(file)
 }
 
 /// Opens what is there; a panic on the way is damage.

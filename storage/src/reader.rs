@@ -39,6 +39,9 @@ impl StoreReader {
     /// # Errors
     /// [`BackendError`] when it can not be read.
     pub fn get(&self, key: &Key, now: UnixMs) -> Result<Option<Record>, BackendError> {
+        if !self.shared.promises.hot_tier {
+            return self.get_far(key, now); // there is nothing near to look into first
+        }
         match self.get_near(key, now)? {
             Near::Known(live) => Ok(live),
             Near::Far => self.get_far(key, now),
@@ -52,6 +55,9 @@ impl StoreReader {
     /// [`BackendError`] when it can not be read.
     pub fn get_near(&self, key: &Key, now: UnixMs) -> Result<Near, BackendError> {
         let Shared { backend, operations, promises, .. } = &*self.shared;
+        if !promises.hot_tier && !promises.reads_disk {
+            return self.get_far(key, now).map(Near::Known); // the usual case: all is in memory
+        }
         let near = self.shared.read(backend.get_near(key.as_str()))?;
         let hit = matches!(&near, Near::Known(Some(record)) if record.live_at(now).is_some());
         if promises.hot_tier {
@@ -59,12 +65,12 @@ impl StoreReader {
         }
         match near {
             Near::Known(record) => Ok(Near::Known(self.client_read(record, now))),
-            Near::Far if backend.promises().reads_disk => Ok(Near::Far),
+            Near::Far if promises.reads_disk => Ok(Near::Far),
             Near::Far => self.get_far(key, now).map(Near::Known), // missed, and still in memory
         }
     }
 
-    /// The live record under `key`, from the disk.
+    /// The live record under `key`, from wherever it is, without a look into a tier of hot records.
     ///
     /// # Errors
     /// [`BackendError`] when it can not be read.

@@ -7,6 +7,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::backend::BackendError;
 
 const OWNER: &str = "backend";
@@ -23,10 +25,14 @@ const TRACES: [(&str, &str); 4] =
 pub(crate) fn of(dir: &Path) -> Result<Option<String>, BackendError> {
     let path = dir.join(OWNER);
     match fs::read_to_string(&path) {
-        Ok(name) if !name.trim().is_empty() => return Ok(Some(name.trim().to_owned())),
-        Ok(_) => {}
+        Ok(text) => {
+            let name = text.split_whitespace().next().unwrap_or_default();
+            if text == line(name) {
+                return Ok(Some(name.to_owned()));
+            }
+            // Damaged: the traces tell.
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        // Not a text any more: the traces tell.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
         Err(error) => return Err(failed("read", &path)(error)),
     }
@@ -52,19 +58,24 @@ pub(crate) fn of(dir: &Path) -> Result<Option<String>, BackendError> {
 /// [`BackendError::Io`] when the system says no.
 pub(crate) fn claim(dir: &Path, backend: &str) -> Result<(), BackendError> {
     let path = dir.join(OWNER);
-    if fs::read_to_string(&path).is_ok_and(|name| name.trim() == backend) {
+    if fs::read_to_string(&path).is_ok_and(|text| text == line(backend)) {
         return Ok(());
     }
     let write = || {
         fs::create_dir_all(dir)?;
         let unfinished = dir.join(UNFINISHED);
         let mut file = fs::File::create(&unfinished)?;
-        writeln!(file, "{backend}")?;
+        file.write_all(line(backend).as_bytes())?;
         file.sync_all()?;
         fs::rename(&unfinished, &path)?;
         fs::File::open(dir)?.sync_all()
     };
     write().map_err(failed("write", &path))
+}
+
+/// What the file says: a name, and a checksum of it.
+fn line(name: &str) -> String {
+    format!("{name} {:016x}\n", xxh3_64(name.as_bytes()))
 }
 
 fn failed<'a>(verb: &'a str, path: &'a Path) -> impl Fn(io::Error) -> BackendError + 'a {
@@ -83,8 +94,15 @@ mod tests {
         claim(&store, "mine").unwrap();
         claim(&store, "mine").unwrap();
         assert_eq!(of(&store).unwrap().as_deref(), Some("mine"));
-        fs::write(store.join(OWNER), [0xff]).unwrap();
-        assert_eq!(of(&store).unwrap(), None, "nothing else is there");
+        let good = fs::read(store.join(OWNER)).unwrap();
+        for at in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[at / 8] ^= 1 << (at % 8);
+            fs::write(store.join(OWNER), bad).unwrap();
+            assert_eq!(of(&store).unwrap(), None, "a flipped bit makes no owner");
+        }
+        fs::write(store.join(OWNER), &good[..4]).unwrap();
+        assert_eq!(of(&store).unwrap(), None);
         for (trace, owner) in [("image", "file"), ("journal-7", "file"), ("lsm", "fjall")] {
             fs::write(store.join(trace), "x").unwrap();
             assert_eq!(of(&store).unwrap().as_deref(), Some(owner));

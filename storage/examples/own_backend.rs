@@ -13,7 +13,6 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{
     Epoch, Frontier, Hlc, Key, NodeId, Origin, Record, StoreName, UnixMs, Value,
 };
@@ -53,20 +52,6 @@ impl Backend for Tree {
             records.insert(key.clone(), record.clone());
         }
         Ok(Durability::Memory)
-    }
-
-    fn page(
-        &self,
-        after: Option<&PageCursor>,
-        limit: usize,
-    ) -> Result<Walk<PageCursor>, BackendError> {
-        let after = after
-            .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
-            .transpose()?;
-        let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
-        let Walk { records, next } = self.list(from, limit)?;
-        let next = next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
-        Ok(Walk { records, next })
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

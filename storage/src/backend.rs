@@ -49,7 +49,8 @@ pub trait Backend: Send + Sync {
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError>;
 
     /// Records after `after` in any order that stays the same while writes go on; `None` starts. A
-    /// record that is there throughout a walk comes exactly once.
+    /// record that is there throughout a walk comes exactly once. Backends without a cheaper order need
+    /// not write it: it is that of their keys, and the cursor the last one.
     ///
     /// # Errors
     /// [`BackendError`] when they can not be read, or the cursor is not this backend's.
@@ -57,7 +58,15 @@ pub trait Backend: Send + Sync {
         &self,
         after: Option<&PageCursor>,
         limit: usize,
-    ) -> Result<Walk<PageCursor>, BackendError>;
+    ) -> Result<Walk<PageCursor>, BackendError> {
+        let after = after
+            .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
+            .transpose()?;
+        let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
+        let Walk { records, next } = self.list(from, limit)?;
+        let next = next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
+        Ok(Walk { records, next })
+    }
 
     /// Records in byte order of their keys, tombstones included.
     ///

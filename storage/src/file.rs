@@ -22,18 +22,18 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
 use crate::backend::{
     Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Walk,
 };
 use crate::durability::Durability;
+use crate::files::{io_error, sync_dir};
 use crate::map::{RecordMap, WALK_CHUNK};
 use crate::registry::{OpenError, OpenRequest, Progress};
 use crate::settings::{Compression, Settings};
 
-use self::generations::{Generations, io_error, sync_dir};
+use self::generations::Generations;
 use self::image::{Base, ImageError, ImageWriter};
 use self::journal::{Journal, Segment};
 use self::replay::Replay;
@@ -270,14 +270,6 @@ impl Backend for File {
 
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
         self.put(commit)
-    }
-
-    fn page(
-        &self,
-        after: Option<&PageCursor>,
-        limit: usize,
-    ) -> Result<Walk<PageCursor>, BackendError> {
-        self.map.page(after, limit)
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex};
 
 use gridkv_protocol::limits::PAGE_BYTES;
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
 use crate::backend::{
@@ -255,20 +254,6 @@ impl Backend for Fjall {
             hot.end();
         }
         Ok(reached)
-    }
-
-    fn page(
-        &self,
-        after: Option<&PageCursor>,
-        limit: usize,
-    ) -> Result<Walk<PageCursor>, BackendError> {
-        let after = after
-            .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
-            .transpose()?;
-        let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
-        let walk = self.list(from, limit)?;
-        let next = walk.next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
-        Ok(Walk { records: walk.records, next })
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

@@ -48,10 +48,7 @@ impl StoreFlusher {
         })?;
         persists.saved(changes);
         if let Some(watermark) = watermark {
-            watermark.write(&frontier).map_err(|source| BackendError::Io {
-                doing: "can not write the watermark".to_owned(),
-                source,
-            })?;
+            watermark.write(&frontier)?;
         }
         frontiers.endure(frontier);
         Ok(())

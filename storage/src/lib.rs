@@ -14,6 +14,7 @@ pub mod conformance;
 mod deadlines;
 pub mod durability;
 mod file;
+mod files;
 #[cfg(feature = "fjall")]
 mod fjall;
 pub mod flusher;

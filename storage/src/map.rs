@@ -12,7 +12,6 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Key, Record};
 
 use crate::backend::{BackendError, Walk};
@@ -142,18 +141,6 @@ impl RecordMap {
         Ok(Walk { records, next })
     }
 
-    /// The same walk, with cursors as peers see them: here, the last key.
-    ///
-    /// # Errors
-    /// [`BackendError::BadCursor`] when the cursor is no key.
-    pub fn page(
-        &self,
-        after: Option<&PageCursor>,
-        limit: usize,
-    ) -> Result<Walk<PageCursor>, BackendError> {
-        page_by_key(after, |from| self.list(from, limit))
-    }
-
     /// Number of records.
     pub fn len(&self) -> usize {
         self.records.len()
@@ -163,22 +150,6 @@ impl RecordMap {
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
-}
-
-/// A walk in byte order with cursors as peers see them: here, the last key.
-///
-/// # Errors
-/// [`BackendError::BadCursor`] when the cursor is no key, and those of `list`.
-pub(crate) fn page_by_key(
-    after: Option<&PageCursor>,
-    list: impl FnOnce(Bound<&str>) -> Result<Walk<Key>, BackendError>,
-) -> Result<Walk<PageCursor>, BackendError> {
-    let after = after
-        .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
-        .transpose()?;
-    let walk = list(after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str())))?;
-    let next = walk.next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
-    Ok(Walk { records: walk.records, next })
 }
 
 // CAVEATS: a walk is not a point in time: it sees each key once, with the record it has when the walk

@@ -3,7 +3,6 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
 use crate::backend::{
@@ -43,14 +42,6 @@ impl Backend for Memory {
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
         self.map.put_all(commit.records).map_err(CommitError::Unknown)?;
         Ok(Durability::Memory)
-    }
-
-    fn page(
-        &self,
-        after: Option<&PageCursor>,
-        limit: usize,
-    ) -> Result<Walk<PageCursor>, BackendError> {
-        self.map.page(after, limit)
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

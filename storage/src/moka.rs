@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record, State};
 
 use self::hot::Hot;
@@ -25,7 +24,7 @@ use crate::backend::{
     Promises, Recovered, Standing, Walk,
 };
 use crate::durability::Durability;
-use crate::map::{WALK_CHUNK, page_by_key};
+use crate::map::WALK_CHUNK;
 use crate::registry::OpenRequest;
 use crate::settings::CacheSettings;
 
@@ -191,14 +190,6 @@ impl Backend for Moka {
         let put = commit.records.iter().try_for_each(|keyed| self.put(keyed));
         put.map_err(CommitError::Unknown)?;
         Ok(Durability::Memory)
-    }
-
-    fn page(
-        &self,
-        after: Option<&PageCursor>,
-        limit: usize,
-    ) -> Result<Walk<PageCursor>, BackendError> {
-        page_by_key(after, |from| self.list(from, limit))
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

@@ -4,15 +4,15 @@
 //! meanwhile would be back with the first one. So it is refused.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::backend::BackendError;
+use crate::files::{create_dir, io_error, replace};
 
 const OWNER: &str = "backend";
-const UNFINISHED: &str = "backend.tmp";
 
 /// What tells whose a directory is that was made before there was such a file.
 const TRACES: [(&str, &str); 4] =
@@ -34,14 +34,14 @@ pub(crate) fn of(dir: &Path) -> Result<Option<String>, BackendError> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
-        Err(error) => return Err(failed("read", &path)(error)),
+        Err(error) => return Err(io_error("read", &path)(error)),
     }
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(failed("read", dir))?,
+        entries => entries.map_err(io_error("read", dir))?,
     };
     for entry in entries {
-        let name = entry.map_err(failed("read", dir))?.file_name();
+        let name = entry.map_err(io_error("read", dir))?.file_name();
         let name = name.to_string_lossy();
         let matches =
             |trace: &str| name == trace || (trace.ends_with('-') && name.starts_with(trace));
@@ -61,25 +61,13 @@ pub(crate) fn claim(dir: &Path, backend: &str) -> Result<(), BackendError> {
     if fs::read_to_string(&path).is_ok_and(|text| text == line(backend)) {
         return Ok(());
     }
-    let write = || {
-        fs::create_dir_all(dir)?;
-        let unfinished = dir.join(UNFINISHED);
-        let mut file = fs::File::create(&unfinished)?;
-        file.write_all(line(backend).as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&unfinished, &path)?;
-        fs::File::open(dir)?.sync_all()
-    };
-    write().map_err(failed("write", &path))
+    create_dir(dir)?;
+    replace(dir, OWNER, line(backend).as_bytes())
 }
 
 /// What the file says: a name, and a checksum of it.
 fn line(name: &str) -> String {
     format!("{name} {:016x}\n", xxh3_64(name.as_bytes()))
-}
-
-fn failed<'a>(verb: &'a str, path: &'a Path) -> impl Fn(io::Error) -> BackendError + 'a {
-    move |source| BackendError::Io { doing: format!("can not {verb} {}", path.display()), source }
 }
 
 #[cfg(test)]

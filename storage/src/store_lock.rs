@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::backend::BackendError;
+use crate::files::io_error;
 
 const LOCK: &str = "lock";
 
@@ -21,10 +22,9 @@ const BETWEEN: Duration = Duration::from_millis(20);
 /// [`BackendError::Io`] when another process holds it, or the system says no.
 pub(crate) fn take(dir: &Path) -> Result<File, BackendError> {
     let path = dir.join(LOCK);
-    let failed =
-        |source| BackendError::Io { doing: format!("can not lock {}", path.display()), source };
+    let failed = io_error("lock", &path);
     let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(failed)?;
+    let file = file.map_err(&failed)?;
     for _ in 0..TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),

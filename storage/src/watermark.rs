@@ -4,7 +4,6 @@
 //! watermark. The frontier alone makes peers give back what is missing; the watermark raises the alarm.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use gridkv_protocol::Frontier;
@@ -12,11 +11,13 @@ use gridkv_protocol::codec::{decode, encode_named};
 use gridkv_protocol::frame::{Format, HEADER_BYTES};
 use serde::{Deserialize, Serialize};
 
+use crate::backend::BackendError;
+use crate::files::{create_dir, replace};
+
 const FORMAT: Format = Format { magic: *b"GKVW", version: 1 };
 const KIND: u8 = 1;
 const MAX_BYTES: usize = 4 * 1_024 * 1_024;
 const WATERMARK: &str = "watermark";
-const UNFINISHED: &str = "watermark.tmp";
 
 /// Where a store keeps its watermark.
 #[derive(Clone, Debug)]
@@ -44,18 +45,14 @@ impl Watermark {
     /// Says that `frontier` is on the disk.
     ///
     /// # Errors
-    /// What the system says: the one before is still there.
-    pub(crate) fn write(&self, frontier: &Frontier) -> io::Result<()> {
-        let payload =
-            encode_named(&Content { frontier: frontier.clone() }).map_err(io::Error::other)?;
-        let frame = FORMAT.wrap(KIND, &payload, MAX_BYTES).map_err(io::Error::other)?;
-        fs::create_dir_all(&self.dir)?;
-        let unfinished = self.dir.join(UNFINISHED);
-        let mut file = fs::File::create(&unfinished)?;
-        file.write_all(&frame)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, self.dir.join(WATERMARK))?;
-        fs::File::open(&self.dir)?.sync_all()
+    /// [`BackendError`]: the one before is still there.
+    pub(crate) fn write(&self, frontier: &Frontier) -> Result<(), BackendError> {
+        let encode = |error: &dyn std::error::Error| BackendError::Encode(error.to_string());
+        let payload = encode_named(&Content { frontier: frontier.clone() })
+            .map_err(|error| encode(&error))?;
+        let frame = FORMAT.wrap(KIND, &payload, MAX_BYTES).map_err(|error| encode(&error))?;
+        create_dir(&self.dir)?;
+        replace(&self.dir, WATERMARK, &frame)
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Every change of a record, of a client, a peer, a catch-up page or a deadline, passes
 //! `admit`. Changes gather in the next commit and become readable, and are published,
-//! only when [`StoreWriter::commit`] has put them as safely as the backend promises. After a failed
-//! commit the writer refuses everything: what is on the disk is then not known.
+//! only when [`StoreWriter::commit`] has put them as safely as the backend promises. A commit that is not
+//! made leaves everything as it was; one of which nobody knows whether it is on the disk is the end: the
+//! writer refuses everything.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -16,20 +17,18 @@ use gridkv_protocol::{
     Admission, Frontier, Hlc, HlcClock, Key, Op, Origin, Record, UnixMs, Version,
 };
 
-use crate::backend::{BackendError, Cache, Commit, CommitError, Counts, Evicted, Standing};
-use crate::deadlines::{Deadlines, deadline};
+use crate::backend::{BackendError, Cache, Commit, CommitError, Counts, Standing};
+use crate::deadlines::Deadlines;
 use crate::durability::Durability;
 use crate::pending::{Loosened, Pending};
 use crate::recovery::Recovery;
 use crate::store::Shared;
 
 mod client;
+mod expiry;
 mod forgetting;
 
 pub use client::PutError;
-
-/// Records that one turn of expiry takes, at most: writes wait for no more.
-const EXPIRE_AT_ONCE: usize = 1_024;
 
 /// Changes a store.
 pub struct StoreWriter {
@@ -197,47 +196,6 @@ impl StoreWriter {
     /// Moves the clock past what was seen elsewhere; the caller has judged its skew.
     pub fn observe(&mut self, seen: Hlc) {
         self.clock.observe(seen);
-    }
-
-    /// Takes the value from records whose deadline has come, a bounded number of them. Says whether
-    /// more are due: they come after the next commit, as do deadlines that are only staged.
-    ///
-    /// # Errors
-    /// [`BackendError`] when some records can not be read; they are looked at again next time.
-    pub fn expire(&mut self, now: UnixMs) -> Result<bool, BackendError> {
-        self.forget_evicted();
-        let due = self.deadlines.due(now, EXPIRE_AT_ONCE);
-        let more = due.len() == EXPIRE_AT_ONCE;
-        let mut unreadable = None;
-        for (at, key) in due {
-            let standing = match self.standing(&key) {
-                Ok(standing) => standing,
-                Err(error) => {
-                    unreadable = Some(error); // the others do not wait for it
-                    continue;
-                }
-            };
-            let expired = standing.record().and_then(|record| record.expired_at(now));
-            if let Some(record) = expired {
-                self.pending.counted().expired += 1;
-                self.admit(Op { key, record }, &standing, now);
-            } else if self.pending.get(&key).is_none() {
-                self.deadlines.remove(at, &key); // of a record that is not there any more
-            }
-        }
-        unreadable.map_or(Ok(more), Err)
-    }
-
-    /// Forgets the deadlines of what a cache evicted.
-    fn forget_evicted(&mut self) {
-        let evicted = self.shared.backend.as_cache().map(Cache::take_evicted);
-        for Evicted { key, expires_at } in evicted.into_iter().flatten() {
-            // A record that is staged in its place may have the same deadline.
-            let staged = self.pending.get(&key).and_then(deadline);
-            if let Some(at) = expires_at.filter(|at| staged != Some(*at)) {
-                self.deadlines.remove(at, &key);
-            }
-        }
     }
 
     /// Closes time: every later mint is above the point that the next commit publishes. Only a node

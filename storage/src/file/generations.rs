@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend::BackendError;
+use crate::files::{aside, create_dir, io_error, remove_if_there, sync_dir};
 use crate::store_lock;
 
 const IMAGE: &str = "image-";
@@ -34,8 +34,7 @@ impl Generations {
     /// # Errors
     /// [`BackendError::Io`] when the system says no.
     pub(super) fn of(dir: PathBuf) -> Result<Self, BackendError> {
-        fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
-        sync_parent(&dir)?;
+        create_dir(&dir)?;
         let lock = store_lock::take(&dir)?;
         let mut found =
             Self { dir, _lock: lock, images: BTreeSet::new(), journals: BTreeSet::new() };
@@ -103,10 +102,7 @@ impl Generations {
     /// # Errors
     /// [`BackendError::Io`] when the system says no.
     pub(super) fn keep_aside(&self, path: &Path) -> Result<PathBuf, BackendError> {
-        let aside = (0..=u32::MAX)
-            .map(|n| PathBuf::from(format!("{}.damaged-{n}", path.display())))
-            .find(|aside| matches!(aside.try_exists(), Ok(false)))
-            .ok_or_else(|| io_error("put aside", path)(io::ErrorKind::AlreadyExists.into()))?;
+        let aside = aside(path)?;
         // Not every file system has second names.
         fs::hard_link(path, &aside)
             .or_else(|_| fs::copy(path, &aside).map(drop))
@@ -178,33 +174,4 @@ fn number(name: &str, prefix: &str) -> Option<u64> {
     let digits = name.strip_prefix(prefix)?;
     let number: u64 = digits.parse().ok()?;
     (number.to_string() == digits).then_some(number)
-}
-
-/// An error of a call on a path.
-pub(super) fn io_error<'a>(
-    verb: &'a str,
-    path: &'a Path,
-) -> impl Fn(io::Error) -> BackendError + 'a {
-    move |source| BackendError::Io { doing: format!("can not {verb} {}", path.display()), source }
-}
-
-fn remove_if_there(path: &Path) -> Result<(), BackendError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Brings names in a directory to the disk.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), BackendError> {
-    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error("sync", dir))
-}
-
-fn sync_parent(dir: &Path) -> Result<(), BackendError> {
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
-        _ => Ok(()),
-    }
 }

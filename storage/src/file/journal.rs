@@ -16,9 +16,9 @@ use gridkv_protocol::{Frontier, Hlc, Origin};
 use serde::{Deserialize, Serialize};
 
 use super::frames::{FrameReader, Next};
-use super::generations::{io_error, sync_dir};
 use super::image::Base;
 use crate::backend::{BackendError, Commit, CommitError};
+use crate::files::{io_error, sync_dir};
 
 /// Journals, in their first version.
 pub(super) const FORMAT: Format = Format { magic: *b"GKVJ", version: 1 };

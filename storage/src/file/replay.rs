@@ -12,10 +12,11 @@ use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Key, Record};
 
 use super::ahead::read_ahead;
-use super::generations::{Generations, io_error};
+use super::generations::Generations;
 use super::image::{Base, ImageError, ImageReader};
 use super::journal::{Entry, JournalReader, NextEntry};
 use crate::backend::BackendError;
+use crate::files::io_error;
 use crate::map::RecordMap;
 use crate::packed::Packed;
 use crate::registry::Progress;

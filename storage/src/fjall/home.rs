@@ -2,16 +2,16 @@
 //! damaged. In this order: nothing reads files that another process may be writing, and the engine,
 //! which deletes what it does not know, sees nothing that was not inspected.
 
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::contents::{self, Contents};
 use super::engine::{Engine, OpenFailure};
-use super::marker::{self, OpeningMarker, io_error, quarantine, sync_dir};
+use super::marker::{self, OpeningMarker, quarantine};
 use super::seal::{self, Seal};
 use super::{Home, journal, space};
 use crate::backend::{BackendError, Recovered};
+use crate::files::{create_dir, io_error, sync_dir};
 use crate::registry::OpenRequest;
 use crate::settings::{LsmSettings, Settings};
 use crate::store_lock;
@@ -33,10 +33,7 @@ pub(super) struct Opened {
 /// # Errors
 /// [`BackendError`] when it can not be opened and is not known to be damaged: it is left as it is.
 pub(super) fn open(dir: &Path, request: &OpenRequest) -> Result<(Home, Opened), BackendError> {
-    fs::create_dir_all(dir).map_err(io_error("create", dir))?;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync_dir(parent)?;
-    }
+    create_dir(dir)?;
     let home = Home::Disk { _lock: store_lock::take(dir)? };
     let fitted = space::fitted(&request.settings, dir);
     let damage = match OpeningMarker::start(dir)? {

@@ -5,16 +5,14 @@
 //! was not seen to end. A machine that went down meanwhile says nothing of the files: opens are counted
 //! since it started. Nothing is ever deleted here: what is damaged gets another name.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend::BackendError;
+use crate::files::{aside, io_error, remove_if_there, replace, sync_dir};
 
 const MARKER: &str = "opening";
-
-/// The marker while it is written.
-const NEW_MARKER: &str = "opening.new";
 
 /// Another one for each start of the machine, or the virtual one.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -23,9 +21,6 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// is found by inspection, before the engine sees the files; so an open that did not end was most likely
 /// killed from outside, and a few of those must not cost a healthy database its place.
 const MOST_UNENDED: u32 = 5;
-
-/// Directories put aside that are looked for a free name among, at most.
-const MOST_ASIDE: u32 = 1_000;
 
 /// An open under way.
 pub(super) struct OpeningMarker {
@@ -56,19 +51,12 @@ impl OpeningMarker {
             return Ok(None);
         }
         // Whole or not at all: what a full disk cut short must not count.
-        let new = dir.join(NEW_MARKER);
-        let write = || {
-            let mut file = File::create(&new)?;
-            writeln!(file, "{} {boot}", unended + 1)?;
-            file.sync_all()?;
-            fs::rename(&new, &path)
-        };
-        write()
-            .inspect_err(|_| fs::remove_file(&new).unwrap_or_default())
-            .map_err(io_error("write", &path))?;
         let marker = Self { path };
-        if let Err(error) = sync_dir(dir) {
-            marker.end()?;
+        let line = format!("{} {boot}\n", unended + 1);
+        if let Err(error) = replace(dir, MARKER, line.as_bytes()) {
+            if unended == 0 {
+                marker.end()?;
+            }
             return Err(error);
         }
         Ok(Some(marker))
@@ -79,7 +67,7 @@ impl OpeningMarker {
     /// # Errors
     /// [`BackendError::Io`] when the marker can not be removed.
     pub(super) fn end(self) -> Result<(), BackendError> {
-        remove(&self.path)
+        remove_if_there(&self.path)
     }
 }
 
@@ -88,7 +76,7 @@ impl OpeningMarker {
 /// # Errors
 /// [`BackendError::Io`] when it can not.
 pub(super) fn forget(dir: &Path) -> Result<(), BackendError> {
-    remove(&dir.join(MARKER))
+    remove_if_there(&dir.join(MARKER))
 }
 
 /// Opens of this boot that a marker says did not end. One of an earlier version names no boot, and counts;
@@ -105,25 +93,13 @@ fn boot_id() -> String {
     fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
-fn remove(path: &Path) -> Result<(), BackendError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Gives the damaged directory `name` in `dir` another name. Returns what an operator should know.
 ///
 /// # Errors
 /// [`BackendError::Io`] when it can not be renamed.
 pub(super) fn quarantine(dir: &Path, name: &str, damage: &str) -> Result<String, BackendError> {
     let path = dir.join(name);
-    let aside = (0..MOST_ASIDE)
-        .map(|n| dir.join(format!("{name}.damaged-{n}")))
-        .find(|aside| matches!(aside.try_exists(), Ok(false)))
-        .ok_or_else(|| io_error("put aside", &path)(io::ErrorKind::AlreadyExists.into()))?;
+    let aside = aside(&path)?;
     fs::rename(&path, &aside).map_err(io_error("put aside", &path))?;
     sync_dir(dir)?;
     Ok(format!(
@@ -132,17 +108,6 @@ pub(super) fn quarantine(dir: &Path, name: &str, damage: &str) -> Result<String,
         path.display(),
         aside.display()
     ))
-}
-
-pub(super) fn io_error<'a>(
-    verb: &'a str,
-    path: &'a Path,
-) -> impl Fn(io::Error) -> BackendError + 'a {
-    move |source| BackendError::Io { doing: format!("can not {verb} {}", path.display()), source }
-}
-
-pub(super) fn sync_dir(dir: &Path) -> Result<(), BackendError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error("sync", dir))
 }
 
 #[cfg(test)]
@@ -177,7 +142,7 @@ mod tests {
         }
         // Something is in the way, as a full disk would be.
         fs::write(dir.path().join(MARKER), "1").unwrap();
-        fs::create_dir(dir.path().join(NEW_MARKER)).unwrap();
+        fs::create_dir(dir.path().join("opening.tmp")).unwrap();
         for _ in 0..5 {
             assert!(OpeningMarker::start(dir.path()).is_err());
         }

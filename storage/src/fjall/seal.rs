@@ -5,22 +5,21 @@
 //! then, and compared before the engine sees the files again. What changes later, the engine's list of
 //! tables, has a checksum beside it that the engine does not compare: this does.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use gridkv_protocol::codec::{decode, encode};
 use gridkv_protocol::frame::{Format, FrameError, HEADER_BYTES};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::marker::{io_error, sync_dir};
 use crate::backend::BackendError;
+use crate::files::{io_error, replace};
 
 /// Seals, and with them rows, in their first version.
 const FORMAT: Format = Format { magic: *b"GKVL", version: 1 };
 
 const SEAL: &str = "gridkv";
-const UNFINISHED: &str = "gridkv.tmp";
 
 /// The engine's list of keyspaces, and the keyspace of the rows.
 const LISTED: &str = "keyspaces/0";
@@ -54,15 +53,7 @@ pub(super) fn seal(dir: &Path, options: &str) -> Result<(), BackendError> {
     let frame = FORMAT
         .wrap(0, &payload, MAX_BYTES)
         .map_err(|error| BackendError::Encode(error.to_string()))?;
-    let unfinished = dir.join(UNFINISHED);
-    let write = || {
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&frame)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, dir.join(SEAL))
-    };
-    write().map_err(io_error("write", &unfinished))?;
-    sync_dir(dir)
+    replace(dir, SEAL, &frame)
 }
 
 /// Compares a database with its seal.

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gridkv_protocol::StoreName;
 use rustix::fs::OFlags;
 
-use super::marker::io_error;
 use crate::backend::BackendError;
+use crate::files::io_error;
 
 /// Where memory-backed directories are made.
 pub(super) const ROOT: &str = "/dev/shm";

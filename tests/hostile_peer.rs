@@ -180,7 +180,7 @@ fn a_hello_of_somebody_who_can_not_be_is_refused() {
         let namesake = hello(member(mallory.origin, name, "127.0.0.1:1"));
         refused(&mut siege, namesake, RefusalReason::NameInUse);
     }
-    let cache = StoreInfo { name: main_store(), cache: true };
+    let cache = StoreInfo { name: main_store(), cache: true, backend: "moka".into() };
     let mix = hello(Member { stores: vec![cache], ..mallory.clone() });
     refused(&mut siege, mix, RefusalReason::CacheMismatch);
     // Names and addresses that no node could have been started with.

@@ -83,6 +83,8 @@ mod tests {
             applied,
             floor: Hlc::ZERO,
             loose: BTreeMap::new(),
+            durable_loose: BTreeMap::new(),
+            proof: None,
             keys: 0,
         }
     }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, Addr, Context, Handler};
 use gridkv_protocol::Origin;
 use gridkv_protocol::message::{
-    BatchAnswer, BatchOutcome, Message as WireMessage, NoPage, StoreBatch,
+    BatchAnswer, BatchOutcome, DigestAnswer, DigestRequest, Message as WireMessage, NoPage,
+    StoreBatch,
 };
 use gridkv_protocol::page::PageRequest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -149,13 +150,18 @@ impl Handler<Received> for PeerApplier {
                 post(&self.parts.cluster, PeerReported(report));
                 post(&self.parts.cluster, ReportTo(self.outbox.clone()));
             }
+            WireMessage::DigestRequest(DigestRequest { store }) => {
+                let answer = DigestAnswer { store, proof: None, buckets: Vec::new() };
+                self.outbox.send(&WireMessage::Digest(answer));
+            }
             WireMessage::Report(_)
             | WireMessage::Hello(_)
             | WireMessage::Welcome(_)
             | WireMessage::Refusal(_)
             | WireMessage::Answer(_)
             | WireMessage::Page(_)
-            | WireMessage::NoPage(_) => self.cut(ctx),
+            | WireMessage::NoPage(_)
+            | WireMessage::Digest(_) => self.cut(ctx),
         }
     }
 }

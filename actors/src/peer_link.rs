@@ -176,7 +176,9 @@ fn route(message: Message, peer: NodeId, parts: &LinkParts) -> Result<(), LinkEr
         | Message::Welcome(_)
         | Message::Refusal(_)
         | Message::Batch(_)
-        | Message::PageRequest(_) => return Err(LinkError::UnexpectedMessage),
+        | Message::PageRequest(_)
+        | Message::DigestRequest(_)
+        | Message::Digest(_) => return Err(LinkError::UnexpectedMessage),
     }
     Ok(())
 }

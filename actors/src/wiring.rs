@@ -153,6 +153,7 @@ impl Wiring {
             .map(|store| StoreInfo {
                 name: store.reader.name().clone(),
                 cache: store.reader.promises().cache,
+                backend: store.reader.backend().to_owned(),
             })
             .collect();
         let me = Member {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::limits::{PAGE_TIMEOUT_MS, PAGE_TRIES, PAUSE_MS, SILENT_MS, SKEW_RETRY_MS};
 use crate::op::KeyedRecord;
-use crate::page::{Page, PageCursor, PageRequest};
+use crate::page::{Page, PageCursor, PageRequest, Scope};
 use crate::report::StoreReport;
 use crate::{Frontier, Hlc, NodeId, Origin, StoreName, UnixMs};
 
@@ -404,6 +404,7 @@ impl Session {
                 store: store.clone(),
                 session: self.number,
                 frontier: self.frontier.clone(),
+                scope: Scope::Missing,
                 cursor: self.cursor.clone(),
             },
         }

@@ -45,6 +45,8 @@ fn report(applied: &[(Origin, u64)], loose: &[(Origin, u64)]) -> StoreReport {
         durable: Frontier::default(),
         floor: Hlc::ZERO,
         loose: loose.iter().copied().collect(),
+        durable_loose: BTreeMap::new(),
+        proof: None,
         keys: 0,
     }
 }
@@ -60,7 +62,8 @@ fn begins(peer: NodeId, number: u64, frontier: &Frontier) -> Vec<Effect> {
 
 fn asks(peer: NodeId, session: u64, frontier: &Frontier, cursor: Option<&[u8]>) -> Effect {
     let cursor = cursor.and_then(PageCursor::new);
-    let request = PageRequest { store: main_store(), session, frontier: frontier.clone(), cursor };
+    let (frontier, scope) = (frontier.clone(), Scope::Missing);
+    let request = PageRequest { store: main_store(), session, frontier, scope, cursor };
     Effect::Request { peer, request }
 }
 

@@ -20,7 +20,7 @@ pub struct Format {
 }
 
 /// Frames between nodes.
-pub const WIRE: Format = Format { magic: *b"GKVP", version: 1 };
+pub const WIRE: Format = Format { magic: *b"GKVP", version: 2 };
 
 /// Bytes of a frame's header.
 pub const HEADER_BYTES: usize = 20;

@@ -1,23 +1,55 @@
 //! What a node has of each origin: "every op of this origin up to here is in my state".
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::limits::MAX_ORIGINS;
 use crate::{Epoch, Hlc, NodeId, Origin, Version, capped};
 
+/// Set in the point of a closed origin. No clock comes that far.
+const CLOSED: u64 = 1 << 63;
+/// Set beside it when the origin was closed while records of it were loose.
+const CLOSED_WITH_LOOSE: u64 = 1 << 62;
+
 /// Origin -> the point up to which its ops are held. An absent origin stands at [`Hlc::ZERO`].
+///
+/// A *closed* origin is over, and everything of it is held. Origins of a node are closed in the order of
+/// their epochs, so a closed one says the same of all earlier ones, whether they are listed or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Frontier(BTreeMap<Origin, Hlc>);
+pub struct Frontier {
+    points: BTreeMap<Origin, Hlc>,
+    /// Kept up to date as a sum, see [`Frontier::fingerprint`].
+    #[serde(skip)]
+    print: u64,
+}
+
+/// How an origin was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Where every member stood.
+    pub at: Hlc,
+    /// Whether records beyond that point were held by all.
+    pub loose: bool,
+}
 
 impl Frontier {
-    /// Up to where ops of `origin` are held.
+    /// Up to where ops of `origin` are held; [`Hlc::CLOSED`] for a closed one.
     #[must_use]
     pub fn get(&self, origin: Origin) -> Hlc {
-        self.0.get(&origin).copied().unwrap_or(Hlc::ZERO)
+        match self.at_or_after(origin) {
+            Some((_, point)) if is_closed(point) => Hlc::CLOSED,
+            Some((found, point)) if found == origin => point,
+            Some(_) | None => Hlc::ZERO,
+        }
+    }
+
+    /// The first entry of the node of `origin` that is not earlier.
+    fn at_or_after(&self, origin: Origin) -> Option<(Origin, Hlc)> {
+        let last = Origin::new(origin.node(), Epoch(u32::MAX));
+        self.points.range(origin..=last).next().map(|(found, point)| (*found, *point))
     }
 
     /// Whether the op with this version is held (it, or a newer one of its key).
@@ -32,20 +64,65 @@ impl Frontier {
         other.iter().all(|(origin, hlc)| hlc <= self.get(origin))
     }
 
-    /// Moves `origin` forward to `upto`; never back. Says whether it moved.
+    /// Moves `origin` forward to `upto`; never back. Says whether it moved. A point that [`Frontier::iter`]
+    /// gave of a closed origin closes it, and all earlier ones of its node.
     pub fn advance(&mut self, origin: Origin, upto: Hlc) -> bool {
-        match self.0.entry(origin) {
-            Entry::Occupied(entry) if *entry.get() >= upto => false,
-            Entry::Occupied(mut entry) => {
-                entry.insert(upto);
-                true
-            }
-            Entry::Vacant(_) if upto == Hlc::ZERO => false,
-            Entry::Vacant(entry) => {
-                entry.insert(upto);
-                true
-            }
+        let before = self.get(origin);
+        if upto <= before {
+            return false;
         }
+        if is_closed(upto) {
+            self.settle_earlier(origin);
+            self.print = self.print.wrapping_add(print(origin, Hlc::CLOSED));
+        } else {
+            self.print = self.print.wrapping_add(print(origin, upto));
+        }
+        if before > Hlc::ZERO {
+            self.print = self.print.wrapping_sub(print(origin, before));
+        }
+        self.points.insert(origin, upto);
+        true
+    }
+
+    /// Earlier origins of a node of which `closed` is closed now: those that stood somewhere are as closed as
+    /// it, and of those that were closed it is the last that counts.
+    fn settle_earlier(&mut self, closed: Origin) {
+        let first = Origin::new(closed.node(), Epoch(0));
+        let earlier: Vec<(Origin, Hlc)> =
+            self.points.range(first..closed).map(|(origin, point)| (*origin, *point)).collect();
+        let last_closed = earlier.iter().rev().find(|(_, point)| is_closed(*point));
+        if let Some((origin, _)) = last_closed {
+            self.print = self.print.wrapping_sub(print(*origin, Hlc::CLOSED));
+        }
+        for (origin, point) in earlier.iter().filter(|(_, point)| !is_closed(*point)) {
+            self.print = self.print.wrapping_sub(print(*origin, *point));
+            self.points.remove(origin);
+        }
+    }
+
+    /// Closes `origin`, and all earlier ones of its node. Says whether it was not closed yet.
+    pub fn close(&mut self, origin: Origin, closing: Closing) -> bool {
+        self.advance(origin, closing.point())
+    }
+
+    /// How `origin` was closed; `None` while it is not, or when only a later one of its node is listed.
+    #[must_use]
+    pub fn closing(&self, origin: Origin) -> Option<Closing> {
+        self.points.get(&origin).copied().and_then(Closing::of)
+    }
+
+    /// Whether `origin` is closed.
+    #[must_use]
+    pub fn is_closed(&self, origin: Origin) -> bool {
+        self.get(origin) == Hlc::CLOSED
+    }
+
+    /// Forgets how `origin` was closed, once nobody has to learn it any more. It stays closed, because a
+    /// later one of its node is. Says whether anything changed.
+    pub fn forget_closing(&mut self, origin: Origin) -> bool {
+        let next = Origin::new(origin.node(), origin.epoch().next());
+        let is_implied = next != origin && self.is_closed(next);
+        is_implied && self.points.remove(&origin).is_some()
     }
 
     /// Moves every origin forward to where `other` has it, but for `except`.
@@ -55,49 +132,95 @@ impl Frontier {
         }
     }
 
-    /// Every origin with its point, in order of origin.
+    /// Every origin with its point, in order of origin. The point of a closed one is above every minted one;
+    /// [`Closing::of`] reads it, and [`Frontier::advance`] takes it over.
     pub fn iter(&self) -> impl Iterator<Item = (Origin, Hlc)> + '_ {
-        self.0.iter().map(|(origin, hlc)| (*origin, *hlc))
+        self.points.iter().map(|(origin, hlc)| (*origin, *hlc))
+    }
+
+    /// Every origin that is not closed, with its point.
+    pub fn open(&self) -> impl Iterator<Item = (Origin, Hlc)> + '_ {
+        self.iter().filter(|(_, point)| !is_closed(*point))
+    }
+
+    /// The least point of an origin that is not closed. Who has the same frontier has the same low-water.
+    #[must_use]
+    pub fn low_water(&self) -> Hlc {
+        self.open().map(|(_, point)| point).min().unwrap_or(Hlc::ZERO)
+    }
+
+    /// A number that two frontiers share if they cover the same. Kept up to date with every move.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.print
     }
 
     /// The highest epoch of `node` that is known here.
     #[must_use]
     pub fn newest_epoch(&self, node: NodeId) -> Option<Epoch> {
         let all = Origin::new(node, Epoch(0))..=Origin::new(node, Epoch(u32::MAX));
-        self.0.range(all).next_back().map(|(origin, _)| origin.epoch())
+        self.points.range(all).next_back().map(|(origin, _)| origin.epoch())
     }
 
     /// The greatest point of any origin: a clock must start no lower.
     #[must_use]
     pub fn greatest(&self) -> Hlc {
-        self.0.values().copied().max().unwrap_or(Hlc::ZERO)
+        let point = |point: &Hlc| Closing::of(*point).map_or(*point, |closing| closing.at);
+        self.points.values().map(point).max().unwrap_or(Hlc::ZERO)
     }
 
     /// With every point brought down to `limit`: nobody has what lies in the future.
     #[must_use]
     pub fn up_to(&self, limit: Hlc) -> Self {
-        Self(self.0.iter().map(|(origin, hlc)| (*origin, (*hlc).min(limit))).collect())
+        let lowered = |point: Hlc| if is_closed(point) { point } else { point.min(limit) };
+        self.iter().map(|(origin, point)| (origin, lowered(point))).collect()
     }
 
     /// Without one origin: what a writer had seen of the *others*.
     #[must_use]
     pub fn without(&self, origin: Origin) -> Self {
-        let mut rest = self.0.clone();
-        rest.remove(&origin);
-        Self(rest)
+        self.iter().filter(|(listed, _)| *listed != origin).collect()
     }
 
-    /// Number of origins known.
+    /// Number of origins listed.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.points.len()
     }
 
     /// Whether nothing is known of anyone.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.points.is_empty()
     }
+}
+
+impl Closing {
+    /// How the origin that stands at `point` was closed; `None` when it is not.
+    #[must_use]
+    pub fn of(point: Hlc) -> Option<Self> {
+        is_closed(point).then(|| Self {
+            at: Hlc::from_bits(point.bits() & Hlc::CEILING.bits()),
+            loose: point.bits() & CLOSED_WITH_LOOSE != 0,
+        })
+    }
+
+    /// The point of an origin that was closed like this, as it stands in files and messages.
+    #[must_use]
+    pub fn point(self) -> Hlc {
+        let loose = if self.loose { CLOSED_WITH_LOOSE } else { 0 };
+        Hlc::from_bits(CLOSED | loose | (self.at.bits() & Hlc::CEILING.bits()))
+    }
+}
+
+fn is_closed(point: Hlc) -> bool {
+    point.bits() & CLOSED != 0
+}
+
+/// What an origin at a point adds to the fingerprint.
+fn print(origin: Origin, point: Hlc) -> u64 {
+    let [a, b] = [origin.bits().to_be_bytes(), point.bits().to_be_bytes()];
+    xxh3_64_with_seed(&a, u64::from_be_bytes(b))
 }
 
 impl FromIterator<(Origin, Hlc)> for Frontier {
@@ -118,110 +241,9 @@ impl<'de> Deserialize<'de> for Frontier {
     }
 }
 
-// CAVEATS: entries of past epochs stay until closing of dead origins folds them; with one per restart
-// and member that is small, and `MAX_ORIGINS` bounds what a peer may claim.
+// CAVEATS: entries of past epochs stay until they are closed, which waits for every member; with one per
+// restart and member that is small, and `MAX_ORIGINS` bounds what a peer may claim.
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn origin(node: u32, epoch: u32) -> Origin {
-        Origin::new(NodeId(node), Epoch(epoch))
-    }
-
-    #[test]
-    fn it_only_moves_forward() {
-        let mut frontier = Frontier::default();
-        assert!(frontier.advance(origin(1, 1), Hlc::from_bits(5)));
-        assert!(!frontier.advance(origin(1, 1), Hlc::from_bits(5)));
-        assert!(!frontier.advance(origin(1, 1), Hlc::from_bits(4)));
-        assert!(!frontier.advance(origin(2, 1), Hlc::ZERO), "zero is what absence means");
-        assert_eq!((frontier.get(origin(1, 1)), frontier.len()), (Hlc::from_bits(5), 1));
-    }
-
-    #[test]
-    fn covering_is_one_comparison_per_origin() {
-        let a: Frontier = [(origin(1, 1), Hlc::from_bits(5))].into_iter().collect();
-        let version = |bits| Version { hlc: Hlc::from_bits(bits), origin: origin(1, 1) };
-        assert!(a.covers(version(5)) && !a.covers(version(6)));
-        let mut b = a.clone();
-        b.advance(origin(2, 1), Hlc::from_bits(1));
-        assert!(b.covers_all(&a) && !a.covers_all(&b));
-        let mut c = a.clone();
-        c.merge_except(&b, origin(2, 1));
-        assert_eq!(c, a, "the excepted origin does not move");
-        c.merge_except(&b, origin(9, 9));
-        assert_eq!(c, b);
-    }
-
-    #[test]
-    fn the_newest_epoch_is_of_one_node_only() {
-        let frontier: Frontier = [
-            (origin(1, 3), Hlc::from_bits(1)),
-            (origin(1, 9), Hlc::from_bits(1)),
-            (origin(2, 50), Hlc::from_bits(1)),
-        ]
-        .into_iter()
-        .collect();
-        assert_eq!(frontier.newest_epoch(NodeId(1)), Some(Epoch(9)));
-        assert_eq!(frontier.newest_epoch(NodeId(3)), None);
-    }
-
-    /// Few origins and points, so that frontiers overlap, meet and cover each other all the time.
-    fn any_frontier() -> impl Strategy<Value = Frontier> {
-        prop::collection::vec((0u32..3, 1u32..3, 0u64..4), 0..5).prop_map(|points| {
-            let point = |(node, epoch, hlc)| (origin(node, epoch), Hlc::from_bits(hlc));
-            points.into_iter().map(point).collect()
-        })
-    }
-
-    fn join(a: &Frontier, b: &Frontier) -> Frontier {
-        let mut both = a.clone();
-        both.merge_except(b, origin(99, 99));
-        both
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 1_024, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn joining_is_commutative_and_idempotent(a in any_frontier(), b in any_frontier()) {
-            prop_assert_eq!(join(&a, &b), join(&b, &a));
-            prop_assert_eq!(join(&a, &a), a);
-        }
-
-        #[test]
-        fn joining_is_associative(a in any_frontier(), b in any_frontier(), c in any_frontier()) {
-            prop_assert_eq!(join(&join(&a, &b), &c), join(&a, &join(&b, &c)));
-        }
-
-        #[test]
-        fn a_join_is_the_least_that_covers_both(
-            a in any_frontier(), b in any_frontier(), c in any_frontier(),
-        ) {
-            let both = join(&a, &b);
-            prop_assert!(both.covers_all(&a) && both.covers_all(&b));
-            prop_assert_eq!(c.covers_all(&both), c.covers_all(&a) && c.covers_all(&b));
-        }
-
-        #[test]
-        fn covering_all_is_a_partial_order(
-            a in any_frontier(), b in any_frontier(), c in any_frontier(),
-        ) {
-            prop_assert!(a.covers_all(&a));
-            prop_assert_eq!(a.covers_all(&b) && b.covers_all(&a), a == b);
-            prop_assert!(!(a.covers_all(&b) && b.covers_all(&c)) || a.covers_all(&c));
-        }
-
-        #[test]
-        fn the_excepted_origin_and_only_it_stays(a in any_frontier(), b in any_frontier()) {
-            let except = origin(1, 1);
-            let mut some = a.clone();
-            some.merge_except(&b, except);
-            prop_assert_eq!(some.get(except), a.get(except));
-            prop_assert_eq!(some.without(except), join(&a, &b).without(except));
-        }
-    }
-}
+#[path = "frontier_test.rs"]
+mod tests;

@@ -22,8 +22,12 @@ impl Hlc {
     /// Before every minted point. "Nothing of this origin."
     pub const ZERO: Self = Self(0);
 
-    /// No clock moves past this point (year 6429): minting from here can not overflow.
-    const CEILING: Self = Self(u64::MAX / 2);
+    /// Beyond every minted point. "Everything of this origin": where a closed origin stands.
+    pub const CLOSED: Self = Self(u64::MAX);
+
+    /// No clock moves past this point (year 4199): minting from here can not overflow, and the two highest
+    /// bits are free for what a frontier notes of closed origins.
+    pub(crate) const CEILING: Self = Self(u64::MAX >> 2);
 
     /// The first point of a millisecond; past 48 bits it stays at the last millisecond.
     #[must_use]

@@ -18,6 +18,7 @@ pub mod codec;
 pub mod content_type;
 #[cfg(test)]
 mod convergence_test;
+pub mod digest;
 #[cfg(test)]
 mod fixture;
 pub mod forgetting;

@@ -88,3 +88,6 @@ pub const PAUSE_MS: u64 = 100;
 
 /// Milliseconds before a page that lies too far in the future is asked for again.
 pub const SKEW_RETRY_MS: u64 = 100;
+
+/// Buckets of a digest. A difference in one key of a million sends about 250 records again.
+pub const DIGEST_BUCKETS: usize = 4_096;

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::limits::{MAX_MEMBERS, MAX_TEXT_BYTES};
-use crate::welcome::{Hello, Member, Members, Refusal, RefusalReason, StoreInfo, Welcome};
+use crate::welcome::{
+    Hello, Member, Members, ProtocolRange, Refusal, RefusalReason, StoreInfo, Welcome,
+};
 use crate::{Hlc, NodeId, Origin, UnixMs};
 
 /// What a node knows of its cluster across restarts.
@@ -162,6 +164,7 @@ impl Membership {
             }
         }
         effects.push(Effect::Welcome(Box::new(Welcome {
+            protocol: ProtocolRange::OWN,
             member: self.config.me.clone(),
             joined: self.roster.joined,
             members: self.roster.members.clone(),
@@ -320,6 +323,7 @@ impl Membership {
     #[must_use]
     pub fn hello(&self, now: UnixMs) -> Hello {
         Hello {
+            protocol: ProtocolRange::OWN,
             cluster: self.config.cluster.clone(),
             member: self.config.me.clone(),
             joined: self.roster.joined,

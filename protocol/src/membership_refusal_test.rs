@@ -10,7 +10,8 @@ fn named(node: NodeId, epoch: u32, name: &str) -> Member {
 }
 
 fn with_store(member: Member, cache: bool) -> Member {
-    let stores = vec![StoreInfo { name: StoreName::new("main").unwrap(), cache }];
+    let stores =
+        vec![StoreInfo { name: StoreName::new("main").unwrap(), cache, backend: "memory".into() }];
     Member { stores, ..member }
 }
 

@@ -51,6 +51,7 @@ fn step(membership: &mut Membership, event: Event) -> Vec<Effect> {
 
 fn welcome(from: &Member, joined: bool, members: &[Member]) -> Event {
     let welcome = Welcome {
+        protocol: ProtocolRange::OWN,
         member: from.clone(),
         joined,
         members: set(members),
@@ -61,7 +62,13 @@ fn welcome(from: &Member, joined: bool, members: &[Member]) -> Event {
 }
 
 fn hello(from: &Member, up: &[Member]) -> Event {
-    let hello = Hello { cluster: "c".into(), member: from.clone(), joined: false, now: UnixMs(0) };
+    let hello = Hello {
+        protocol: ProtocolRange::OWN,
+        cluster: "c".into(),
+        member: from.clone(),
+        joined: false,
+        now: UnixMs(0),
+    };
     Event::HelloFrom { hello, up: up.iter().map(|member| member.origin).collect(), clock: at(5) }
 }
 
@@ -75,7 +82,14 @@ fn formed() -> Vec<Effect> {
 }
 
 fn welcomes(joined: bool, members: Members) -> Effect {
-    let welcome = Welcome { member: me(), joined, members, now: UnixMs(1_000), clock: at(5) };
+    let welcome = Welcome {
+        protocol: ProtocolRange::OWN,
+        member: me(),
+        joined,
+        members,
+        now: UnixMs(1_000),
+        clock: at(5),
+    };
     Effect::Welcome(Box::new(welcome))
 }
 

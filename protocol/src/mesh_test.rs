@@ -108,13 +108,15 @@ impl Node {
             durable: self.applied.clone(),
             floor: Hlc::ZERO,
             loose: self.loose.hashes(),
+            durable_loose: BTreeMap::new(),
+            proof: None,
             keys: 0,
         }
     }
 
     /// A page in order of keys, with the frontier as it was before the page was read.
     fn page(&self, request: PageRequest) -> Page {
-        let PageRequest { store, session, frontier, cursor } = request;
+        let PageRequest { store, session, frontier, cursor, .. } = request;
         let from = cursor.as_ref().map_or(&[][..], PageCursor::bytes);
         let mut rest = self.records.iter().filter(|(key, record)| {
             key.as_str().as_bytes() >= from && !frontier.covers(record.version)

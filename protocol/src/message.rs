@@ -5,8 +5,9 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::codec::{DecodeError, EncodeError, decode, encode};
+use crate::digest::Proof;
 use crate::frame::{FrameError, FrameHeader, WIRE};
-use crate::limits::MAX_BATCH_OPS;
+use crate::limits::{DIGEST_BUCKETS, MAX_BATCH_OPS};
 use crate::op::{WireOp, write_op};
 use crate::page::{Page, PageRequest};
 use crate::report::Report;
@@ -34,6 +35,10 @@ pub enum Message {
     Page(Page),
     /// The page can not be had: no such store here, or it can not be read.
     NoPage(NoPage),
+    /// Asks for the digest of a store.
+    DigestRequest(DigestRequest),
+    /// The digest.
+    Digest(DigestAnswer),
 }
 
 /// A batch and the store it is for.
@@ -92,6 +97,25 @@ pub struct NoPage {
     pub session: u64,
 }
 
+/// Asks for the digest of a store, bucket by bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestRequest {
+    /// The store.
+    pub store: StoreName,
+}
+
+/// The digest of a store, bucket by bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestAnswer {
+    /// The store.
+    pub store: StoreName,
+    /// Of which state it is; `None`: there is none that could be compared, and no bucket.
+    pub proof: Option<Proof>,
+    /// The sum of each bucket.
+    #[serde(deserialize_with = "capped::seq::<_, _, DIGEST_BUCKETS>")]
+    pub buckets: Vec<u64>,
+}
+
 /// Why a frame's payload is no message. The connection is of no further use.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
@@ -127,6 +151,8 @@ mod kind {
     pub(super) const PAGE_REQUEST: u8 = 7;
     pub(super) const PAGE: u8 = 8;
     pub(super) const NO_PAGE: u8 = 9;
+    pub(super) const DIGEST_REQUEST: u8 = 10;
+    pub(super) const DIGEST: u8 = 11;
 }
 
 impl Message {
@@ -145,6 +171,8 @@ impl Message {
             Self::PageRequest(message) => (kind::PAGE_REQUEST, encode(message)?),
             Self::Page(message) => (kind::PAGE, encode(message)?),
             Self::NoPage(message) => (kind::NO_PAGE, encode(message)?),
+            Self::DigestRequest(message) => (kind::DIGEST_REQUEST, encode(message)?),
+            Self::Digest(message) => (kind::DIGEST, encode(message)?),
         };
         Ok(WIRE.wrap(kind, &payload, limit)?)
     }
@@ -167,6 +195,8 @@ impl Message {
             kind::PAGE_REQUEST => Self::PageRequest(read(payload)?),
             kind::PAGE => Self::Page(read(payload)?),
             kind::NO_PAGE => Self::NoPage(read(payload)?),
+            kind::DIGEST_REQUEST => Self::DigestRequest(read(payload)?),
+            kind::DIGEST => Self::Digest(read(payload)?),
             unknown => return Err(MessageError::UnknownKind(unknown)),
         })
     }

@@ -35,7 +35,8 @@ fn welcome_of(joined: usize, forgotten: usize) -> Vec<u8> {
     let bare = |id| Member { stores: vec![], ..member(NodeId(id)) };
     let joined = (0..number(joined)).map(|id| (NodeId(id), bare(id))).collect();
     let forgotten = (0..number(forgotten)).map(|id| NodeId(1_000_000 + id)).collect();
-    encode(&(member(NODE), true, Set(joined, forgotten), UnixMs(1), at(1))).unwrap()
+    encode(&(ProtocolRange::OWN, member(NODE), true, Set(joined, forgotten), UnixMs(1), at(1)))
+        .unwrap()
 }
 
 fn payload(message: &Message) -> Vec<u8> {
@@ -55,14 +56,26 @@ fn refusal_of(text: usize) -> Vec<u8> {
 }
 
 fn page_request_of(frontier: Frontier) -> Vec<u8> {
+    page_request(frontier, Scope::Missing)
+}
+
+fn page_request(frontier: Frontier, scope: Scope) -> Vec<u8> {
     let (store, session) = (main_store(), 1);
-    payload(&Message::PageRequest(PageRequest { store, session, frontier, cursor: None }))
+    payload(&Message::PageRequest(PageRequest { store, session, frontier, scope, cursor: None }))
+}
+
+fn buckets_of(buckets: usize) -> Vec<u8> {
+    page_request(Frontier::default(), Scope::Buckets(vec![1; buckets]))
+}
+
+fn digest_of(buckets: usize) -> Vec<u8> {
+    payload(&Message::Digest(DigestAnswer { buckets: vec![1; buckets], ..digest() }))
 }
 
 /// A page request in the form of the wire, with a cursor that `PageCursor` would not take.
 fn cursor_of(length: usize) -> Vec<u8> {
     let cursor = Value::copied(&vec![b'c'; length]);
-    encode(&(main_store(), 1, Frontier::default(), cursor)).unwrap()
+    encode(&(main_store(), 1, Frontier::default(), Scope::Missing, cursor)).unwrap()
 }
 
 fn report_of(stores: usize, loose: usize) -> Vec<u8> {
@@ -83,7 +96,7 @@ fn key_of(length: usize) -> Vec<u8> {
 #[test]
 fn each_limit_is_taken_and_one_more_is_refused() {
     type Make<'a> = &'a dyn Fn(usize) -> Vec<u8>;
-    let table: [(&str, u8, usize, Make<'_>); 16] = [
+    let table: [(&str, u8, usize, Make<'_>); 18] = [
         ("ops", kind::BATCH, MAX_BATCH_OPS, &|n| payload(&Message::Batch(batch_of(n)))),
         ("records", kind::PAGE, MAX_PAGE_RECORDS, &|n| payload(&Message::Page(page_of(n)))),
         ("origins in a request", kind::PAGE_REQUEST, MAX_ORIGINS, &|n| {
@@ -117,6 +130,8 @@ fn each_limit_is_taken_and_one_more_is_refused() {
         ("a detail", kind::REFUSAL, MAX_TEXT_BYTES, &refusal_of),
         ("a cursor", kind::PAGE_REQUEST, MAX_CURSOR_BYTES, &cursor_of),
         ("a key", kind::BATCH, MAX_KEY_BYTES, &key_of),
+        ("buckets asked for", kind::PAGE_REQUEST, DIGEST_BUCKETS, &buckets_of),
+        ("buckets of a digest", kind::DIGEST, DIGEST_BUCKETS, &digest_of),
     ];
     for (name, kind, limit, make) in table {
         let taken = decode_payload(kind, &make(limit));
@@ -184,7 +199,7 @@ fn a_record_with_too_much_in_it_is_refused() {
 fn an_origin_at_zero_is_an_absent_one() {
     // Frontiers are compared for equality; two that cover the same must be the same.
     let pairs = BTreeMap::from([(origin(NODE, 9), Hlc::ZERO), (origin(PEER, 1), at(1))]);
-    let bytes = encode(&(main_store(), 1, pairs, None::<u8>)).unwrap();
+    let bytes = encode(&(main_store(), 1, pairs, Scope::Missing, None::<u8>)).unwrap();
     let Ok(Message::PageRequest(request)) = decode_payload(kind::PAGE_REQUEST, &bytes) else {
         unreachable!("a valid request")
     };
@@ -219,7 +234,7 @@ fn lengths_that_are_only_claimed_cost_nothing() {
         b"\xc6\xff\xff\xff\xff",
         b"\xdb\xff\xff\xff\xff",
     ] {
-        for kind in kind::HELLO..=kind::NO_PAGE {
+        for kind in kind::HELLO..=kind::DIGEST {
             for head in [b"".to_vec(), b"\x91".to_vec(), [b"\x92".as_slice(), &store].concat()] {
                 assert!(decode_payload(kind, &[&head, claim.as_slice()].concat()).is_err());
             }

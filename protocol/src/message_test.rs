@@ -1,7 +1,7 @@
 //! What stands on the wire: round trips, frozen bytes, and frames that were cut or damaged. Limits
 //! and broken batches are in `message_caps_test.rs`.
 //!
-//! `protocol/tests/golden/<kind>.bin` holds one whole frame of each kind as version 1 of the protocol
+//! `protocol/tests/golden/<kind>.bin` holds one whole frame of each kind as version 2 of the protocol
 //! writes it. Other programs of this version read those bytes: when the test fails, either the change
 //! is a mistake, or it needs a new version of the protocol. Then, and only then, write them anew:
 //! `GRIDKV_GOLDEN=write cargo test -p gridkv-protocol golden`
@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::*;
+use crate::digest::Proof;
 use crate::fixture::{NODE, OTHER, PEER, at, frontier, live, main_store, origin};
 use crate::frame::HEADER_BYTES;
 use crate::limits::MAX_FRAME_BYTES;
 use crate::op::KeyedRecord;
-use crate::page::PageCursor;
+use crate::page::{PageCursor, Scope};
 use crate::report::StoreReport;
-use crate::welcome::{Member, Members, RefusalReason, StoreInfo};
+use crate::welcome::{Member, Members, ProtocolRange, RefusalReason, StoreInfo};
 use crate::{ContentType, Key, Live, NodeId, State, UnixMs, Value};
 
 #[path = "message_caps_test.rs"]
@@ -58,7 +59,11 @@ fn batch() -> StoreBatch {
 }
 
 fn member(id: NodeId) -> Member {
-    let store = |name, cache| StoreInfo { name: StoreName::new(name).unwrap(), cache };
+    let store = |name, cache| StoreInfo {
+        name: StoreName::new(name).unwrap(),
+        cache,
+        backend: "file".into(),
+    };
     Member {
         origin: origin(id, 7),
         name: format!("node-{}", id.0),
@@ -82,6 +87,8 @@ fn report() -> Report {
         durable: frontier(&[(origin(NODE, 7), 8)]),
         floor: at(2),
         loose: BTreeMap::from([(origin(PEER, 1), u64::MAX)]),
+        durable_loose: BTreeMap::new(),
+        proof: None,
         keys: 1_000_000,
     };
     Report {
@@ -112,15 +119,22 @@ fn answer(outcome: BatchOutcome) -> Message {
     Message::Answer(BatchAnswer { store, origin, after: at(1), upto: at(2), outcome })
 }
 
+fn digest() -> DigestAnswer {
+    let proof = Some(Proof { frontier: 9, root: u64::MAX });
+    DigestAnswer { store: main_store(), proof, buckets: vec![0, 1, u64::MAX] }
+}
+
 /// One representative message of each kind; the name is its golden file's.
 fn one_of_each() -> Vec<(&'static str, Message)> {
     let hello = crate::welcome::Hello {
+        protocol: ProtocolRange::OWN,
         cluster: "grid".into(),
         member: member(NODE),
         joined: true,
         now: UnixMs(1_700_000_000_000),
     };
     let welcome = crate::welcome::Welcome {
+        protocol: ProtocolRange::OWN,
         member: member(PEER),
         joined: true,
         members: members(),
@@ -132,6 +146,7 @@ fn one_of_each() -> Vec<(&'static str, Message)> {
         store: main_store(),
         session: 3,
         frontier: frontier(&[(origin(PEER, 1), 3)]),
+        scope: Scope::Missing,
         cursor: PageCursor::new(b"\x00\xffkey"),
     };
     vec![
@@ -144,6 +159,8 @@ fn one_of_each() -> Vec<(&'static str, Message)> {
         ("page_request", Message::PageRequest(request)),
         ("page", Message::Page(page())),
         ("no_page", Message::NoPage(NoPage { store: main_store(), session: 3 })),
+        ("digest_request", Message::DigestRequest(DigestRequest { store: main_store() })),
+        ("digest", Message::Digest(digest())),
     ]
 }
 
@@ -194,6 +211,7 @@ fn every_kind_comes_back_as_it_was_sent() {
         store: main_store(),
         session: u64::MAX,
         frontier: Frontier::default(),
+        scope: Scope::Missing,
         cursor: None,
     });
     assert_eq!(decoded(&frame(&first)), first);
@@ -253,7 +271,7 @@ fn text_is_no_key_and_a_list_is_no_value() {
 
 #[test]
 fn an_unknown_kind_is_refused() {
-    for kind in (0..=u8::MAX).filter(|kind| !(kind::HELLO..=kind::NO_PAGE).contains(kind)) {
+    for kind in (0..=u8::MAX).filter(|kind| !(kind::HELLO..=kind::DIGEST).contains(kind)) {
         let refused = decode_payload(kind, &[0xc0]);
         assert!(matches!(refused, Err(MessageError::UnknownKind(k)) if k == kind), "{kind}");
     }
@@ -264,7 +282,7 @@ fn a_message_of_one_kind_is_none_of_another() {
     for (name, message) in one_of_each() {
         let frame = frame(&message);
         let (header, payload) = split(&frame);
-        for kind in (kind::HELLO..=kind::NO_PAGE).filter(|kind| *kind != header.kind()) {
+        for kind in (kind::HELLO..=kind::DIGEST).filter(|kind| *kind != header.kind()) {
             assert!(decode_payload(kind, payload).is_err(), "{name} read as kind {kind}");
         }
     }

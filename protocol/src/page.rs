@@ -1,8 +1,8 @@
-//! Catch-up pages: records that a frontier does not cover, in the donor's own order.
+//! Catch-up pages: a donor's records, or those that a frontier does not cover.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::limits::{MAX_CURSOR_BYTES, MAX_PAGE_RECORDS};
+use crate::limits::{DIGEST_BUCKETS, MAX_CURSOR_BYTES, MAX_PAGE_RECORDS};
 use crate::op::KeyedRecord;
 use crate::{Frontier, Hlc, Origin, StoreName, Value, capped};
 
@@ -39,10 +39,25 @@ pub struct PageRequest {
     pub store: StoreName,
     /// The receiver's number of this session; the page repeats it.
     pub session: u64,
-    /// What the receiver had when the session started; the donor sends what this does not cover.
+    /// What the receiver had when the session started.
     pub frontier: Frontier,
+    /// Which records it asks for.
+    pub scope: Scope,
     /// Where to go on; `None` for the first page.
     pub cursor: Option<PageCursor>,
+}
+
+/// Which records a receiver asks for. All are sent with tombstones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Those that its frontier does not cover, in any order.
+    #[default]
+    Missing,
+    /// All, in byte order of their keys: what is absent between two of them is absent at the donor.
+    Everything,
+    /// All of these buckets of the digest.
+    Buckets(#[serde(deserialize_with = "capped::seq::<_, _, DIGEST_BUCKETS>")] Vec<u16>),
 }
 
 /// One page of a donor's records.
@@ -60,7 +75,7 @@ pub struct Page {
     pub frontier: Frontier,
     /// The donor's floor.
     pub floor: Hlc,
-    /// Records that the receiver's frontier does not cover, tombstones included.
+    /// The records that were asked for, tombstones included.
     #[serde(deserialize_with = "capped::seq::<_, _, MAX_PAGE_RECORDS>")]
     pub records: Vec<KeyedRecord>,
     /// Where the next page starts; `None` after the last one.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Proof;
 use crate::limits::{MAX_ORIGINS, MAX_STORES};
 use crate::welcome::Members;
 use crate::{Frontier, Hlc, Origin, StoreName, UnixMs, capped};
@@ -40,6 +41,11 @@ pub struct StoreReport {
     /// A hash of the loose versions per origin.
     #[serde(deserialize_with = "capped::map::<_, _, _, MAX_ORIGINS>")]
     pub loose: BTreeMap<Origin, u64>,
+    /// The same of what would survive a power cut.
+    #[serde(deserialize_with = "capped::map::<_, _, _, MAX_ORIGINS>")]
+    pub durable_loose: BTreeMap<Origin, u64>,
+    /// What its state amounts to; `None` while a record is loose, or that is not known yet.
+    pub proof: Option<Proof>,
     /// Live keys, for people: `/v1/cluster` shows the whole mesh from any node.
     pub keys: u64,
 }

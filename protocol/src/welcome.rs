@@ -7,9 +7,33 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::limits::{MAX_MEMBERS, MAX_NAME_BYTES, MAX_STORES};
 use crate::{Hlc, NodeId, Origin, StoreName, UnixMs, capped};
 
+/// The versions of the replication rules and messages that a node speaks. Two nodes use the greatest that
+/// both do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtocolRange {
+    /// The oldest.
+    pub least: u16,
+    /// The newest.
+    pub most: u16,
+}
+
+impl ProtocolRange {
+    /// What this program speaks.
+    pub const OWN: Self = Self { least: 2, most: 2 };
+
+    /// The version that two nodes use; `None` when they have none in common.
+    #[must_use]
+    pub fn common(self, other: Self) -> Option<u16> {
+        let most = self.most.min(other.most);
+        (most >= self.least.max(other.least)).then_some(most)
+    }
+}
+
 /// The first frame of the node that dialled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
+    /// What it speaks.
+    pub protocol: ProtocolRange,
     /// The cluster it belongs to; another one's nodes are refused.
     #[serde(deserialize_with = "capped::text")]
     pub cluster: String,
@@ -24,6 +48,8 @@ pub struct Hello {
 /// The answer of the node that was dialled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
+    /// What it speaks.
+    pub protocol: ProtocolRange,
     /// Who answers.
     pub member: Member,
     /// Whether it has ever joined (or formed) its cluster.
@@ -52,6 +78,8 @@ pub struct Refusal {
 pub enum RefusalReason {
     /// The peer belongs to another cluster.
     OtherCluster,
+    /// The peer speaks no version of the protocol that this node does.
+    OtherProtocol,
     /// The peer's identity was forgotten: it comes back empty, under a new one.
     Forgotten,
     /// A node with the peer's identity is up.
@@ -112,6 +140,9 @@ pub struct StoreInfo {
     pub name: StoreName,
     /// Whether it may forget: a cache on one member is a cache on all.
     pub cache: bool,
+    /// What it is kept on, for people.
+    #[serde(deserialize_with = "capped::text")]
+    pub backend: String,
 }
 
 /// The member set as one node knows it. Sets that meet are united; forgotten wins over joined.

@@ -59,13 +59,7 @@ pub trait Backend: Send + Sync {
         after: Option<&PageCursor>,
         limit: usize,
     ) -> Result<Walk<PageCursor>, BackendError> {
-        let after = after
-            .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
-            .transpose()?;
-        let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
-        let Walk { records, next } = self.list(from, limit)?;
-        let next = next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
-        Ok(Walk { records, next })
+        by_key(self, after, limit)
     }
 
     /// Records in byte order of their keys, tombstones included.
@@ -100,6 +94,21 @@ pub trait Backend: Send + Sync {
     fn as_cache(&self) -> Option<&dyn Cache> {
         None
     }
+}
+
+/// A stretch of the walk in byte order of keys; its cursor is the last one.
+pub(crate) fn by_key<B: Backend + ?Sized>(
+    backend: &B,
+    after: Option<&PageCursor>,
+    limit: usize,
+) -> Result<Walk<PageCursor>, BackendError> {
+    let after = after
+        .map(|cursor| Key::from_bytes(cursor.bytes()).map_err(|_| BackendError::BadCursor))
+        .transpose()?;
+    let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
+    let Walk { records, next } = backend.list(from, limit)?;
+    let next = next.and_then(|key| PageCursor::new(key.as_str().as_bytes()));
+    Ok(Walk { records, next })
 }
 
 /// What only a cache does: a backend that may forget records, and must never bring back an older one.

@@ -27,7 +27,8 @@ impl StoreFlusher {
     pub fn is_needed(&self) -> bool {
         let Shared { persists, frontiers, .. } = &*self.shared;
         let changed = persists.changes.get() != persists.changes_saved.load(Ordering::Acquire);
-        self.persists() && (changed || !frontiers.durable.load().covers_all(&frontiers.applied()))
+        self.persists()
+            && (changed || !frontiers.durable.load().frontier.covers_all(&frontiers.applied()))
     }
 
     /// Brings everything committed so far to the disk, with the frontier that it honours. Takes as
@@ -36,11 +37,12 @@ impl StoreFlusher {
     /// # Errors
     /// [`BackendError`]: what was on the disk before is still there.
     pub fn flush(&self) -> Result<(), BackendError> {
-        let Shared { backend, frontiers, persists, watermark, poisoned, .. } = &*self.shared;
+        let Shared { backend, frontiers, loose, persists, watermark, poisoned, .. } = &*self.shared;
         let _one_at_a_time = self.shared.flushing.lock().map_err(|_| BackendError::Poisoned)?;
         // Both are read before the walk: what comes meanwhile may be on disk, but is not claimed.
         let changes = persists.changes.get();
         let frontier = frontiers.applied();
+        let loose = loose.load();
         backend.flush(&frontier, frontiers.floor()).inspect_err(|error| {
             if matches!(error, BackendError::Poisoned) {
                 poisoned.store(true, Ordering::Release);
@@ -50,7 +52,7 @@ impl StoreFlusher {
         if let Some(watermark) = watermark {
             watermark.write(&frontier)?;
         }
-        frontiers.endure(frontier);
+        frontiers.endure(frontier, loose);
         Ok(())
     }
 

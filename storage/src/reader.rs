@@ -5,13 +5,14 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use gridkv_protocol::digest::bucket_of;
 use gridkv_protocol::limits::{MAX_PAGE_RECORDS, PAGE_BYTES};
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::page::{Page, PageRequest};
+use gridkv_protocol::page::{Page, PageCursor, PageRequest, Scope};
 use gridkv_protocol::report::StoreReport;
 use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, StoreName, UnixMs};
 
-use crate::backend::{BackendError, Cache, Near, Promises};
+use crate::backend::{BackendError, Cache, Near, Promises, Walk, by_key};
 use crate::list::{ListQuery, Listing};
 use crate::map::WALK_CHUNK;
 use crate::ring::OpRing;
@@ -123,8 +124,8 @@ impl StoreReader {
         }
     }
 
-    /// The catch-up page that a peer asks for: records that its frontier does not cover. `donor` is
-    /// this node's present origin. The page may be empty and still have a next one.
+    /// The page that a peer asks for: records that its frontier does not cover, or all of a scope. `donor`
+    /// is this node's present origin. The page may be empty and still have a next one.
     ///
     /// # Errors
     /// [`BackendError`] when records can not be read, or the cursor is not this store's.
@@ -141,18 +142,19 @@ impl StoreReader {
             next: request.cursor.clone(),
             frontier,
         };
-        let nothing_new =
-            request.frontier.covers_all(&page.frontier) && self.shared.loose.load().is_empty();
+        let nothing_new = request.scope == Scope::Missing
+            && request.frontier.covers_all(&page.frontier)
+            && self.shared.loose.load().is_empty();
         if nothing_new {
             page.next = None;
             return Ok(page);
         }
         let (mut bytes, mut scanned, mut limit) = (0, 0, WALK_CHUNK);
         loop {
-            let walk = self.shared.read(self.shared.backend.page(page.next.as_ref(), limit))?;
+            let walk = self.shared.read(self.walk(&request.scope, page.next.as_ref(), limit))?;
             scanned += WALK_CHUNK;
-            let is_missing = |keyed: &KeyedRecord| !request.frontier.covers(keyed.record.version);
-            let fits = fitting(&walk.records, is_missing, PAGE_BYTES.saturating_sub(bytes));
+            let is_asked = |keyed: &KeyedRecord| is_asked(request, keyed);
+            let fits = fitting(&walk.records, is_asked, PAGE_BYTES.saturating_sub(bytes));
             if fits < walk.records.len() {
                 if fits == 0 && !page.records.is_empty() {
                     return Ok(page);
@@ -163,7 +165,7 @@ impl StoreReader {
                 }
             }
             page.next = walk.next;
-            for keyed in walk.records.into_iter().filter(is_missing) {
+            for keyed in walk.records.into_iter().filter(is_asked) {
                 bytes += keyed.weight();
                 page.records.push(keyed);
             }
@@ -177,6 +179,19 @@ impl StoreReader {
         }
     }
 
+    /// A stretch of the walk that a scope needs: where absence is to be seen, in the order of keys.
+    fn walk(
+        &self,
+        scope: &Scope,
+        after: Option<&PageCursor>,
+        limit: usize,
+    ) -> Result<Walk<PageCursor>, BackendError> {
+        match scope {
+            Scope::Everything => by_key(self.shared.backend.as_ref(), after, limit),
+            Scope::Missing | Scope::Buckets(_) => self.shared.backend.page(after, limit),
+        }
+    }
+
     /// What is in the state.
     pub fn applied(&self) -> Frontier {
         self.shared.frontiers.applied()
@@ -185,9 +200,17 @@ impl StoreReader {
     /// What would survive a power cut; on volatile stores, what is in the state.
     pub fn durable(&self) -> Frontier {
         if self.shared.promises.persistent {
-            self.shared.frontiers.durable.load().as_ref().clone()
+            self.shared.frontiers.durable.load().frontier.clone()
         } else {
             self.applied()
+        }
+    }
+
+    fn durable_loose(&self) -> Arc<BTreeMap<Origin, u64>> {
+        if self.shared.promises.persistent {
+            Arc::clone(&self.shared.frontiers.durable.load().loose)
+        } else {
+            self.loose()
         }
     }
 
@@ -209,6 +232,8 @@ impl StoreReader {
             durable: self.durable(),
             floor: self.floor(),
             loose: self.loose().as_ref().clone(),
+            durable_loose: self.durable_loose().as_ref().clone(),
+            proof: None,
             keys: self.keys(),
         }
     }
@@ -307,14 +332,23 @@ impl StoreReader {
     }
 }
 
-/// How many of the first records may go into a page that has room for `room` bytes of missing ones.
+/// Whether a record is one of those that a peer asks for.
+fn is_asked(request: &PageRequest, keyed: &KeyedRecord) -> bool {
+    match &request.scope {
+        Scope::Missing => !request.frontier.covers(keyed.record.version),
+        Scope::Everything => true,
+        Scope::Buckets(buckets) => buckets.contains(&bucket_of(&keyed.key)),
+    }
+}
+
+/// How many of the first records may go into a page that has room for `room` bytes of those asked for.
 fn fitting(
     records: &[KeyedRecord],
-    is_missing: impl Fn(&KeyedRecord) -> bool,
+    is_asked: impl Fn(&KeyedRecord) -> bool,
     mut room: usize,
 ) -> usize {
     let fits = |keyed: &&KeyedRecord| {
-        let bytes = if is_missing(keyed) { keyed.weight() } else { 0 };
+        let bytes = if is_asked(keyed) { keyed.weight() } else { 0 };
         let fits = bytes <= room;
         room = room.saturating_sub(bytes);
         fits

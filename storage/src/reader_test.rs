@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gridkv_protocol::limits::MAX_FRAME_BYTES;
-use gridkv_protocol::page::PageCursor;
+use gridkv_protocol::page::{PageCursor, Scope};
 use gridkv_protocol::{Hlc, State};
 
 use super::*;
@@ -183,6 +183,7 @@ fn pages_are_resumed_by_their_cursor_alone() {
         store: store.reader.name().clone(),
         session: 9,
         frontier: Frontier::default(),
+        scope: Scope::Missing,
         cursor: all[1].cursor.clone(),
     };
     let again = store.reader.clone().page(&request, origin(1)).unwrap();
@@ -229,6 +230,7 @@ fn the_first_page_claims_nothing_that_came_later() {
         store: store.reader.name().clone(),
         session: 1,
         frontier: Frontier::default(),
+        scope: Scope::Missing,
         cursor: None,
     };
     let first = store.reader.page(&request, origin(1)).unwrap();

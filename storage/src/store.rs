@@ -3,10 +3,12 @@
 //! [`open`] gives three ends: a [`StoreWriter`] for the one actor that changes it, a [`StoreReader`]
 //! for everyone, and a [`StoreFlusher`] for the thread that brings it to the disk.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use gridkv_protocol::loose::LooseSet;
 use gridkv_protocol::{Frontier, Hlc, Origin, StoreName};
 
 use crate::account::SharedAccount;
@@ -119,8 +121,15 @@ pub(crate) struct SharedFrontiers {
     own: AtomicU64,
     own_upto: AtomicU64,
     /// What would survive a power cut; unused on volatile backends.
-    pub(crate) durable: ArcSwap<Frontier>,
+    pub(crate) durable: ArcSwap<Durable>,
     floor: AtomicU64,
+}
+
+/// What would survive a power cut.
+pub(crate) struct Durable {
+    pub(crate) frontier: Frontier,
+    /// Hashes of the records that would be loose then.
+    pub(crate) loose: Arc<BTreeMap<Origin, u64>>,
 }
 
 /// Persist runs and what they have not reached yet.
@@ -153,12 +162,13 @@ impl PersistCounters {
 }
 
 impl SharedFrontiers {
-    fn new(origin: Origin, recovered: Frontier, floor: Hlc) -> Self {
+    fn new(origin: Origin, recovered: Frontier, loose: &LooseSet, floor: Hlc) -> Self {
+        let durable = Durable { frontier: recovered.clone(), loose: Arc::new(loose.hashes()) };
         Self {
-            others: ArcSwap::from_pointee(recovered.clone()),
+            others: ArcSwap::from_pointee(recovered),
             own: AtomicU64::new(origin.bits()),
             own_upto: AtomicU64::new(0),
-            durable: ArcSwap::from_pointee(recovered),
+            durable: ArcSwap::from_pointee(durable),
             floor: AtomicU64::new(floor.bits()),
         }
     }
@@ -179,10 +189,11 @@ impl SharedFrontiers {
     }
 
     /// What would survive a power cut now: never less than before.
-    pub(crate) fn endure(&self, applied: Frontier) {
-        let applied = Arc::new(applied);
+    pub(crate) fn endure(&self, applied: Frontier, loose: Arc<BTreeMap<Origin, u64>>) {
+        let applied = Arc::new(Durable { frontier: applied, loose });
         self.durable.rcu(|durable| {
-            let later = if applied.covers_all(durable) { &applied } else { durable };
+            let later =
+                if applied.frontier.covers_all(&durable.frontier) { &applied } else { durable };
             Arc::clone(later)
         });
     }
@@ -244,7 +255,12 @@ pub fn open(
         account: SharedAccount::default(),
         operations: OperationCounters::default(),
         applies: ApplyCounters::default(),
-        frontiers: SharedFrontiers::new(origin, recovered.frontier, recovered.floor),
+        frontiers: SharedFrontiers::new(
+            origin,
+            recovered.frontier,
+            &recovery.loose,
+            recovered.floor,
+        ),
         loose: LooseView::default(),
         expired: Counter::default(),
         deadline_bytes: AtomicU64::default(),

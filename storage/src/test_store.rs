@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gridkv_protocol::applier::Stretch;
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::page::{Page, PageRequest};
+use gridkv_protocol::page::{Page, PageRequest, Scope};
 use gridkv_protocol::{
     Epoch, Frontier, Hlc, Key, Live, NodeId, Op, Origin, Record, State, StoreName, UnixMs, Value,
     Version,
@@ -213,6 +213,7 @@ pub(crate) fn pages(reader: &StoreReader, frontier: &Frontier) -> Vec<Page> {
         store: reader.name().clone(),
         session: 1,
         frontier: frontier.clone(),
+        scope: Scope::Missing,
         cursor: None,
     };
     let mut pages = Vec::new();

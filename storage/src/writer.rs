@@ -315,7 +315,7 @@ impl StoreWriter {
         persists.changes.add(records.saturating_add(floor_moved));
         if reached == Durability::Fsync {
             persists.saved(persists.changes.get());
-            frontiers.endure(frontiers.applied());
+            frontiers.endure(frontiers.applied(), loose.load());
         }
         self.pending.clear();
         // What the cache pushed out with this commit may not come back from now on.

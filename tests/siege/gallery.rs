@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use gridkv_protocol::frame::WIRE;
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message, NoPage, StoreBatch};
-use gridkv_protocol::page::{Page, PageRequest};
+use gridkv_protocol::page::{Page, PageRequest, Scope};
 use gridkv_protocol::report::{Report, StoreReport};
 use gridkv_protocol::welcome::{
-    Hello, Member, Members, Refusal, RefusalReason, StoreInfo, Welcome,
+    Hello, Member, Members, ProtocolRange, Refusal, RefusalReason, StoreInfo, Welcome,
 };
 use gridkv_protocol::{
     Epoch, Frontier, Hlc, Key, Live, NodeId, Op, OpBatch, Origin, Record, State, StoreName, UnixMs,
@@ -21,7 +21,7 @@ pub(crate) fn main_store() -> StoreName {
 
 /// A node with the store `main`.
 pub(crate) fn member(origin: Origin, name: &str, addr: &str) -> Member {
-    let main = StoreInfo { name: main_store(), cache: false };
+    let main = StoreInfo { name: main_store(), cache: false, backend: "memory".into() };
     Member { origin, name: name.into(), addr: addr.into(), stores: vec![main] }
 }
 
@@ -32,7 +32,13 @@ pub(crate) fn mallory() -> Member {
 
 /// A hello that a good node could have sent.
 pub(crate) fn hello(member: Member) -> Hello {
-    Hello { cluster: "gridkv".into(), member, joined: false, now: UnixMs(1) }
+    Hello {
+        protocol: ProtocolRange::OWN,
+        cluster: "gridkv".into(),
+        member,
+        joined: false,
+        now: UnixMs(1),
+    }
 }
 
 /// A frame of any size.
@@ -76,6 +82,8 @@ pub(crate) fn report(origin: Origin) -> Report {
             durable: Frontier::default(),
             floor: Hlc::ZERO,
             loose: BTreeMap::new(),
+            durable_loose: BTreeMap::new(),
+            proof: None,
             keys: 0,
         }],
     }
@@ -83,7 +91,13 @@ pub(crate) fn report(origin: Origin) -> Report {
 
 /// A request for the first page of `main`.
 pub(crate) fn request() -> PageRequest {
-    PageRequest { store: main_store(), session: 1, frontier: Frontier::default(), cursor: None }
+    PageRequest {
+        store: main_store(),
+        session: 1,
+        frontier: Frontier::default(),
+        scope: Scope::Missing,
+        cursor: None,
+    }
 }
 
 /// Messages that only come over a connection which this side dialled, or only first.
@@ -107,6 +121,7 @@ pub(crate) fn out_of_place() -> Vec<Message> {
         next: None,
     };
     let welcome = Welcome {
+        protocol: ProtocolRange::OWN,
         member: mallory(),
         joined: true,
         members: Members::default(),

@@ -58,6 +58,14 @@ impl LooseSet {
         }
     }
 
+    /// Forgets what `frontier` now covers of any origin.
+    pub fn settle_all(&mut self, frontier: &Frontier) {
+        let origins: Vec<Origin> = self.by_origin.keys().copied().collect();
+        for origin in origins {
+            self.settle(origin, frontier.get(origin));
+        }
+    }
+
     /// The hash per origin; origins without loose records are absent.
     #[must_use]
     pub fn hashes(&self) -> BTreeMap<Origin, u64> {

@@ -48,10 +48,18 @@ impl Backend for Tree {
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
         // Nothing panics while it holds the lock, so a map is never half changed.
         let mut records = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for KeyedRecord { key, .. } in commit.removed {
+            records.remove(key);
+        }
         for KeyedRecord { key, record } in commit.records {
             records.insert(key.clone(), record.clone());
         }
         Ok(Durability::Memory)
+    }
+
+    fn clear(&self) -> Result<(), CommitError> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

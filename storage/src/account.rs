@@ -5,25 +5,26 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use gridkv_protocol::{Key, Record, State};
 
 use crate::backend::Counts;
-use crate::deadlines::deadline;
+use crate::schedule::{deadline, ripe};
 use crate::{chunk, packed};
 
-/// Bytes of a deadline in the ordered set beside its key: three words, in nodes that are little more
-/// than half full when deadlines come in order.
-const DEADLINE_BYTES: usize = 54;
+/// Bytes of a moment in the ordered set beside its key: three words, in nodes that are little more than half
+/// full when moments come in order.
+const MOMENT_BYTES: usize = 54;
 
 /// Bytes that a text behind an `Arc` takes beside its own: two counts.
 const SHARED_HEAD_BYTES: usize = 16;
 
-/// Bytes of memory that a record takes, with its key and its deadline, as the allocator rounds them.
+/// Bytes of memory that a record takes, with its key and its place in a schedule, as the allocator rounds them.
 /// What finds it, the table and the order of the keys, is counted as a whole: it grows in steps.
 fn bytes(key: &Key, record: &Record) -> usize {
-    packed::bytes(key, record) + deadline(record).map_or(0, |_| deadline_bytes(key))
+    let is_scheduled = deadline(record).is_some() || ripe(record).is_some();
+    packed::bytes(key, record) + if is_scheduled { scheduled_bytes(key) } else { 0 }
 }
 
-/// Bytes of memory that the deadline of a key takes, and its key beside it.
-pub(crate) fn deadline_bytes(key: &Key) -> usize {
-    DEADLINE_BYTES + chunk::bytes(SHARED_HEAD_BYTES + key.len())
+/// Bytes of memory that a moment of a key takes in a schedule, and its key beside it.
+pub(crate) fn scheduled_bytes(key: &Key) -> usize {
+    MOMENT_BYTES + chunk::bytes(SHARED_HEAD_BYTES + key.len())
 }
 
 /// A change of the counts, or the counts themselves.

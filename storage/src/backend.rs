@@ -68,6 +68,13 @@ pub trait Backend: Send + Sync {
     /// [`BackendError`] when they can not be read.
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError>;
 
+    /// Empties it: no record, no frontier, no floor. If it is cut short, what is left claims nothing: the
+    /// frontier goes first. No commit and no flush runs meanwhile.
+    ///
+    /// # Errors
+    /// [`CommitError`], which says whether anything may be gone.
+    fn clear(&self) -> Result<(), CommitError>;
+
     /// Brings everything committed to the disk, and with it `frontier`, which every record it covers
     /// has been committed for, and `floor`. Nothing to do on volatile backends.
     ///
@@ -137,7 +144,7 @@ pub trait Cache {
     ///
     /// # Errors
     /// [`BackendError`] when it can not: nothing was forgotten.
-    fn clear(&self, forgotten: Hlc) -> Result<(), BackendError>;
+    fn forget_all(&self, forgotten: Hlc) -> Result<(), BackendError>;
 
     /// Bytes of key, value and content type that one record may have, so that it can be kept at all.
     fn largest_record(&self) -> usize;
@@ -235,6 +242,8 @@ pub struct Promises {
 pub struct Commit<'a> {
     /// Records to put, each key once.
     pub records: &'a [KeyedRecord],
+    /// Records that go, as they stand now: each key once, and none of those in `records`.
+    pub removed: &'a [KeyedRecord],
     /// Origins whose frontier moved, and where to.
     pub moved: &'a [(Origin, Hlc)],
     /// The store's floor.
@@ -319,6 +328,8 @@ pub struct Index {
     pub counts: Counts,
     /// Every deadline of a live record.
     pub deadlines: Vec<(UnixMs, Key)>,
+    /// Every dead record, by the stable point from which it may be purged; `None`: they are found by a walk.
+    pub graves: Option<Vec<(Hlc, Key)>>,
 }
 
 /// Why a commit was not made, and what became of it.

@@ -139,7 +139,8 @@ impl File {
     fn put(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
         let durability = commit.durability.max(self.durability);
         let mut journal = self.journal().map_err(CommitError::Unknown)?;
-        if commit.records.is_empty() && commit.floor <= journal.floor() {
+        let changes = !commit.records.is_empty() || !commit.removed.is_empty();
+        if !changes && commit.floor <= journal.floor() {
             // Time that was closed without a change is written with the next change, or the next flush.
             journal.check().map_err(CommitError::Unknown)?;
             journal.moves(commit.moved);
@@ -149,7 +150,7 @@ impl File {
         if durability == Durability::Fsync {
             journal.sync().map_err(CommitError::Unknown)?;
         }
-        self.map.put_all(commit.records).map_err(CommitError::Unknown)?;
+        self.map.take(commit).map_err(CommitError::Unknown)?;
         self.journal_bytes.store(journal.length(), Ordering::Relaxed);
         Ok(durability)
     }
@@ -270,6 +271,14 @@ impl Backend for File {
 
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
         self.put(commit)
+    }
+
+    fn clear(&self) -> Result<(), CommitError> {
+        let mut journal = self.journal().map_err(CommitError::Unknown)?;
+        journal.clear()?;
+        self.map.clear().map_err(CommitError::Unknown)?;
+        self.journal_bytes.store(journal.length(), Ordering::Relaxed);
+        Ok(())
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

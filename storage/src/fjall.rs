@@ -16,7 +16,7 @@ use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
 use crate::backend::{
-    Backend, BackendError, Commit, CommitError, Footprint, Near, Promises, Recovered, Walk,
+    Backend, BackendError, Commit, CommitError, Counts, Footprint, Near, Promises, Recovered, Walk,
 };
 use crate::durability::Durability;
 use crate::map::WALK_CHUNK;
@@ -160,6 +160,9 @@ impl Fjall {
 
     fn batch(&self, commit: &Commit<'_>) -> Changes {
         let mut changes = self.engine.changes();
+        for KeyedRecord { key, .. } in commit.removed {
+            changes.remove(&self.engine, rows::record_key(key.as_str()));
+        }
         for KeyedRecord { key, record } in commit.records {
             let row_key = rows::record_key(key.as_str());
             let row = rows::write_record(&row_key, record);
@@ -230,7 +233,8 @@ impl Backend for Fjall {
         let poisoned = |_| CommitError::Unknown(BackendError::Poisoned);
         let mut committed = self.committed.lock().map_err(poisoned)?;
         let floor = commit.floor.max(committed.state.floor);
-        let is_heartbeat = commit.records.is_empty() && floor == committed.state.floor;
+        let changes_none = commit.records.is_empty() && commit.removed.is_empty();
+        let is_heartbeat = changes_none && floor == committed.state.floor;
         let mut changes = self.batch(commit);
         if !is_heartbeat {
             let bytes = u64::try_from(changes.bytes()).unwrap_or(u64::MAX);
@@ -248,12 +252,27 @@ impl Backend for Fjall {
         let state = StateRow { floor, counts: Some(commit.counts) };
         moves(&self.engine, &mut changes, &mut committed, &ahead, state);
         let reached = commit.durability.max(self.promises.durability);
-        let hot = self.tier.as_ref().map(|tier| tier.commit(commit.records));
+        let hot = self.tier.as_ref().map(|tier| tier.commit(commit.records, commit.removed));
         self.engine.commit(changes, reached).map_err(CommitError::Unknown)?;
         if let Some(hot) = hot {
             hot.end();
         }
         Ok(reached)
+    }
+
+    fn clear(&self) -> Result<(), CommitError> {
+        let mut committed =
+            self.committed.lock().map_err(|_| CommitError::Unknown(BackendError::Poisoned))?;
+        contents::clear(&self.engine).map_err(CommitError::Unknown)?;
+        *committed = Committed {
+            frontier: Frontier::default(),
+            state: StateRow { floor: Hlc::ZERO, counts: Some(Counts::default()) },
+            ahead: Frontier::default(),
+        };
+        if let Some(tier) = &self.tier {
+            tier.clear();
+        }
+        Ok(())
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

@@ -26,7 +26,7 @@ pub(super) fn keyed(key: u64, n: u64, bytes: usize) -> KeyedRecord {
 }
 
 fn deadline(record: Option<&Record>) -> Option<UnixMs> {
-    record.and_then(crate::deadlines::deadline)
+    record.and_then(crate::schedule::deadline)
 }
 
 pub(super) fn frontier(upto: u64) -> Frontier {
@@ -86,6 +86,7 @@ impl Disk {
             self.put.insert(keyed.key.clone(), keyed.record.clone());
             let commit = Commit {
                 records: std::slice::from_ref(&keyed),
+                removed: &[],
                 moved: &[(origin(), Hlc::from_bits(n))],
                 floor: Hlc::from_bits(n / 2),
                 durability: Durability::Os,
@@ -112,7 +113,8 @@ impl Disk {
         assert_eq!(recovered.warnings, Vec::<String>::new());
         assert_eq!(recovered.frontier, frontier(self.last));
         assert_eq!(recovered.floor.bits(), self.last / 2);
-        assert_eq!(recovered.index, Some(self.index()));
+        let index = recovered.index.map(|index| Index { graves: None, ..index });
+        assert_eq!(index, Some(self.index()));
         assert_eq!(all(&backend), self.put);
         backend
     }
@@ -123,7 +125,7 @@ impl Disk {
         let at = |(key, record): (&Key, &Record)| Some((deadline(Some(record))?, key.clone()));
         let mut deadlines: Vec<_> = self.put.iter().filter_map(at).collect();
         deadlines.sort();
-        Index { counts, deadlines }
+        Index { counts, deadlines, graves: None }
     }
 
     /// What the disk has now, whatever the process would still do.

@@ -11,7 +11,6 @@ mod account;
 pub mod backend;
 mod chunk;
 pub mod conformance;
-mod deadlines;
 pub mod durability;
 mod file;
 mod files;
@@ -33,6 +32,7 @@ pub mod reader;
 mod recovery;
 pub mod registry;
 pub mod ring;
+mod schedule;
 pub mod settings;
 pub mod stats;
 pub mod store;
@@ -44,6 +44,8 @@ pub mod writer;
 
 #[cfg(test)]
 mod convergence_test;
+#[cfg(test)]
+mod expiry_test;
 #[cfg(test)]
 mod merge_test;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Key, Record};
 
-use crate::backend::{BackendError, Walk};
+use crate::backend::{BackendError, Commit, Walk};
 use crate::key_order::KeyOrder;
 use crate::packed::Packed;
 
@@ -96,6 +96,27 @@ impl RecordMap {
     /// As for [`RecordMap::put`]: some may have been put.
     pub fn put_all(&self, records: &[KeyedRecord]) -> Result<(), BackendError> {
         records.iter().try_for_each(|keyed| self.put(&keyed.key, &keyed.record))
+    }
+
+    /// Does what a commit says: records that go, then those that come.
+    ///
+    /// # Errors
+    /// As for [`RecordMap::put`]: a part may have been done.
+    pub(crate) fn take(&self, commit: &Commit<'_>) -> Result<(), BackendError> {
+        commit.removed.iter().try_for_each(|keyed| self.remove(keyed.key.as_str()))?;
+        self.put_all(commit.records)
+    }
+
+    /// Removes every record. Only one thread may.
+    ///
+    /// # Errors
+    /// As for [`RecordMap::put`].
+    pub(crate) fn clear(&self) -> Result<(), BackendError> {
+        self.records.clear_sync();
+        let mut order = self.order.write().map_err(|_| BackendError::Poisoned)?;
+        *order = KeyOrder::default();
+        self.measure(&order);
+        Ok(())
     }
 
     /// Removes a record. Only one thread may.

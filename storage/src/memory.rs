@@ -40,8 +40,12 @@ impl Backend for Memory {
     }
 
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
-        self.map.put_all(commit.records).map_err(CommitError::Unknown)?;
+        self.map.take(commit).map_err(CommitError::Unknown)?;
         Ok(Durability::Memory)
+    }
+
+    fn clear(&self) -> Result<(), CommitError> {
+        self.map.clear().map_err(CommitError::Unknown)
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {

@@ -192,6 +192,10 @@ impl Backend for Moka {
         Ok(Durability::Memory)
     }
 
+    fn clear(&self) -> Result<(), CommitError> {
+        self.forget_all(Hlc::ZERO).map_err(CommitError::Unchanged)
+    }
+
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {
         let (found, next) = self.read()?.walk(from, limit.clamp(1, WALK_CHUNK));
         let records = found
@@ -253,7 +257,7 @@ impl Cache for Moka {
         evicted
     }
 
-    fn clear(&self, forgotten: Hlc) -> Result<(), BackendError> {
+    fn forget_all(&self, forgotten: Hlc) -> Result<(), BackendError> {
         let old = {
             let mut side = self.write()?;
             let forgotten = forgotten.max(side.greatest());

@@ -146,7 +146,7 @@ fn the_count_of_records_is_exact_once_the_cache_has_done_its_work() {
                 assert!(live > 10);
             }
         }
-        moka.clear(Hlc::ZERO).unwrap();
+        moka.forget_all(Hlc::ZERO).unwrap();
         assert_eq!(moka.keys(), 0);
     }
 }
@@ -158,7 +158,7 @@ fn clearing_forgets_everything_up_to_the_greatest() {
     fill(moka.as_ref(), 10, 40);
     put_one(moka.as_ref(), "dead", record(60, State::Deleted));
     put_one(moka.as_ref(), "newest", live_until(70, None));
-    cache.clear(hlc(5)).unwrap();
+    cache.forget_all(hlc(5)).unwrap();
     assert_eq!(cache.forgotten(), hlc(70));
     let empty =
         Footprint { memory_bytes: Some(0), keys: Some(0), tombstones: Some(0), ..moka.footprint() };
@@ -167,7 +167,7 @@ fn clearing_forgets_everything_up_to_the_greatest() {
     assert_eq!((moka.get("newest").unwrap(), cache.take_evicted()), (None, vec![]));
     put_one(moka.as_ref(), "newest", live_until(71, None));
     assert_eq!(moka.get("newest").unwrap(), Some(live_until(71, None)), "at once");
-    cache.clear(hlc(99)).unwrap();
+    cache.forget_all(hlc(99)).unwrap();
     assert_eq!(cache.forgotten(), hlc(99));
 }
 

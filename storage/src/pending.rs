@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::op_log::LoggedOp;
-use gridkv_protocol::{Hlc, Key, Origin, Record, UnixMs, Version};
+use gridkv_protocol::{Hlc, Key, Origin, Record, Version};
 
 use crate::account::Account;
 use crate::backend::DeadlineChange;
-use crate::deadlines::deadline;
+use crate::schedule::deadline;
 
 /// Records among which one is found by looking at each: up to here that is cheaper than hashing keys.
 const SCANNED: usize = 8;
@@ -18,8 +18,10 @@ const SCANNED: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     records: Vec<KeyedRecord>,
-    /// The deadline that each key's record has until the commit.
-    expired: Vec<Option<UnixMs>>,
+    /// What stands under the key of each of them until the commit.
+    before: Vec<Option<Record>>,
+    /// Records that go with the commit.
+    removed: Vec<KeyedRecord>,
     /// Where each key's record is, once there are more than [`SCANNED`].
     places: HashMap<Key, usize>,
     moved: Vec<(Origin, Hlc)>,
@@ -31,6 +33,14 @@ pub(crate) struct Pending {
     counted: Counted,
 }
 
+/// What a commit does to a key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) before: Option<&'a Record>,
+    pub(crate) after: Option<&'a Record>,
+}
+
 /// What is counted once it is committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counted {
@@ -38,6 +48,7 @@ pub(crate) struct Counted {
     pub(crate) delete: u64,
     pub(crate) touch: u64,
     pub(crate) expired: u64,
+    pub(crate) purged: u64,
     pub(crate) applied: u64,
     pub(crate) stale: u64,
     pub(crate) duplicate: u64,
@@ -79,9 +90,27 @@ impl Pending {
         if let Some(earlier) = self.place(&keyed.key).and_then(|at| self.records.get_mut(at)) {
             *earlier = keyed;
         } else {
-            self.expired.push(before.and_then(deadline));
+            self.before.push(before.cloned());
             self.append(keyed);
         }
+    }
+
+    /// Lets a record go that stands under its key, and that no record of this commit replaces.
+    pub(crate) fn remove(&mut self, keyed: KeyedRecord) {
+        self.account.remove(&keyed.key, &keyed.record);
+        self.removed.push(keyed);
+    }
+
+    /// Every key whose record changes: what stands under it until the commit, and what from then on.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        let put = self.records.iter().zip(&self.before);
+        let put = put.map(|(keyed, before)| Change {
+            key: &keyed.key,
+            before: before.as_ref(),
+            after: Some(&keyed.record),
+        });
+        let gone = self.removed.iter().map(|KeyedRecord { key, record }| (key, Some(record), None));
+        put.chain(gone.map(|(key, before, after)| Change { key, before, after }))
     }
 
     fn append(&mut self, keyed: KeyedRecord) {
@@ -125,13 +154,13 @@ impl Pending {
 
     /// Finds out how the commit, as it is now, changes deadlines.
     pub(crate) fn settle_deadlines(&mut self) {
-        let changes = self.records.iter().zip(&self.expired).filter_map(|(keyed, before)| {
-            let (before, after) = (*before, deadline(&keyed.record));
-            let changed = || DeadlineChange { key: keyed.key.clone(), before, after };
-            (before != after).then(changed)
-        });
-        self.deadlines.clear();
-        self.deadlines.extend(changes);
+        let mut deadlines = std::mem::take(&mut self.deadlines);
+        deadlines.clear();
+        deadlines.extend(self.changes().filter_map(|Change { key, before, after }| {
+            let (before, after) = (before.and_then(deadline), after.and_then(deadline));
+            (before != after).then(|| DeadlineChange { key: key.clone(), before, after })
+        }));
+        self.deadlines = deadlines;
     }
 
     /// What [`Pending::settle_deadlines`] found.
@@ -150,7 +179,11 @@ impl Pending {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.moved.is_empty()
+        self.records.is_empty() && self.removed.is_empty() && self.moved.is_empty()
+    }
+
+    pub(crate) fn removed(&self) -> &[KeyedRecord] {
+        &self.removed
     }
 
     pub(crate) fn records(&self) -> &[KeyedRecord] {
@@ -175,7 +208,8 @@ impl Pending {
         self.places.clear();
         self.moved.clear();
         self.logged.clear();
-        self.expired.clear();
+        self.before.clear();
+        self.removed.clear();
         self.deadlines.clear();
         self.loosened.clear();
         self.greatest = Hlc::ZERO;

@@ -299,7 +299,16 @@ impl StoreReader {
     /// Statistics, now.
     pub fn stats(&self) -> StoreStats {
         let Shared {
-            config, backend, ring, account, persists, expired, operations, promises, ..
+            config,
+            backend,
+            ring,
+            account,
+            persists,
+            expired,
+            purged,
+            operations,
+            promises,
+            ..
         } = &*self.shared;
         let footprint = backend.footprint();
         let cache = promises.hot_tier.then(|| CacheCounts {
@@ -321,6 +330,7 @@ impl StoreReader {
             persistent: promises.persistent,
             durability: promises.durability,
             expired: expired.get(),
+            purged: purged.get(),
             persists: persists.runs.get(),
             persist_failures: persists.failures.get(),
             persist_ms: persists.ms.get(),

@@ -7,8 +7,8 @@ use gridkv_protocol::{Frontier, Hlc};
 
 use crate::account::Account;
 use crate::backend::{Backend, BackendError, Index, Walk};
-use crate::deadlines::{Deadlines, deadline};
 use crate::map::WALK_CHUNK;
+use crate::schedule::{Deadlines, Graveyard, deadline, ripe};
 
 /// What a writer starts from.
 #[derive(Debug, Default)]
@@ -16,6 +16,7 @@ pub(crate) struct Recovery {
     pub(crate) account: Account,
     pub(crate) loose: LooseSet,
     pub(crate) deadlines: Deadlines,
+    pub(crate) graves: Graveyard,
     /// No record's version is later.
     pub(crate) greatest: Hlc,
 }
@@ -36,13 +37,14 @@ impl Recovery {
         }
     }
 
-    fn from_index(Index { counts, deadlines: times }: Index) -> Self {
-        let mut deadlines = Deadlines::default();
-        for (at, key) in times {
-            deadlines.add(at, key);
+    fn from_index(Index { counts, deadlines, graves }: Index) -> Self {
+        Self {
+            account: Account::of(&counts),
+            loose: LooseSet::default(),
+            deadlines: deadlines.into_iter().collect(),
+            graves: graves.into_iter().flatten().collect(),
+            greatest: counts.greatest,
         }
-        let account = Account::of(&counts);
-        Self { account, loose: LooseSet::default(), deadlines, greatest: counts.greatest }
     }
 
     fn from_records(backend: &dyn Backend, frontier: &Frontier) -> Result<Self, BackendError> {
@@ -56,6 +58,8 @@ impl Recovery {
                 found.greatest = found.greatest.max(record.version.hlc);
                 if let Some(at) = deadline(&record) {
                     found.deadlines.add(at, key);
+                } else if let Some(at) = ripe(&record) {
+                    found.graves.add(at, key);
                 }
             }
             cursor = next;

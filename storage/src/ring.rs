@@ -33,7 +33,7 @@ pub struct Drained {
     pub ops: Vec<LoggedOp>,
     /// Every op up to here has been in the ring.
     pub closed: Hlc,
-    /// Ops up to here may have been dropped.
+    /// Ops up to here may have been dropped, or are not to be sent.
     pub floor: Hlc,
 }
 
@@ -57,6 +57,11 @@ impl OpRing {
             self.floor.fetch_max(oldest.hlc().bits(), Ordering::AcqRel);
             self.overwritten.add(1);
         }
+    }
+
+    /// Says that ops up to `floor` are not to be sent any more.
+    pub fn raise_floor(&self, floor: Hlc) {
+        self.floor.fetch_max(floor.bits(), Ordering::AcqRel);
     }
 
     /// Says that every op up to `upto` has been pushed.

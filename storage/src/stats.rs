@@ -110,6 +110,8 @@ pub struct StoreStats {
     pub durability: Durability,
     /// Records that came to their deadline.
     pub expired: u64,
+    /// Tombstones and expired records that all members had seen, and that were removed.
+    pub purged: u64,
     /// Persist runs that ended well.
     pub persists: u64,
     /// Persist runs that failed.

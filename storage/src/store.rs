@@ -68,8 +68,9 @@ pub(crate) struct Shared {
     pub(crate) frontiers: SharedFrontiers,
     pub(crate) loose: LooseView,
     pub(crate) expired: Counter,
-    /// Bytes of the writer's deadlines, as of its last commit.
-    pub(crate) deadline_bytes: AtomicU64,
+    pub(crate) purged: Counter,
+    /// Bytes of the writer's schedules, as of its last commit.
+    pub(crate) scheduled_bytes: AtomicU64,
     pub(crate) persists: PersistCounters,
     pub(crate) watermark: Option<Watermark>,
     /// Held while the store is flushed: two would write the same watermark.
@@ -100,6 +101,7 @@ impl Shared {
             (&operations.delete, counted.delete),
             (&operations.touch, counted.touch),
             (&self.expired, counted.expired),
+            (&self.purged, counted.purged),
             (&applies.applied, counted.applied),
             (&applies.stale, counted.stale),
             (&applies.duplicate, counted.duplicate),
@@ -126,6 +128,7 @@ pub(crate) struct SharedFrontiers {
 }
 
 /// What would survive a power cut.
+#[derive(Default)]
 pub(crate) struct Durable {
     pub(crate) frontier: Frontier,
     /// Hashes of the records that would be loose then.
@@ -146,10 +149,10 @@ impl Shared {
     /// Bytes of memory that the store takes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let footprint = self.backend.footprint();
-        // The account counts deadlines with their records; a backend knows nothing of them.
-        let and_deadlines =
-            |bytes: u64| bytes.saturating_add(self.deadline_bytes.load(Ordering::Relaxed));
-        let records = footprint.memory_bytes.map_or_else(|| self.account.bytes(), and_deadlines);
+        // The account counts schedules with their records; a backend knows nothing of them.
+        let and_schedules =
+            |bytes: u64| bytes.saturating_add(self.scheduled_bytes.load(Ordering::Relaxed));
+        let records = footprint.memory_bytes.map_or_else(|| self.account.bytes(), and_schedules);
         records.saturating_add(footprint.structure_bytes)
     }
 }
@@ -196,6 +199,13 @@ impl SharedFrontiers {
                 if applied.frontier.covers_all(&durable.frontier) { &applied } else { durable };
             Arc::clone(later)
         });
+    }
+
+    /// Nothing is held any more, but for what this node has closed of its own time.
+    pub(crate) fn reset(&self) {
+        self.floor.store(0, Ordering::Release);
+        self.others.store(Arc::default());
+        self.durable.store(Arc::default());
     }
 
     pub(crate) fn own_upto(&self) -> Hlc {
@@ -263,7 +273,8 @@ pub fn open(
         ),
         loose: LooseView::default(),
         expired: Counter::default(),
-        deadline_bytes: AtomicU64::default(),
+        purged: Counter::default(),
+        scheduled_bytes: AtomicU64::default(),
         persists: PersistCounters::default(),
         watermark,
         flushing: Mutex::new(()),

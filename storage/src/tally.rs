@@ -8,13 +8,14 @@ use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record};
 
 use crate::account::Account;
 use crate::backend::{Counts, Index};
-use crate::deadlines::{Deadlines, deadline};
+use crate::schedule::{Deadlines, Graveyard, deadline, ripe};
 
 /// Counts and deadlines of records.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     account: Account,
     deadlines: Deadlines,
+    graves: Graveyard,
     /// The latest version of each origin.
     latest: BTreeMap<Origin, Hlc>,
 }
@@ -25,6 +26,9 @@ impl Tally {
         self.account.add(key, record);
         if let Some(at) = deadline(record) {
             self.deadlines.add(at, key.clone());
+        }
+        if let Some(at) = ripe(record) {
+            self.graves.add(at, key.clone());
         }
         let latest = self.latest.entry(record.version.origin).or_default();
         *latest = record.version.hlc.max(*latest);
@@ -38,14 +42,21 @@ impl Tally {
         if let Some(at) = before.filter(|_| before != held.and_then(deadline)) {
             self.deadlines.remove(at, key);
         }
+        let grave = ripe(gone);
+        if let Some(at) = grave.filter(|_| grave != held.and_then(ripe)) {
+            self.graves.remove(at, key);
+        }
     }
 
     /// Adds what another one noted.
     pub(crate) fn join(&mut self, other: Self) {
-        let Self { account, deadlines, latest } = other;
+        let Self { account, deadlines, graves, latest } = other;
         self.account.join(&account);
         for (at, key) in deadlines.into_all() {
             self.deadlines.add(at, key);
+        }
+        for (at, key) in graves.into_all() {
+            self.graves.add(at, key);
         }
         for (origin, hlc) in latest {
             let latest = self.latest.entry(origin).or_default();
@@ -59,6 +70,7 @@ impl Tally {
         let loose = self.latest.iter().any(|(origin, hlc)| *hlc > frontier.get(*origin));
         let greatest = self.latest.values().copied().max().unwrap_or_default();
         let counts = Counts { greatest, loose, ..self.account.counts() };
-        Index { counts, deadlines: self.deadlines.into_all().collect() }
+        let graves = Some(self.graves.into_all().collect());
+        Index { counts, deadlines: self.deadlines.into_all().collect(), graves }
     }
 }

@@ -94,6 +94,11 @@ impl Backend for TestBackend {
         self.inner.put_batch(commit)
     }
 
+    fn clear(&self) -> Result<(), CommitError> {
+        self.levers.works().map_err(CommitError::Unknown)?;
+        self.inner.clear()
+    }
+
     fn page(
         &self,
         after: Option<&PageCursor>,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use gridkv_protocol::applier::Stretch;
+use gridkv_protocol::frontier::Closing;
 use gridkv_protocol::loose::LooseSet;
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{
@@ -18,17 +19,19 @@ use gridkv_protocol::{
 };
 
 use crate::backend::{BackendError, Cache, Commit, CommitError, Counts, Standing};
-use crate::deadlines::Deadlines;
 use crate::durability::Durability;
-use crate::pending::{Loosened, Pending};
+use crate::pending::{Change, Loosened, Pending};
 use crate::recovery::Recovery;
+use crate::schedule::{Deadlines, Graveyard, deadline, ripe};
 use crate::store::Shared;
 
 mod client;
 mod expiry;
 mod forgetting;
+mod purging;
 
 pub use client::PutError;
+pub use purging::DonorStretch;
 
 /// Changes a store.
 pub struct StoreWriter {
@@ -41,6 +44,8 @@ pub struct StoreWriter {
     floor: Hlc,
     loose: LooseSet,
     deadlines: Deadlines,
+    /// Dead records, to be purged; a cache keeps them by itself.
+    graves: Graveyard,
     /// No record's version is later.
     greatest: Hlc,
     pending: Pending,
@@ -49,12 +54,13 @@ pub struct StoreWriter {
 impl StoreWriter {
     /// A writer of what was recovered.
     pub(crate) fn new(shared: Arc<Shared>, origin: Origin, recovery: Recovery) -> Self {
-        let Recovery { account, loose, deadlines, greatest } = recovery;
+        let Recovery { account, loose, deadlines, graves, greatest } = recovery;
         let others = shared.frontiers.others.load_full();
         let floor = shared.frontiers.floor();
         shared.account.apply(&account);
         shared.loose.publish(loose.hashes());
-        shared.deadline_bytes.store(deadlines.bytes(), Release);
+        let scheduled_bytes = deadlines.bytes().saturating_add(graves.bytes());
+        shared.scheduled_bytes.store(scheduled_bytes, Release);
         Self {
             clock: HlcClock::starting_at(greatest.max(others.greatest()).max(floor)),
             own_upto: Hlc::ZERO,
@@ -66,6 +72,7 @@ impl StoreWriter {
             others,
             loose,
             deadlines,
+            graves,
         }
     }
 
@@ -228,6 +235,7 @@ impl StoreWriter {
         self.pending.settle_deadlines();
         let commit = Commit {
             records: self.pending.records(),
+            removed: self.pending.removed(),
             moved: self.pending.moved(),
             floor: self.floor,
             durability,
@@ -266,24 +274,28 @@ impl StoreWriter {
 
     /// A commit was not made, or nobody knows.
     fn abandon(&mut self, error: &CommitError) {
+        self.note_failed(error);
+        self.drop_staged();
+    }
+
+    fn note_failed(&self, error: &CommitError) {
         if matches!(error, CommitError::Unknown(_)) {
             self.shared.poisoned.store(true, Release);
         }
-        self.drop_staged();
     }
 
     fn publish(&mut self, own_moved: bool, reached: Durability) {
         let Shared { account, persists, frontiers, ring, loose, backend, .. } = &*self.shared;
         // Time that was closed without a change is not counted as one; a floor that rose is.
         let floor_moved = u64::from(self.floor > frontiers.floor());
-        let records = u64::try_from(self.pending.records().len()).unwrap_or(u64::MAX);
+        let records = self.pending.records().len() + self.pending.removed().len();
+        let records = u64::try_from(records).unwrap_or(u64::MAX);
         account.apply(self.pending.account());
         self.shared.count(self.pending.take_counted());
         self.greatest = self.greatest.max(self.pending.greatest());
-        for change in self.pending.deadlines() {
-            self.deadlines.follow(change);
-        }
-        self.shared.deadline_bytes.store(self.deadlines.bytes(), Release);
+        let graves = backend.as_cache().is_none().then_some(&mut self.graves);
+        let scheduled_bytes = follow(&self.pending, &mut self.deadlines, graves);
+        self.shared.scheduled_bytes.store(scheduled_bytes, Release);
         for change in self.pending.take_loosened() {
             match change {
                 Loosened::Held(version) => self.loose.hold(version, &self.others),
@@ -292,10 +304,17 @@ impl StoreWriter {
         }
         // The floor first: who reads a frontier and then a floor must not miss what was forgotten.
         frontiers.raise_floor(self.floor);
-        let mut others_moved = false;
+        if floor_moved > 0 && backend.as_cache().is_none() {
+            ring.raise_floor(self.floor); // what was purged is not to be sent any more
+        }
+        let (mut others_moved, mut closed) = (false, false);
         for (origin, upto) in self.pending.moved().iter().filter(|(who, _)| *who != self.origin) {
             self.loose.settle(*origin, *upto);
             others_moved = true;
+            closed |= Closing::of(*upto).is_some();
+        }
+        if closed {
+            self.loose.settle_all(&self.others); // with one, all earlier ones of its node
         }
         if others_moved {
             frontiers.others.store(Arc::clone(&self.others));
@@ -357,6 +376,17 @@ impl StoreWriter {
     pub fn is_poisoned(&self) -> bool {
         self.shared.poisoned.load(Acquire)
     }
+}
+
+/// Lets the schedules follow what was committed. Returns the bytes that they take.
+fn follow(pending: &Pending, deadlines: &mut Deadlines, mut graves: Option<&mut Graveyard>) -> u64 {
+    for Change { key, before, after } in pending.changes() {
+        deadlines.follow(key, before.and_then(deadline), after.and_then(deadline));
+        if let Some(graves) = &mut graves {
+            graves.follow(key, before.and_then(ripe), after.and_then(ripe));
+        }
+    }
+    deadlines.bytes().saturating_add(graves.map_or(0, |graves| graves.bytes()))
 }
 
 #[cfg(test)]

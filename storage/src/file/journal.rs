@@ -12,7 +12,7 @@ use std::sync::Arc;
 use gridkv_protocol::codec::{decode, encode_into};
 use gridkv_protocol::frame::{Format, HEADER_BYTES};
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::{Frontier, Hlc, Origin};
+use gridkv_protocol::{Frontier, Hlc, Key, Origin, Version};
 use serde::{Deserialize, Serialize};
 
 use super::frames::{FrameReader, Next};
@@ -20,10 +20,12 @@ use super::image::Base;
 use crate::backend::{BackendError, Commit, CommitError};
 use crate::files::{io_error, sync_dir};
 
-/// Journals, in their first version.
-pub(super) const FORMAT: Format = Format { magic: *b"GKVJ", version: 1 };
+/// Journals, in their second version. The first had only commits that put records.
+pub(super) const FORMAT: Format = Format { magic: *b"GKVJ", version: 2 };
 
 const COMMIT: u8 = 1;
+const COMMIT_WITH_REMOVALS: u8 = 2;
+const CLEAR: u8 = 3;
 
 /// The buffer for a commit is given back to the system when one was larger than this.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;
@@ -37,14 +39,59 @@ struct Row<'a> {
     records: &'a [KeyedRecord],
 }
 
+/// A commit from which records go.
+#[derive(Serialize)]
+struct RemovalRow<'a> {
+    row: Row<'a>,
+    /// The keys, and the versions that their records had.
+    removed: Vec<(&'a Key, Version)>,
+}
+
+/// That everything before is gone.
+#[derive(Serialize, Deserialize)]
+struct ClearRow {
+    serial: u64,
+}
+
 /// A commit as it is read.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Entry {
     /// One more than that of the commit before.
     pub(super) serial: u64,
     pub(super) floor: Hlc,
     pub(super) moved: Vec<(Origin, Hlc)>,
     pub(super) records: Vec<KeyedRecord>,
+    /// Keys whose record went, if it was not newer than this.
+    #[serde(skip)]
+    pub(super) removed: Vec<(Key, Version)>,
+    /// Everything before it is gone.
+    #[serde(skip)]
+    pub(super) clears: bool,
+}
+
+/// A commit with removals as it is read.
+#[derive(Deserialize)]
+struct RemovalEntry {
+    entry: Entry,
+    removed: Vec<(Key, Version)>,
+}
+
+impl Entry {
+    /// The entry of a frame; `None` when it is none.
+    fn read(kind: u8, payload: &[u8]) -> Option<Self> {
+        match kind {
+            COMMIT => decode(payload).ok(),
+            COMMIT_WITH_REMOVALS => {
+                let RemovalEntry { entry, removed } = decode(payload).ok()?;
+                Some(Self { removed, ..entry })
+            }
+            CLEAR => {
+                let ClearRow { serial } = decode(payload).ok()?;
+                Some(Self { serial, clears: true, ..Self::default() })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The journal that grows.
@@ -163,13 +210,33 @@ impl Journal {
             moved: &moved,
             records: commit.records,
         };
-        self.encode(&row).map_err(CommitError::Unchanged)?;
+        if commit.removed.is_empty() {
+            self.encode(COMMIT, &row).map_err(CommitError::Unchanged)?;
+        } else {
+            let removed = commit.removed.iter().map(|keyed| (&keyed.key, keyed.record.version));
+            let row = RemovalRow { row, removed: removed.collect() };
+            self.encode(COMMIT_WITH_REMOVALS, &row).map_err(CommitError::Unchanged)?;
+        }
         self.write()?;
         self.written.serial += 1;
         self.written.floor = self.written.floor.max(commit.floor);
         for (origin, upto) in moved {
             self.written.frontier.advance(origin, upto);
         }
+        self.ahead = Frontier::default();
+        Ok(())
+    }
+
+    /// Appends that everything is gone.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    pub(super) fn clear(&mut self) -> Result<(), CommitError> {
+        self.check().map_err(CommitError::Unknown)?;
+        let serial = self.written.serial + 1;
+        self.encode(CLEAR, &ClearRow { serial }).map_err(CommitError::Unchanged)?;
+        self.write()?;
+        self.written = Base { serial, ..Base::default() };
         self.ahead = Frontier::default();
         Ok(())
     }
@@ -190,7 +257,7 @@ impl Journal {
         self.append(&Commit { moved: &moved, floor, ..Commit::default() })
     }
 
-    fn encode(&mut self, row: &Row<'_>) -> Result<(), BackendError> {
+    fn encode(&mut self, kind: u8, row: &impl Serialize) -> Result<(), BackendError> {
         if self.buffer.capacity() > KEPT_BUFFER_BYTES {
             self.buffer = Vec::new();
         }
@@ -198,7 +265,7 @@ impl Journal {
         self.buffer.resize(HEADER_BYTES, 0);
         let failed = |error: &dyn std::error::Error| BackendError::Encode(error.to_string());
         encode_into(&mut self.buffer, row).map_err(|error| failed(&error))?;
-        FORMAT.seal(COMMIT, &mut self.buffer).map_err(|error| failed(&error))
+        FORMAT.seal(kind, &mut self.buffer).map_err(|error| failed(&error))
     }
 
     fn write(&mut self) -> Result<(), CommitError> {
@@ -300,10 +367,10 @@ impl JournalReader {
     /// What the system says.
     pub(super) fn next(&mut self) -> io::Result<NextEntry> {
         Ok(match self.frames.next()? {
-            Next::Frame { kind: COMMIT, payload, .. } => {
-                decode(&payload).map_or(NextEntry::Damaged, NextEntry::Entry)
+            Next::Frame { kind, payload, .. } => {
+                Entry::read(kind, &payload).map_or(NextEntry::Damaged, NextEntry::Entry)
             }
-            Next::Frame { .. } | Next::Damaged => NextEntry::Damaged,
+            Next::Damaged => NextEntry::Damaged,
             Next::End => NextEntry::End,
             Next::Torn => NextEntry::Torn,
             Next::Foreign(version) => NextEntry::Foreign(version),

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::{Key, Record};
+use gridkv_protocol::{Key, Record, Version};
 
 use super::ahead::read_ahead;
 use super::generations::Generations;
@@ -289,7 +289,7 @@ impl<'a> Replay<'a> {
     }
 
     fn entry(&mut self, entry: &Entry, packs: Packs) -> Result<(), BackendError> {
-        let Entry { serial, floor, moved, .. } = entry;
+        let Entry { serial, floor, moved, removed, clears, .. } = entry;
         if *serial <= self.base.serial {
             // Of a file that was removed, and is still seen: it is in the image.
             return packs.iter().try_for_each(|packed| {
@@ -299,13 +299,29 @@ impl<'a> Replay<'a> {
         }
         self.whole &= *serial == self.base.serial + 1;
         self.base.serial = *serial;
+        if *clears {
+            self.base = Base { serial: *serial, ..Base::default() };
+            self.tally = Tally::default();
+            return self.map.clear();
+        }
         self.base.floor = self.base.floor.max(*floor);
         if self.whole {
             for (origin, upto) in moved {
                 self.base.frontier.advance(*origin, *upto);
             }
         }
+        removed.iter().try_for_each(|(key, version)| self.remove(key, *version))?;
         self.take(packs)
+    }
+
+    /// Removes a record, unless a newer one is there: an image that was walked later.
+    fn remove(&mut self, key: &Key, version: Version) -> Result<(), BackendError> {
+        let held = self.map.get(key.as_str());
+        if let Some(gone) = held.filter(|held| held.version <= version) {
+            self.tally.release(key, &gone, None);
+            self.map.remove(key.as_str())?;
+        }
+        Ok(())
     }
 
     /// Puts records that are counted, each unless a newer one is there.

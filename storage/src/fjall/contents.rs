@@ -14,9 +14,9 @@ use super::engine::Engine;
 use super::rows::{self, StateRow};
 use crate::account::Account;
 use crate::backend::{BackendError, Counts, Index, Recovered};
-use crate::deadlines::deadline;
 use crate::durability::Durability;
 use crate::map::WALK_CHUNK;
+use crate::schedule::{deadline, ripe};
 
 /// The frontier and the state that the rows say.
 #[derive(Debug, Default)]
@@ -78,25 +78,44 @@ fn index(engine: &Engine, state: &StateRow) -> Result<Option<Index>, BackendErro
         deadlines.push(rows::read_deadline_key(&row?.0)?);
     }
     let is_possible = u64::try_from(deadlines.len()).is_ok_and(|length| length <= counts.keys);
-    Ok(is_possible.then_some(Index { counts, deadlines }))
+    Ok(is_possible.then_some(Index { counts, deadlines, graves: None }))
 }
 
 fn forget_frontier(engine: &Engine, contents: &mut Contents) -> Result<(), BackendError> {
-    let mut changes = engine.changes();
-    for (origin, _) in contents.frontier.iter() {
-        changes.remove(engine, rows::frontier_key(origin));
-    }
     contents.state.counts = None;
-    changes.put(engine, rows::STATE_KEY.to_vec(), rows::write_state(&contents.state));
-    engine.commit(changes, Durability::Fsync)?;
+    drop_frontier(engine, contents.state)?;
     contents.frontier = Frontier::default();
     Ok(())
+}
+
+/// In one commit: no row of the frontier, and this state.
+fn drop_frontier(engine: &Engine, state: StateRow) -> Result<(), BackendError> {
+    let mut changes = engine.changes();
+    for row in engine.range(rows::FRONTIER, Bound::Unbounded) {
+        changes.remove(engine, row?.0.to_vec());
+    }
+    changes.put(engine, rows::STATE_KEY.to_vec(), rows::write_state(&state));
+    engine.commit(changes, Durability::Fsync)
+}
+
+/// Removes every row. The frontier goes first, and without counts: what is left when this is cut short claims
+/// nothing, and is counted again.
+///
+/// # Errors
+/// [`BackendError`]: the engine takes nothing more.
+pub(super) fn clear(engine: &Engine) -> Result<(), BackendError> {
+    drop_frontier(engine, StateRow::default())?;
+    for kind in [rows::RECORDS, rows::DEADLINES] {
+        let all = engine.range(kind, Bound::Unbounded).map(|row| Ok(row?.0.to_vec()));
+        in_commits(engine, all, |changes, row_key| changes.remove(engine, row_key))?;
+    }
+    put_state(engine, StateRow { floor: Hlc::ZERO, counts: Some(Counts::default()) })
 }
 
 /// The index that the records say.
 fn walk(engine: &Engine, frontier: &Frontier) -> Result<Index, BackendError> {
     let (mut account, mut loose) = (Account::default(), LooseSet::default());
-    let (mut greatest, mut deadlines) = (Hlc::ZERO, Vec::new());
+    let (mut greatest, mut deadlines, mut graves) = (Hlc::ZERO, Vec::new(), Vec::new());
     for row in engine.range(rows::RECORDS, Bound::Unbounded) {
         let (row_key, row) = row?;
         let key = rows::read_record_key(&row_key)?;
@@ -104,11 +123,16 @@ fn walk(engine: &Engine, frontier: &Frontier) -> Result<Index, BackendError> {
         account.add(&key, &record);
         loose.hold(record.version, frontier);
         greatest = greatest.max(record.version.hlc);
-        deadlines.extend(deadline(&record).map(|at| (at, key)));
+        match (deadline(&record), ripe(&record)) {
+            (Some(at), _) => deadlines.push((at, key)),
+            (None, Some(at)) => graves.push((at, key)),
+            (None, None) => {}
+        }
     }
     deadlines.sort_unstable();
+    graves.sort_unstable();
     let counts = Counts { greatest, loose: !loose.is_empty(), ..account.counts() };
-    Ok(Index { counts, deadlines })
+    Ok(Index { counts, deadlines, graves: Some(graves) })
 }
 
 /// Makes the rows of deadlines, and the counts, what the records say. Until it ends the state row says

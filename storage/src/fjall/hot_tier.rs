@@ -101,11 +101,15 @@ impl HotTier {
         slot.is_some_and(|slot| slot.swap(part, Ordering::Relaxed) == part)
     }
 
-    /// Starts a commit of `records`: none of their keys is hot until it ends.
-    pub(super) fn commit<'a>(&'a self, records: &'a [KeyedRecord]) -> HotCommit<'a> {
+    /// Starts a commit of `records`, and of those that go: none of their keys is hot until it ends.
+    pub(super) fn commit<'a>(
+        &'a self,
+        records: &'a [KeyedRecord],
+        removed: &[KeyedRecord],
+    ) -> HotCommit<'a> {
         let hash = |keyed: &KeyedRecord| xxh3_64(keyed.key.as_str().as_bytes());
-        let mut places: Vec<usize> =
-            records.iter().map(|keyed| place(hash(keyed), STRIPES)).collect();
+        let all = records.iter().chain(removed);
+        let mut places: Vec<usize> = all.map(|keyed| place(hash(keyed), STRIPES)).collect();
         places.sort_unstable();
         places.dedup();
         let marked: Vec<_> = places.into_iter().filter_map(|at| self.stripes.get(at)).collect();
@@ -114,7 +118,21 @@ impl HotTier {
         }
         let was_hot = |keyed: &&KeyedRecord| self.records.remove(keyed.key.as_str()).is_some();
         let hot = records.iter().filter(was_hot).collect();
+        for keyed in removed {
+            self.records.invalidate(keyed.key.as_str());
+        }
         HotCommit { tier: self, hot, marked }
+    }
+
+    /// Forgets everything, and what is being read now.
+    pub(super) fn clear(&self) {
+        for stripe in &self.stripes {
+            stripe.step();
+        }
+        self.records.invalidate_all();
+        for stripe in &self.stripes {
+            stripe.step();
+        }
     }
 
     /// Bytes that it holds, as far as its own housekeeping has come.

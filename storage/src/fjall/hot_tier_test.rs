@@ -56,7 +56,7 @@ fn only_live_records_are_kept_and_a_write_replaces_them() {
     let mut dead = keyed("k", 2);
     dead.record.state = State::Deleted;
     let records = [dead, keyed("l", 2)];
-    let commit = tier.commit(&records);
+    let commit = tier.commit(&records, &[]);
     assert_eq!(tier.get("k"), None, "nothing is known while a commit is on its way");
     engine.put_all(&records);
     commit.end();
@@ -66,7 +66,7 @@ fn only_live_records_are_kept_and_a_write_replaces_them() {
     assert_eq!(number(read("l")), 2);
     assert_eq!(number(tier.get("l")), 2);
     let newer = [keyed("l", 3)];
-    let commit = tier.commit(&newer);
+    let commit = tier.commit(&newer, &[]);
     assert_eq!(tier.get("l"), None);
     engine.put_all(&newer);
     commit.end();
@@ -77,14 +77,14 @@ fn only_live_records_are_kept_and_a_write_replaces_them() {
 fn a_commit_that_failed_leaves_its_keys_cold() {
     let (tier, engine) = (HotTier::new(1 << 20), Engine::default());
     let records = [keyed("k", 1)];
-    drop(tier.commit(&records));
+    drop(tier.commit(&records, &[]));
     assert_eq!(tier.get("k"), None);
     engine.put(&keyed("k", 1));
     let read = || tier.fill("k", || Ok(engine.get("k"))).unwrap();
     read();
     read();
     assert_eq!(number(tier.get("k")), 1, "and readers fill it again");
-    drop(tier.commit(&records));
+    drop(tier.commit(&records, &[]));
     assert_eq!(tier.get("k"), None);
 }
 
@@ -96,12 +96,12 @@ fn a_reader_that_was_overtaken_puts_nothing_back() {
     for (n, whole) in [(1, true), (3, false)] {
         engine.put(&keyed("k", n));
         let newer = [keyed("k", n + 1)];
-        drop(tier.commit(&newer)); // cold
+        drop(tier.commit(&newer, &[])); // cold
         miss();
         let mut open = None;
         let read = tier.fill("k", || {
             let old = engine.get("k");
-            let commit = tier.commit(&newer);
+            let commit = tier.commit(&newer, &[]);
             engine.put(&newer[0]);
             if whole {
                 commit.end();
@@ -155,7 +155,7 @@ fn no_reader_ever_sees_an_older_record_than_was_seen_or_acknowledged() {
             for n in 1..=ROUNDS {
                 let first = usize::try_from(n).unwrap() % KEYS.len();
                 let records = [keyed(KEYS[first], n), keyed(KEYS[(first + 1) % KEYS.len()], n)];
-                let commit = tier.commit(&records);
+                let commit = tier.commit(&records, &[]);
                 engine.put_all(&records);
                 commit.end();
                 acknowledged[first].store(n, Ordering::Release);

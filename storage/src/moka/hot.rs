@@ -16,7 +16,7 @@ use gridkv_protocol::{Key, Record, UnixMs};
 
 use super::room::weight;
 use crate::backend::Evictions;
-use crate::deadlines::deadline;
+use crate::schedule::deadline;
 use crate::settings::{CachePolicy, CacheSettings};
 
 /// Records by key.

@@ -13,7 +13,7 @@ use gridkv_protocol::{Hlc, Key, Record, State, UnixMs, Version};
 use super::hot::Gone;
 use super::room::outside_weight;
 use crate::backend::Standing;
-use crate::deadlines::deadline;
+use crate::schedule::deadline;
 
 /// What is known of each key.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use gridkv_protocol::{Op, UnixMs};
 
 use super::StoreWriter;
 use crate::backend::{BackendError, Cache, Evicted};
-use crate::deadlines::deadline;
+use crate::schedule::deadline;
 
 /// Records that one turn of expiry takes, at most: writes wait for no more.
 const EXPIRE_AT_ONCE: usize = 1_024;

@@ -7,8 +7,8 @@ use gridkv_protocol::loose::LooseSet;
 
 use super::StoreWriter;
 use crate::backend::CommitError;
-use crate::deadlines::Deadlines;
 use crate::durability::Durability;
+use crate::schedule::Deadlines;
 
 impl StoreWriter {
     /// Commits what is staged, empties the cache, and moves the frontier to `adopt`, except for the
@@ -22,7 +22,7 @@ impl StoreWriter {
         self.commit(Durability::Memory)?;
         let adopt = adopt.without(self.origin);
         let Some(cache) = self.shared.backend.as_cache() else { return Ok(()) };
-        cache.clear(adopt.greatest().max(self.floor)).map_err(CommitError::Unchanged)?;
+        cache.forget_all(adopt.greatest().max(self.floor)).map_err(CommitError::Unchanged)?;
         let forgotten = cache.forgotten();
         self.shared.account.reset();
         self.shared.loose.publish(BTreeMap::new());

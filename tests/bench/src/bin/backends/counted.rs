@@ -60,6 +60,10 @@ impl Backend for Counted {
         self.inner.put_batch(commit)
     }
 
+    fn clear(&self) -> Result<(), CommitError> {
+        self.inner.clear()
+    }
+
     fn page(
         &self,
         after: Option<&PageCursor>,

@@ -1,8 +1,7 @@
 //! What happens when a deadline passes: through the funnel, and to nobody's ears.
 
-use gridkv_protocol::{Hlc, UnixMs};
+use gridkv_protocol::{Hlc, State, UnixMs};
 
-use super::*;
 use crate::test_store::{
     NOW, TestStore, all_records, assert_counts, key, live, op, origin, put, put_for, stretch, touch,
 };
@@ -154,7 +153,7 @@ fn a_loose_record_stays_loose_when_it_expires() {
 #[test]
 fn deadlines_count_as_memory_whoever_counts_the_records() {
     let names = ["a", "a longer key, that takes a chunk more of memory", "c"];
-    let wanted: usize = names.iter().map(|name| crate::account::deadline_bytes(&key(name))).sum();
+    let wanted: usize = names.iter().map(|name| crate::account::scheduled_bytes(&key(name))).sum();
     let mut backends = vec!["memory", "file"];
     #[cfg(feature = "moka")]
     backends.push("moka");

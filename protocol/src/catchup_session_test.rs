@@ -10,7 +10,8 @@ fn donor() -> Origin {
 
 /// A session with `PEER` that has asked for its first page at 0.
 fn running() -> Receiver {
-    let mut receiver = Receiver::with(&[(origin(OTHER, 1), 3)], &[]);
+    let own = [(origin(OTHER, 1), 3), (donor(), FLOOR), (origin(NODE, 6), FLOOR)];
+    let mut receiver = Receiver::with(&own, &[]);
     let effects = receiver.step(0, reported(PEER, &[(origin(NODE, 6), 5)], &[]));
     assert_eq!(effects, begins(PEER, 1, &receiver.applied));
     receiver
@@ -163,7 +164,8 @@ fn what_aborts_a_session_changes_no_frontier() {
 #[test]
 fn a_page_that_does_not_come_is_asked_for_again_and_then_given_up() {
     let mut receiver = running();
-    let again = || vec![asks(PEER, 1, &frontier(&[(origin(OTHER, 1), 3)]), None)];
+    let fixed = receiver.applied.clone();
+    let again = || vec![asks(PEER, 1, &fixed, None)];
     for try_number in 1..u64::from(PAGE_TRIES) {
         let due = try_number * PAGE_TIMEOUT_MS;
         assert_eq!(receiver.step(due - 1, Event::Tick), [], "before {due}");

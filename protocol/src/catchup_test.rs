@@ -3,7 +3,10 @@
 
 use super::*;
 use crate::fixture::{NODE, OTHER, PEER, at, frontier, keyed, main_store, origin};
+use crate::page::{PageCursor, PageRequest, Scope};
 
+#[path = "catchup_bootstrap_test.rs"]
+mod bootstrap;
 #[path = "catchup_session_test.rs"]
 mod session;
 
@@ -57,7 +60,7 @@ fn reported(node: NodeId, applied: &[(Origin, u64)], loose: &[(Origin, u64)]) ->
 
 /// The beginning of session `number` with `peer`, for what `frontier` does not cover.
 fn begins(peer: NodeId, number: u64, frontier: &Frontier) -> Vec<Effect> {
-    vec![Effect::Started { peer }, asks(peer, number, frontier, None)]
+    vec![Effect::Started { peer, bootstrap: false }, asks(peer, number, frontier, None)]
 }
 
 fn asks(peer: NodeId, session: u64, frontier: &Frontier, cursor: Option<&[u8]>) -> Effect {
@@ -196,7 +199,7 @@ fn donors_take_turns() {
     let mut asked = Vec::new();
     let mut note = |effects: Vec<Effect>| {
         let donor = |effect: &Effect| {
-            if let Effect::Started { peer } = effect { Some(*peer) } else { None }
+            if let Effect::Started { peer, .. } = effect { Some(*peer) } else { None }
         };
         asked.extend(effects.iter().find_map(donor));
     };

@@ -8,7 +8,7 @@
 //! Reading order: [`hlc`] and [`origin`] make a [`version::Version`]; a [`record::Record`] carries
 //! one and is merged by it; an [`op::Op`] is a record on the move; a [`frontier::Frontier`] says what
 //! a node has of each origin. [`message`] and [`frame`] put them on the wire. [`publisher`],
-//! [`applier`], [`catchup`], [`forgetting`] and [`membership`] are the machines: `step(now, event) -> effects`.
+//! [`applier`], [`catchup`], [`forgetting`], [`stability`] and [`membership`] are the machines: `step(now, event) -> effects`.
 
 pub mod applier;
 pub mod buffer;
@@ -39,6 +39,7 @@ pub mod page;
 pub mod publisher;
 pub mod record;
 pub mod report;
+pub mod stability;
 pub mod store_name;
 pub mod time;
 pub mod value;

@@ -91,3 +91,6 @@ pub const SKEW_RETRY_MS: u64 = 100;
 
 /// Buckets of a digest. A difference in one key of a million sends about 250 records again.
 pub const DIGEST_BUCKETS: usize = 4_096;
+
+/// Closed origins of a node whose last points are remembered, for disks that come back from the past.
+pub const KEPT_CLOSINGS: usize = 8;

@@ -184,6 +184,11 @@ impl Members {
         self.forgotten.contains(&id)
     }
 
+    /// Every forgotten identity, in order.
+    pub fn forgotten(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.forgotten.iter().copied()
+    }
+
     /// Number of members, this node included once it joined.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -20,7 +20,7 @@ use crate::clock::ClockSource;
 use crate::links::Links;
 use crate::post::post;
 use crate::storage_actor::StorageActor;
-use crate::storage_messages::{ForgetAll, MergePage};
+use crate::storage_messages::{ForgetAll, Hold, MergePage, TakeStretch};
 use crate::views::CatchUpCounts;
 
 /// How often the machine looks at its deadlines.
@@ -34,9 +34,17 @@ pub(crate) struct CatchUpCounters {
     pub(crate) running: AtomicBool,
     pub(crate) pages_served: AtomicU64,
     pub(crate) forgot: AtomicU64,
+    /// The store is filled from scratch.
+    pub(crate) bootstrapping: AtomicBool,
+    /// Records that sessions have brought.
+    pub(crate) records: AtomicU64,
 }
 
 impl CatchUpCounters {
+    pub(crate) fn is_bootstrapping(&self) -> bool {
+        self.bootstrapping.load(Ordering::Acquire)
+    }
+
     pub(crate) fn view(&self) -> CatchUpCounts {
         CatchUpCounts {
             completed: self.completed.load(Ordering::Relaxed),
@@ -44,6 +52,8 @@ impl CatchUpCounters {
             running: self.running.load(Ordering::Relaxed),
             pages_served: self.pages_served.load(Ordering::Relaxed),
             forgot: self.forgot.load(Ordering::Relaxed),
+            bootstrapping: self.is_bootstrapping(),
+            records: self.records.load(Ordering::Relaxed),
         }
     }
 }
@@ -134,7 +144,8 @@ impl CatchUpActor {
             Machine::CatchUp(machine) => {
                 let loose = self.reader.loose();
                 let effects = machine.step(now, event, View { applied: &applied, loose: &loose });
-                let running = machine.is_running();
+                let (running, bootstrapping) = (machine.is_running(), machine.is_bootstrapping());
+                self.note_bootstrapping(bootstrapping);
                 for effect in effects {
                     self.perform(effect, ctx);
                 }
@@ -159,9 +170,22 @@ impl CatchUpActor {
             Effect::Request { peer, request } => {
                 self.links.send(peer, &WireMessage::PageRequest(request));
             }
-            Effect::Merge(records) => self.merge(records, ctx),
+            Effect::Merge(records) => {
+                self.count(&records);
+                let (reply, merged) = oneshot::channel();
+                post(&self.storage, MergePage { records, install: None, reply });
+                Self::tell_when(merged, ctx);
+            }
+            Effect::Replace(stretch) => {
+                self.count(&stretch.records);
+                let (reply, taken) = oneshot::channel();
+                post(&self.storage, TakeStretch { stretch, reply });
+                Self::tell_when(taken, ctx);
+            }
             Effect::Install { frontier, floor } => self.install(frontier, floor),
-            Effect::Started { peer } => tracing::info!(%store, %peer, "catching up"),
+            Effect::Started { peer, bootstrap } => {
+                tracing::info!(%store, %peer, from_scratch = bootstrap, "catching up");
+            }
             Effect::Ended { peer, records, complete: true } => {
                 self.counters.completed.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(%store, %peer, records, "caught up");
@@ -173,9 +197,19 @@ impl CatchUpActor {
         }
     }
 
-    fn merge(&self, records: Vec<KeyedRecord>, ctx: &mut Context<Self>) {
-        let (reply, answer) = oneshot::channel();
-        post(&self.storage, MergePage { records, install: None, reply });
+    /// Tells the store, before the first page is asked for, and everyone who wants to know.
+    fn note_bootstrapping(&self, bootstrapping: bool) {
+        if self.counters.bootstrapping.swap(bootstrapping, Ordering::AcqRel) != bootstrapping {
+            post(&self.storage, Hold(bootstrapping));
+        }
+    }
+
+    fn count(&self, records: &[KeyedRecord]) {
+        let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        self.counters.records.fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn tell_when(answer: oneshot::Receiver<bool>, ctx: &mut Context<Self>) {
         let me = ctx.address();
         actix_rt::spawn(async move {
             // A store that is gone has merged nothing.
@@ -217,7 +251,9 @@ fn of_a_cache(event: &Event) -> Option<forgetting::Event<'_>> {
         Event::Merged | Event::MergeFailed => Some(forgetting::Event::Done),
         Event::NewOrigin(own) => Some(forgetting::Event::NewOrigin(*own)),
         Event::Tick => Some(forgetting::Event::Tick),
-        Event::Gap { .. } | Event::Page { .. } | Event::NoPage { .. } => None,
+        Event::Gap { .. } | Event::Page { .. } | Event::NoPage { .. } | Event::Requested { .. } => {
+            None
+        }
     }
 }
 

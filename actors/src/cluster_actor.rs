@@ -12,6 +12,7 @@ use actix::{Actor, AsyncContext, Context};
 use gridkv_protocol::membership::{Effect, Event, Membership, Roster};
 use gridkv_protocol::message::Message as WireMessage;
 use gridkv_protocol::report::Report;
+use gridkv_protocol::stability::Stability;
 use gridkv_protocol::welcome::{Refusal, Welcome};
 use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
 
@@ -32,6 +33,7 @@ use crate::store_ends::StoreEnds;
 use crate::wire::OutboxLimits;
 
 mod handlers;
+mod stability;
 
 /// What a cluster actor is made of.
 pub(crate) struct ClusterParts {
@@ -62,11 +64,18 @@ pub(crate) struct ClusterActor {
     contacts: Contacts,
     dialling: Dialling,
     boot: Option<Boot>,
+    stability: Stability,
 }
 
 impl ClusterActor {
     pub(crate) fn new(parts: ClusterParts) -> Self {
-        Self { parts, contacts: Contacts::default(), dialling: Dialling::default(), boot: None }
+        Self {
+            parts,
+            contacts: Contacts::default(),
+            dialling: Dialling::default(),
+            boot: None,
+            stability: Stability::default(),
+        }
     }
 
     fn now(&self) -> UnixMs {
@@ -187,7 +196,9 @@ impl ClusterActor {
         if !self.parts.membership.is_joined() {
             return;
         }
-        let report = WireMessage::Report(self.report());
+        let report = self.report();
+        self.settle(&report);
+        let report = WireMessage::Report(report);
         for peer in self.parts.links.peers() {
             self.parts.links.send(peer, &report);
         }
@@ -224,7 +235,9 @@ impl ClusterActor {
         if self.contacts.has_link(peer) {
             self.spread(&report);
         }
-        self.step(Event::Reported(report.members), ctx);
+        let members = report.members.clone();
+        self.hear(report);
+        self.step(Event::Reported(members), ctx);
         self.look_if_ready();
     }
 

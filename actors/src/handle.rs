@@ -146,6 +146,9 @@ impl StoreHandle {
         if self.inner.reader.is_poisoned() {
             return Err(WriteError::Poisoned);
         }
+        if self.inner.catch_up.is_bootstrapping() {
+            return Err(WriteError::NotReady("this store is being filled from a peer".into()));
+        }
         self.inner.gate.enter(ops, bytes).ok_or_else(|| {
             self.inner.reader.operations().overloaded.add(1);
             WriteError::Overloaded

@@ -34,6 +34,7 @@ mod post;
 mod publisher_actor;
 mod refusals;
 pub mod runtime;
+mod stable_board;
 mod storage_actor;
 mod storage_messages;
 mod store_ends;

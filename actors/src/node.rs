@@ -90,6 +90,11 @@ impl NodeHandle {
                 Some(format!(
                     "a read found damage on the disk; stop the node, rename stores/{name} in its data directory, and peers fill the store again"
                 ))
+            } else if store.catch_up_counters.is_bootstrapping() {
+                let records = store.catch_up_counters.view().records;
+                Some(format!(
+                    "filled from a peer, because it may hold what was deleted meanwhile; {records} records so far"
+                ))
             } else {
                 None
             };

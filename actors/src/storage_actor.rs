@@ -31,6 +31,7 @@ use crate::turns::Turns;
 mod answers;
 mod commit_log;
 mod forgetting;
+mod stability;
 
 use self::answers::{aborted, all_reached, answer, first_refused, refusal, take_ops, unreadable};
 use self::commit_log::CommitLog;

@@ -1,7 +1,9 @@
 //! What a storage actor is told: plain data, each with what its answer needs.
 
 use actix::{Addr, Message};
+use gridkv_protocol::catchup::Stretch;
 use gridkv_protocol::forgetting::Forget;
+use gridkv_protocol::frontier::Closing;
 use gridkv_protocol::message::StoreBatch;
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Frontier, Hlc, NodeId, Origin};
@@ -79,3 +81,39 @@ pub(crate) struct TakeOrigin(pub(crate) Origin);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Drain(pub(crate) oneshot::Sender<()>);
+
+/// A donor's stretch is to be taken; answered whether it was committed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TakeStretch {
+    pub(crate) stretch: Stretch,
+    pub(crate) reply: oneshot::Sender<bool>,
+}
+
+/// The store is filled from scratch from now on, and takes no batches; or it takes them again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Hold(pub(crate) bool);
+
+/// All members hold everything up to this point for good: dead records up to it go.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Purge(pub(crate) Hlc);
+
+/// An origin is over, and all members hold the same of it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct CloseOrigin {
+    pub(crate) origin: Origin,
+    pub(crate) closing: Closing,
+}
+
+/// All members have closed an origin: how need not be known any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ForgetClosing(pub(crate) Origin);
+
+/// Everything goes, to be filled from a peer; answered whether it did.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Empty(pub(crate) oneshot::Sender<bool>);

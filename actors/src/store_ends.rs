@@ -10,6 +10,7 @@ use gridkv_storage::reader::StoreReader;
 use crate::catch_up_actor::{CatchUpActor, CatchUpCounters};
 use crate::intake::Intake;
 use crate::publisher_actor::{Publishing, SyncPublisher};
+use crate::stable_board::StableBoard;
 use crate::storage_actor::StorageActor;
 use crate::turns::Turns;
 
@@ -27,4 +28,5 @@ pub(crate) struct StoreEnd {
     pub(crate) publishing: Arc<Publishing>,
     pub(crate) catch_up_counters: Arc<CatchUpCounters>,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) stable: Arc<StableBoard>,
 }

@@ -130,6 +130,10 @@ pub struct CatchUpCounts {
     pub pages_served: u64,
     /// How often a cache forgot everything, behind a gap that nobody filled.
     pub forgot: u64,
+    /// Whether the store is being filled from scratch: it is not ready.
+    pub bootstrapping: bool,
+    /// Records that sessions have brought.
+    pub records: u64,
 }
 
 /// A storage actor's mailbox, as its handle counts it: the mailbox itself tells no length. The other

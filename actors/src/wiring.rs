@@ -128,6 +128,7 @@ impl Wiring {
             publishing,
             catch_up_counters: counters,
             turns,
+            stable: Arc::default(),
         }
     }
 

@@ -57,6 +57,8 @@ pub struct Stretch {
 pub struct Applier {
     own: NodeId,
     max_clock_skew_ms: u64,
+    /// The store is filled from scratch: batches wait.
+    is_held: bool,
 }
 
 impl Applier {
@@ -64,7 +66,13 @@ impl Applier {
     /// this node's physical time are taken.
     #[must_use]
     pub fn new(own: NodeId, max_clock_skew_ms: u64) -> Self {
-        Self { own, max_clock_skew_ms }
+        Self { own, max_clock_skew_ms, is_held: false }
+    }
+
+    /// From now on batches wait at their sender, or are taken again: while a store is filled from scratch, a
+    /// batch could bring back what a later page would let go.
+    pub fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
     }
 
     /// Takes what happened, and says what is to be done. `now` is this node's physical time: skew is
@@ -86,8 +94,11 @@ impl Applier {
     fn judge(&self, now: UnixMs, batch: OpBatch, applied: &Frontier) -> Option<Effect> {
         let OpBatch { origin, after, upto, seen, mut ops } = batch;
         let newer_epoch = applied.newest_epoch(origin.node()).is_some_and(|e| e > origin.epoch());
-        if newer_epoch || origin.node() == self.own {
+        if newer_epoch || applied.is_closed(origin) || origin.node() == self.own {
             return Some(Effect::Answer(BatchOutcome::Refused));
+        }
+        if self.is_held {
+            return Some(Effect::Answer(BatchOutcome::Unavailable));
         }
         let have = applied.get(origin);
         if have < after {

@@ -142,3 +142,27 @@ fn the_end_of_time_is_no_overflow() {
     let event = Event::Batch { batch, applied: &none, durable: &none };
     assert_eq!(applier.step(UnixMs(u64::MAX), event), merge(Hlc::from_bits(u64::MAX), &[]));
 }
+
+#[test]
+fn batches_wait_while_the_store_is_filled_and_those_of_closed_origins_are_refused() {
+    let peer = origin(PEER, 1);
+    let batch = || OpBatch {
+        origin: peer,
+        after: Hlc::ZERO,
+        upto: at(5),
+        seen: Frontier::default(),
+        ops: vec![op("k", peer, 5)],
+    };
+    let mut applier = Applier::new(NODE, 500);
+    let mut applied = Frontier::default();
+    let mut step = |applier: &Applier, applied: &Frontier| {
+        let event = Event::Batch { batch: batch(), applied, durable: applied };
+        applier.step(UnixMs(5), event)
+    };
+    applier.hold(true);
+    assert_eq!(step(&applier, &applied), Effect::Answer(BatchOutcome::Unavailable));
+    applier.hold(false);
+    assert!(matches!(step(&applier, &applied), Effect::Merge(_)));
+    applied.close(peer, crate::frontier::Closing { at: at(1), loose: false });
+    assert_eq!(step(&applier, &applied), Effect::Answer(BatchOutcome::Refused));
+}

@@ -129,7 +129,10 @@ impl CatchUp {
             }
             Event::Merged => self.merged(now, &mut effects),
             Event::MergeFailed => self.abort(now, &mut effects),
-            Event::Requested { peer } => self.requested = Some(peer),
+            Event::Requested { peer, emptied } => {
+                self.requested = Some(peer);
+                self.bootstrapping |= emptied;
+            }
             Event::NewOrigin(own) => self.own = own,
             Event::Tick => self.ask_again(now, &mut effects),
         }
@@ -281,7 +284,7 @@ impl CatchUp {
     fn wants(&self, now: UnixMs, id: NodeId, peer: &Peer, view: View<'_>) -> bool {
         self.gaps.contains(&id)
             || self.requested == Some(id)
-            || (self.bootstrapping && !self.is_above_floor(peer, view))
+            || self.bootstrapping
             || self.discrepant(peer, view).into_iter().any(|origin| {
                 self.is_dead(origin, view)
                     || self
@@ -299,10 +302,12 @@ impl CatchUp {
             .map(|(id, _)| *id)
             .collect();
         // Each in turn, so that no two donors that fail keep a third from being asked.
-        wanted.sort_by_key(|id| (Some(*id) <= self.last_donor, *id));
+        let is_requested = |id: NodeId| self.requested == Some(id);
+        wanted.sort_by_key(|id| (!is_requested(*id), Some(*id) <= self.last_donor, *id));
         let Some(donor) = wanted.first().copied() else { return };
         let is_requested = self.requested == Some(donor);
-        let bootstrap = self.peers.get(&donor).is_some_and(|p| !self.is_above_floor(p, view));
+        let is_below = |peer: &Peer| !self.is_above_floor(peer, view);
+        let bootstrap = self.bootstrapping || self.peers.get(&donor).is_some_and(is_below);
         let kind = match (bootstrap, is_requested) {
             (true, _) => Kind::Bootstrap,
             (false, true) => Kind::Full,

@@ -127,7 +127,7 @@ fn an_operator_gets_all_of_a_peer_merged_though_nothing_is_missing() {
     let mut receiver = Receiver::with(&own, &[]);
     receiver.step(0, purged(&own, 20));
     assert_eq!(receiver.step(700, Event::Tick), []);
-    let effects = receiver.step(701, Event::Requested { peer: PEER });
+    let effects = receiver.step(701, Event::Requested { peer: PEER, emptied: false });
     let (frontier, scope) = (Frontier::default(), Scope::Missing);
     let request = PageRequest { store: main_store(), session: 1, frontier, scope, cursor: None };
     let started = Effect::Started { peer: PEER, bootstrap: false };
@@ -135,4 +135,15 @@ fn an_operator_gets_all_of_a_peer_merged_though_nothing_is_missing() {
     receiver.step(702, page(1, None, None, 20));
     assert_eq!(receiver.step(703, Event::Merged).len(), 2);
     assert_eq!(receiver.step(9_000, Event::Tick), [], "once");
+}
+
+#[test]
+fn a_store_that_was_emptied_is_filled_from_the_peer_that_was_named() {
+    let mut receiver = Receiver::with(&[], &[]);
+    receiver.step(0, reported(OTHER, &[(origin(PEER, 1), 50)], &[]));
+    let waits = receiver.step(1, Event::Requested { peer: PEER, emptied: true });
+    assert_eq!(waits.first(), Some(&Effect::Started { peer: OTHER, bootstrap: true }));
+    receiver.step(2, Event::NoPage { peer: OTHER, session: 1 });
+    let effects = receiver.step(3_000, purged(&[(origin(PEER, 1), 50)], 0));
+    assert_eq!(effects, [Effect::Started { peer: PEER, bootstrap: true }, everything(2, None)]);
 }

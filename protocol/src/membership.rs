@@ -345,6 +345,18 @@ impl Membership {
         targets
     }
 
+    /// Whether every configured address leads to a known member, or to this node: only then nobody can hold
+    /// what this node does not know of.
+    #[must_use]
+    pub fn knows_all_seeds(&self) -> bool {
+        let known = |addr: &String| self.roster.members.iter().any(|member| member.addr == *addr);
+        self.seeds.iter().all(|(addr, seed)| match seed {
+            Seed::Myself => true,
+            Seed::Answered { node, .. } => self.roster.members.contains(*node) || known(addr),
+            Seed::Silent(_) => known(addr),
+        })
+    }
+
     /// What a node that has not joined waits for, one line per seed; empty once it joined.
     #[must_use]
     pub fn waits_for(&self) -> Vec<String> {

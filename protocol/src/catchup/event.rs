@@ -43,10 +43,13 @@ pub enum Event {
     Merged,
     /// The store could not take the records of the last page.
     MergeFailed,
-    /// An operator wants this peer's copy to be merged, all of it.
+    /// An operator wants all of this peer's copy to be merged, or, if the store was emptied for it, to be
+    /// filled from it.
     Requested {
         /// The peer.
         peer: NodeId,
+        /// Whether the store was emptied.
+        emptied: bool,
     },
     /// This node goes on under a new epoch.
     NewOrigin(Origin),

@@ -1,0 +1,62 @@
+//! What the cluster actor does about the stable point: it is who hears every member.
+
+use std::collections::BTreeSet;
+
+use gridkv_protocol::StoreName;
+use gridkv_protocol::report::Report;
+use gridkv_protocol::stability::{Effect, Event};
+
+use super::ClusterActor;
+use crate::post::post;
+use crate::storage_messages::{CloseOrigin, ForgetClosing, Purge};
+
+impl ClusterActor {
+    /// Notes what a member has and whom it counts as members.
+    pub(super) fn hear(&mut self, report: Report) {
+        self.stability.step(Event::Reported(report));
+    }
+
+    /// Asks what all members have agreed on, and lets the stores do it.
+    pub(super) fn settle(&mut self, own: &Report) {
+        let held = self.not_to_purge();
+        let knows_all_seeds = self.parts.membership.knows_all_seeds();
+        let event = Event::Tick { own, knows_all_seeds, held: &held };
+        for effect in self.stability.step(event) {
+            self.perform(effect);
+        }
+        for (name, store) in self.parts.stores.iter() {
+            store.stable.put(self.stability.of(name));
+        }
+    }
+
+    /// Caches forget by themselves, and what is being filled does not know yet what is dead.
+    fn not_to_purge(&self) -> BTreeSet<StoreName> {
+        let all = self.parts.stores.iter();
+        let held = all.filter(|(_, store)| {
+            store.reader.promises().cache || store.catch_up_counters.is_bootstrapping()
+        });
+        held.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn perform(&self, effect: Effect) {
+        let end = |store: &StoreName| self.parts.stores.get(store).map(|end| &end.storage);
+        match effect {
+            Effect::Close { store, origin, closing } => {
+                tracing::info!(%store, %origin, "an origin is over, and all members hold the same of it");
+                if let Some(storage) = end(&store) {
+                    post(storage, CloseOrigin { origin, closing });
+                }
+            }
+            Effect::ForgetClosing { store, origin } => {
+                if let Some(storage) = end(&store) {
+                    post(storage, ForgetClosing(origin));
+                }
+            }
+            Effect::Purge { store, upto } => {
+                if let Some(storage) = end(&store) {
+                    post(storage, Purge(upto));
+                }
+            }
+        }
+    }
+}

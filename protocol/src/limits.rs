@@ -91,3 +91,10 @@ pub const SKEW_RETRY_MS: u64 = 100;
 
 /// Buckets of a digest. A difference in one key of a million sends about 250 records again.
 pub const DIGEST_BUCKETS: usize = 4_096;
+
+/// Requests of one store that wait for its peers, at most, and as many that wait for a version: each holds
+/// a connection and some hundred bytes for as long as its client is patient.
+pub const MAX_WAITS: usize = 8_192;
+
+/// Milliseconds that writes and reads which wait for others are still given once the node stops.
+pub const LAST_WAITS_MS: u64 = 1_000;

@@ -109,6 +109,9 @@ impl ClusterActor {
 
     /// Keeps the roster. Without it nothing that follows may be said: the node ends instead.
     fn keep(&mut self, roster: Roster) -> bool {
+        for store in self.parts.stores.values() {
+            store.acks.keep(|peer| roster.members.contains(peer));
+        }
         let kept = self.parts.identity.keep_roster(roster);
         if let Err(error) = &kept {
             tracing::error!(%error, "the roster can not be kept; the node stops");
@@ -226,6 +229,11 @@ impl ClusterActor {
             return; // forgotten, or not added yet
         }
         self.contacts.reported(&report, now);
+        for theirs in &report.stores {
+            if let Some(store) = self.parts.stores.get(&theirs.store) {
+                store.acks.reported(report.origin, &theirs.applied);
+            }
+        }
         self.observe(report.clock);
         self.leave_epochs_of_others(&report, ctx);
         if let Some(boot) = &mut self.boot {

@@ -2,6 +2,8 @@
 
 use gridkv_storage::write::Rejection;
 
+use crate::acknowledging::NotEnoughPeers;
+
 /// A write that is not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
@@ -14,6 +16,9 @@ pub enum WriteError {
     /// The node takes no writes yet, or no more. Nothing happened.
     #[error("the node takes no writes now: {0}")]
     NotReady(String),
+    /// Fewer peers are up than are to have the write. Nothing happened.
+    #[error(transparent)]
+    NotEnoughPeers(#[from] NotEnoughPeers),
     /// The store could not commit and takes no more writes. Whether this one will be there after a
     /// restart is not known.
     #[error("the store failed to commit and takes no more writes")]
@@ -33,6 +38,17 @@ pub enum WriteError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store can not be read: {0}")]
 pub struct ReadError(pub String);
+
+/// Why a read did not wait until the node had a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WaitError {
+    /// The node does not have it, not within the patience of who asked.
+    #[error("the version was not reached in time")]
+    NotReached,
+    /// Too many wait already.
+    #[error("too many reads wait; try again")]
+    Overloaded,
+}
 
 /// An error with its causes, in one line.
 pub(crate) fn describe(error: &dyn std::error::Error) -> String {

@@ -4,9 +4,10 @@
 //! permit first, so that what is in flight is bounded and refused before anything happened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Addr;
-use gridkv_protocol::{Key, Record, StoreName, UnixMs};
+use gridkv_protocol::{Key, NodeId, Record, StoreName, UnixMs, Version};
 use gridkv_storage::backend::{BackendError, Near};
 use gridkv_storage::durability::Durability;
 use gridkv_storage::list::{ListQuery, Listing};
@@ -15,15 +16,17 @@ use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
 use gridkv_storage::write::{Action, Batch, BatchItem, ItemOutcome, Write, Written};
 use tokio::sync::oneshot;
 
+use crate::acks::{AckCounts, Acks, Seat};
 use crate::catch_up_actor::CatchUpCounters;
 use crate::clock::ClockSource;
-use crate::error::{ReadError, WriteError, describe};
+use crate::error::{ReadError, WaitError, WriteError, describe};
 use crate::gate::{Gate, Permit};
 use crate::intake::Intake;
 use crate::node_state::{NodeState, Phase};
 use crate::post::post;
 use crate::storage_actor::StorageActor;
 use crate::storage_messages::{ClientBatch, ClientWrite, TakeWrites};
+use crate::version_waits::{Reached, VersionWaits};
 use crate::views::CatchUpCounts;
 
 /// The gated door to a store. Cheap to clone.
@@ -41,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) state: Arc<NodeState>,
     pub(crate) catch_up: Arc<CatchUpCounters>,
+    pub(crate) acks: Arc<Acks>,
+    pub(crate) version_waits: Arc<VersionWaits>,
 }
 
 /// The call to the actor that the first writer of a group owes; made also when its caller goes away.
@@ -81,6 +86,30 @@ impl StoreHandle {
                 on_blocking_thread(move || reader.get_far(&key, now)).await
             }
         }
+    }
+
+    /// Waits, at most for `patience`, until this node's state covers `version`: then a read sees that write,
+    /// or a newer one of its key.
+    ///
+    /// # Errors
+    /// [`WaitError`] when it does not, or too many wait.
+    pub async fn wait_for(&self, version: Version, patience: Duration) -> Result<(), WaitError> {
+        let Inner { reader, version_waits, .. } = &*self.inner;
+        match version_waits.wait(version, patience, |version| reader.covers(version)).await {
+            Reached::Yes => Ok(()),
+            Reached::No => Err(WaitError::NotReached),
+            Reached::Overloaded => Err(WaitError::Overloaded),
+        }
+    }
+
+    /// Whether this node's state covers `version`.
+    pub fn covers(&self, version: Version) -> bool {
+        self.inner.reader.covers(version)
+    }
+
+    /// Whether a peer said that its state covers `version`.
+    pub(crate) fn peer_covers(&self, peer: NodeId, version: Version) -> bool {
+        self.inner.acks.covers(peer, version)
     }
 
     /// Live keys in byte order: from the caller's thread, unless the disk has to be asked.
@@ -131,7 +160,8 @@ impl StoreHandle {
         answer.await.map_err(|_| WriteError::Stopped)?
     }
 
-    fn enter(&self, ops: u64, bytes: u64) -> Result<Permit, WriteError> {
+    /// Whether a write would be let in, but for what is in flight.
+    pub(crate) fn takes_writes(&self) -> Result<(), WriteError> {
         match self.inner.state.phase() {
             Phase::Ready => {}
             Phase::Starting => return Err(WriteError::NotReady("it is starting".into())),
@@ -149,10 +179,25 @@ impl StoreHandle {
         if self.inner.catch_up.is_bootstrapping() {
             return Err(WriteError::NotReady("this store is being filled from a peer".into()));
         }
+        Ok(())
+    }
+
+    fn enter(&self, ops: u64, bytes: u64) -> Result<Permit, WriteError> {
+        self.takes_writes()?;
         self.inner.gate.enter(ops, bytes).ok_or_else(|| {
             self.inner.reader.operations().overloaded.add(1);
             WriteError::Overloaded
         })
+    }
+
+    /// A seat among those who wait for peers.
+    pub(crate) fn seat(&self) -> Result<Seat, WriteError> {
+        self.inner.acks.seat().ok_or(WriteError::Overloaded)
+    }
+
+    /// Writes that waited for peers.
+    pub fn acks(&self) -> AckCounts {
+        self.inner.acks.counts()
     }
 
     /// A snapshot of statistics.

@@ -8,6 +8,8 @@
 //! `peer_server` are the two ends of a connection, `peer_applier` what happens behind the second;
 //! `cluster_actor` knows who belongs to the mesh.
 
+pub mod acknowledging;
+mod acks;
 mod boot;
 mod catch_up_actor;
 pub mod clock;
@@ -39,12 +41,15 @@ mod storage_actor;
 mod storage_messages;
 mod store_ends;
 mod turns;
+mod version_queue;
+mod version_waits;
 pub mod views;
 mod watchdog;
 mod wire;
 mod wiring;
 
 // What the HTTP layer and the program may see of the store below.
+pub use crate::acks::AckCounts;
 pub use gridkv_storage::durability::Durability;
 pub use gridkv_storage::list::{ListQuery, Listing};
 pub use gridkv_storage::registry::Registry;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gridkv_protocol::{Origin, StoreName, UnixMs};
+use gridkv_protocol::{Origin, StoreName, UnixMs, Version};
 
 use crate::clock::ClockSource;
 use crate::cluster_board::{ClusterBoard, Neighbour};
+use crate::contacts::Contact;
 use crate::handle::StoreHandle;
 use crate::links::Links;
 use crate::node_state::{NodeState, Phase};
@@ -164,14 +165,17 @@ impl NodeHandle {
         }
     }
 
-    fn peer(&self, Neighbour { member, contact }: &Neighbour, now: UnixMs) -> PeerView {
-        let id = member.origin.node();
-        let silent = contact.last.map(|last| now.since(last));
-        let state = match silent {
+    /// How long ago a peer was heard from, in a word.
+    pub(crate) fn state_of(&self, contact: &Contact, now: UnixMs) -> PeerState {
+        match contact.last.map(|last| now.since(last)) {
             Some(ms) if ms < self.inner.suspect_after_ms => PeerState::Up,
             Some(ms) if ms < self.inner.down_after_ms => PeerState::Suspect,
             Some(_) | None => PeerState::Down,
-        };
+        }
+    }
+
+    fn peer(&self, Neighbour { member, contact }: &Neighbour, now: UnixMs) -> PeerView {
+        let id = member.origin.node();
         let shared = self
             .inner
             .ends
@@ -187,12 +191,22 @@ impl NodeHandle {
             name: member.name.clone(),
             origin: member.origin,
             addr: member.addr.clone(),
-            state,
+            state: self.state_of(contact, now),
             last_contact: contact.last,
             clock_skew_ms: contact.skew_ms,
             stores,
             link: self.inner.links.counts(id),
         }
+    }
+
+    /// Which members that hold a store have a version of it, this node included, by name.
+    pub fn receipts(&self, store: &StoreHandle, version: Version) -> BTreeMap<String, bool> {
+        let board = self.inner.board.read();
+        let holds = |n: &&Neighbour| n.member.stores.iter().any(|s| s.name == *store.name());
+        let has = |n: &Neighbour| store.peer_covers(n.member.origin.node(), version);
+        let others = board.neighbours.iter().filter(holds);
+        let others = others.map(|neighbour| (neighbour.member.name.clone(), has(neighbour)));
+        others.chain([(self.inner.name.clone(), store.covers(version))]).collect()
     }
 
     /// Whether every peer that is up covers all that this node minted, up to the last point closed.

@@ -10,7 +10,7 @@ use actix::Addr;
 use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS};
 use gridkv_protocol::message::{Message, SendError};
 use gridkv_protocol::welcome::{Hello, Refusal, Welcome};
-use gridkv_protocol::{NodeId, StoreName};
+use gridkv_protocol::{Origin, StoreName};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -105,7 +105,8 @@ async fn connect(addr: &str, parts: &LinkParts) -> Result<Ended, LinkError> {
     let (read, write, welcome) = timeout(handshake, shake_hands(addr, hello))
         .await
         .map_err(|_| LinkError::SlowHandshake)??;
-    let peer = welcome.member.origin.node();
+    let run = welcome.member.origin;
+    let peer = run.node();
     let (outbox, queue) = outbox(parts.limits);
     let (reply, verdict) = oneshot::channel();
     post(&parts.cluster, Dialled { addr: addr.to_owned(), welcome, outbox, reply });
@@ -117,7 +118,7 @@ async fn connect(addr: &str, parts: &LinkParts) -> Result<Ended, LinkError> {
     let cut = Arc::clone(&queue.cut);
     let mut writer = Writer::start(write, queue, sent);
     let error = tokio::select! {
-        error = read_all(read, peer, parts) => error,
+        error = read_all(read, run, parts) => error,
         () = cut.notified() => LinkError::Cut,
         ended = writer.ended() => ended.map_or_else(Into::into, |()| LinkError::Cut),
     };
@@ -144,7 +145,7 @@ async fn shake_hands(
 }
 
 /// Reads until the connection is of no further use.
-async fn read_all(mut read: OwnedReadHalf, peer: NodeId, parts: &LinkParts) -> LinkError {
+async fn read_all(mut read: OwnedReadHalf, run: Origin, parts: &LinkParts) -> LinkError {
     loop {
         let message =
             match timeout(parts.silence, read_message(&mut read, parts.limits.frame_bytes)).await {
@@ -152,20 +153,21 @@ async fn read_all(mut read: OwnedReadHalf, peer: NodeId, parts: &LinkParts) -> L
                 Ok(Err(error)) => return error.into(),
                 Ok(Ok((message, _))) => message,
             };
-        if let Err(error) = route(message, peer, parts) {
+        if let Err(error) = route(message, run, parts) {
             return error;
         }
     }
 }
 
-fn route(message: Message, peer: NodeId, parts: &LinkParts) -> Result<(), LinkError> {
+fn route(message: Message, run: Origin, parts: &LinkParts) -> Result<(), LinkError> {
+    let peer = run.node();
     let store = |name: &StoreName| parts.stores.get(name).ok_or(LinkError::UnexpectedMessage);
     match message {
         Message::Report(report) if report.origin.node() == peer => {
             post(&parts.cluster, PeerReported(report));
         }
         Message::Answer(answer) => {
-            post(&store(&answer.store)?.publisher, Answered { peer, answer });
+            post(&store(&answer.store)?.publisher, Answered { run, answer });
         }
         Message::Page(page) => post(&store(&page.store)?.catch_up, PageCame { peer, page }),
         Message::NoPage(answer) => {

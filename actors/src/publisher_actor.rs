@@ -14,6 +14,7 @@ use gridkv_protocol::publisher::{Event, Publisher};
 use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
 use gridkv_storage::reader::StoreReader;
 
+use crate::acks::Acks;
 use crate::clock::ClockSource;
 use crate::links::Links;
 use crate::nudge::Nudge;
@@ -36,6 +37,7 @@ struct State {
 /// The publisher of one store.
 pub(crate) struct SyncPublisher {
     publishing: Arc<Publishing>,
+    acks: Arc<Acks>,
     clock: Arc<ClockSource>,
     links: Arc<Links>,
     nudge: Arc<Nudge>,
@@ -45,6 +47,7 @@ pub(crate) struct SyncPublisher {
 /// What a publisher is made of.
 pub(crate) struct PublisherParts {
     pub(crate) publishing: Arc<Publishing>,
+    pub(crate) acks: Arc<Acks>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) links: Arc<Links>,
     pub(crate) nudge: Arc<Nudge>,
@@ -69,11 +72,11 @@ pub(crate) struct PeerHas {
 #[rtype(result = "()")]
 pub(crate) struct LinkDown(pub(crate) NodeId);
 
-/// A peer answered a batch.
+/// A peer answered a batch, in this run.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Answered {
-    pub(crate) peer: NodeId,
+    pub(crate) run: Origin,
     pub(crate) answer: BatchAnswer,
 }
 
@@ -116,8 +119,8 @@ impl Publishing {
 
 impl SyncPublisher {
     pub(crate) fn new(parts: PublisherParts) -> Self {
-        let PublisherParts { publishing, clock, links, nudge, flush_interval } = parts;
-        Self { publishing, clock, links, nudge, flush_interval }
+        let PublisherParts { publishing, acks, clock, links, nudge, flush_interval } = parts;
+        Self { publishing, acks, clock, links, nudge, flush_interval }
     }
 
     fn step(&self, event: Event) {
@@ -192,10 +195,14 @@ impl Handler<LinkDown> for SyncPublisher {
 impl Handler<Answered> for SyncPublisher {
     type Result = ();
 
-    fn handle(&mut self, Answered { peer, answer }: Answered, _ctx: &mut Self::Context) {
+    fn handle(&mut self, Answered { run, answer }: Answered, _ctx: &mut Self::Context) {
+        let peer = run.node();
         let counters = self.links.counters(peer);
         let counter = match answer.outcome {
-            BatchOutcome::Applied { .. } => &counters.batches_ok,
+            BatchOutcome::Applied { applied, .. } => {
+                self.acks.answered(run, answer.origin, applied);
+                &counters.batches_ok
+            }
             BatchOutcome::Gap { .. } | BatchOutcome::Refused | BatchOutcome::Unavailable => {
                 &counters.batches_error
             }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use gridkv_protocol::StoreName;
+use gridkv_protocol::limits::LAST_WAITS_MS;
 use gridkv_storage::flusher::StoreFlusher;
 use gridkv_storage::registry::{OpenError, OpenRequest, Progress, Registry};
 use gridkv_storage::store::{self, Store};
@@ -26,7 +27,7 @@ use crate::node_state::Phase;
 use crate::persist;
 use crate::post::post;
 use crate::storage_messages::Drain;
-use crate::store_ends::StoreEnd;
+use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::watchdog::Watchdog;
 use crate::wiring::{Wiring, ms};
 
@@ -149,9 +150,15 @@ impl Node {
         self.handle.inner().board.wait_for_failure().await
     }
 
-    /// Takes no more writes from now on; `/readyz` says so.
+    /// Takes no more writes from now on; `/readyz` says so. Who waits for peers, or for a version, is
+    /// answered within a second, so that HTTP can end.
     pub fn drain(&self) {
         self.handle.inner().state.enter(Phase::Stopping);
+        let ends = Arc::clone(&self.handle.inner().ends);
+        actix_rt::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(LAST_WAITS_MS)).await;
+            end_waits(&ends);
+        });
     }
 
     /// Ends the node: commits and closes time for good, waits, at most for `grace`, until peers cover
@@ -168,6 +175,7 @@ impl Node {
             }
         }
         self.wait_for_peers(grace).await;
+        end_waits(&self.handle.inner().ends);
         for (name, flusher) in self.flushers {
             let flushed = persist::flush_now(flusher.clone(), &self.handle.inner().clock).await;
             if let Err(error) = flushed {
@@ -210,6 +218,14 @@ fn told(store: StoreName, clock: &Arc<ClockSource>) -> Progress {
     })
 }
 
+/// Lets everyone go who waits for what others do.
+fn end_waits(ends: &StoreEnds) {
+    for store in ends.values() {
+        store.acks.close();
+        store.version_waits.close();
+    }
+}
+
 /// The longest that a stopping node waits for the last commit of a store.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -223,5 +239,7 @@ fn open_door(config: &NodeConfig, wiring: &Wiring, end: &StoreEnd) -> StoreHandl
         clock: Arc::clone(&wiring.clock),
         state: Arc::clone(&wiring.state),
         catch_up: Arc::clone(&end.catch_up_counters),
+        acks: Arc::clone(&end.acks),
+        version_waits: Arc::clone(&end.version_waits),
     })
 }

@@ -27,6 +27,7 @@ use crate::storage_messages::{
     ApplyBatch, ClientBatch, ClientWrite, Drain, MergePage, TakeOrigin, TakeWrites, Tick,
 };
 use crate::turns::Turns;
+use crate::version_waits::VersionWaits;
 
 mod answers;
 mod commit_log;
@@ -50,6 +51,8 @@ pub(crate) struct StorageActor {
     turns: Arc<Turns>,
     /// Tells the publisher that there is something to send.
     nudge: Arc<Nudge>,
+    /// Who reads only what is here by then.
+    version_waits: Arc<VersionWaits>,
     waiting: Vec<Waiting>,
     /// The most that somebody who waits asked the commit to survive.
     asked: Durability,
@@ -71,6 +74,7 @@ pub(crate) struct StorageParts {
     pub(crate) state: Arc<NodeState>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) nudge: Arc<Nudge>,
+    pub(crate) version_waits: Arc<VersionWaits>,
     pub(crate) max_clock_skew_ms: u64,
 }
 
@@ -93,9 +97,8 @@ struct Expire;
 
 impl StorageActor {
     pub(crate) fn new(parts: StorageParts) -> Self {
-        let StorageParts { writer, reader, intake, clock, state, turns, nudge, max_clock_skew_ms } =
-            parts;
-        let applier = Applier::new(writer.origin().node(), max_clock_skew_ms);
+        let StorageParts { writer, reader, intake, clock, state, turns, .. } = parts;
+        let applier = Applier::new(writer.origin().node(), parts.max_clock_skew_ms);
         let commits = CommitLog::of(reader.name().clone());
         Self {
             writer,
@@ -105,7 +108,8 @@ impl StorageActor {
             clock,
             state,
             turns,
-            nudge,
+            nudge: parts.nudge,
+            version_waits: parts.version_waits,
             waiting: Vec::new(),
             asked: Durability::Memory,
             flush_asked: false,
@@ -144,11 +148,17 @@ impl StorageActor {
         if has_records && committed.is_ok() {
             self.commits.worked(); // one that only closes time needs no room, and proves nothing
         }
-        self.clock.observe(self.writer.clock());
         let works = committed.is_ok();
+        self.clock.observe(self.writer.clock());
         self.answer_all(&committed);
-        self.nudge.committed(self.reader.ring());
+        self.tell_of_commit();
         works
+    }
+
+    /// Something may have been committed: tells the publisher, and who waits to read it.
+    fn tell_of_commit(&self) {
+        self.nudge.committed(self.reader.ring());
+        self.version_waits.moved(|origin| self.reader.upto(origin));
     }
 
     /// A record can not be read: drops what is staged, so that nothing is done in part.
@@ -369,6 +379,7 @@ impl Handler<TakeOrigin> for StorageActor {
         if let Err(error) = self.writer.take_origin(origin) {
             tracing::error!(store = %self.reader.name(), %error, "a commit failed");
         }
+        self.tell_of_commit();
     }
 }
 

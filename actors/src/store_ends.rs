@@ -7,12 +7,14 @@ use actix::Addr;
 use gridkv_protocol::StoreName;
 use gridkv_storage::reader::StoreReader;
 
+use crate::acks::Acks;
 use crate::catch_up_actor::{CatchUpActor, CatchUpCounters};
 use crate::intake::Intake;
 use crate::publisher_actor::{Publishing, SyncPublisher};
 use crate::stable_board::StableBoard;
 use crate::storage_actor::StorageActor;
 use crate::turns::Turns;
+use crate::version_waits::VersionWaits;
 
 /// The ends of every store.
 pub(crate) type StoreEnds = BTreeMap<StoreName, StoreEnd>;
@@ -26,6 +28,8 @@ pub(crate) struct StoreEnd {
     pub(crate) publisher: Addr<SyncPublisher>,
     pub(crate) catch_up: Addr<CatchUpActor>,
     pub(crate) publishing: Arc<Publishing>,
+    pub(crate) acks: Arc<Acks>,
+    pub(crate) version_waits: Arc<VersionWaits>,
     pub(crate) catch_up_counters: Arc<CatchUpCounters>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) stable: Arc<StableBoard>,

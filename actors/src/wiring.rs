@@ -16,6 +16,7 @@ use gridkv_protocol::welcome::{Member, StoreInfo};
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::writer::StoreWriter;
 
+use crate::acks::Acks;
 use crate::catch_up_actor::{CatchUpActor, CatchUpCounters, CatchUpParts, Machine};
 use crate::clock::ClockSource;
 use crate::cluster_actor::{ClusterActor, ClusterParts, ClusterSettings};
@@ -34,6 +35,7 @@ use crate::storage_actor::{StorageActor, StorageParts};
 use crate::storage_messages::Tick;
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::turns::Turns;
+use crate::version_waits::VersionWaits;
 use crate::wire::OutboxLimits;
 
 /// Milliseconds before a peer is sent again what it could not take.
@@ -86,6 +88,7 @@ impl Wiring {
         let publishing =
             Arc::new(Publishing::new(reader.clone(), Publisher::new(self.origin(), limits)));
         let intake = Arc::new(Intake::default());
+        let (acks, version_waits) = (Arc::<Acks>::default(), Arc::<VersionWaits>::default());
         let parts = StorageParts {
             writer,
             reader: reader.clone(),
@@ -94,12 +97,14 @@ impl Wiring {
             state: Arc::clone(&self.state),
             turns: Arc::clone(&turns),
             nudge: Arc::clone(&nudge),
+            version_waits: Arc::clone(&version_waits),
             max_clock_skew_ms,
         };
         let storage =
             StorageActor::start_in_arbiter(&thread.handle(), move |_| StorageActor::new(parts));
         let parts = PublisherParts {
             publishing: Arc::clone(&publishing),
+            acks: Arc::clone(&acks),
             clock: Arc::clone(&self.clock),
             links: Arc::clone(&self.links),
             nudge,
@@ -126,6 +131,8 @@ impl Wiring {
             publisher,
             catch_up,
             publishing,
+            acks,
+            version_waits,
             catch_up_counters: counters,
             turns,
             stable: Arc::default(),

@@ -19,6 +19,11 @@ pub(crate) fn store_segment(path: &str) -> &str {
     path.split('/').nth(STORE).unwrap_or_default()
 }
 
+/// The last segment, raw.
+pub(crate) fn last_segment(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
 /// All that follows the store's segment and its slash, raw.
 pub(crate) fn key_segment(path: &str) -> &str {
     path.splitn(STORE + 2, '/').nth(STORE + 1).unwrap_or_default()
@@ -82,6 +87,8 @@ mod tests {
         assert_eq!(store_segment("/v1/stores/main/batch"), "main");
         assert_eq!(store_segment("/v1/kv/a%2Fb/k"), "a%2Fb");
         assert_eq!(store_segment("/v1"), "");
+        assert_eq!(last_segment("/v1/cluster/peers/n%32"), "n%32");
+        assert_eq!(last_segment("/v1/"), "");
         assert_eq!(key_segment("/v1/kv/main/a/b//c/"), "a/b//c/");
         assert_eq!(key_segment("/v1/kv/main/"), "");
         assert_eq!(key_segment("/v1/kv/main"), "");

@@ -33,6 +33,7 @@ pub mod server;
 pub mod site;
 mod stopwatch;
 mod store_view;
+mod waiting;
 
 pub use config::HttpConfig;
 pub use routes::routes;

@@ -18,7 +18,7 @@ use prometheus::{Registry, TextEncoder};
 
 use node::NodeCollector;
 use operations::Timers;
-pub(crate) use operations::{Operation, StoreTimers};
+pub(crate) use operations::{AckResult, Operation, StoreTimers};
 pub(crate) use requests::Requests;
 
 /// The metrics could not be set up or written.

@@ -40,6 +40,7 @@ macro_rules! codes {
 }
 
 codes! {
+    AckTimeout           504 "ack_timeout"            "Peers did not confirm in time"
     ActorStuck           500 "actor_stuck"            "A part of the node does not answer"
     BadCursor            400 "bad_cursor"             "The cursor does not belong to this list"
     BatchAborted         424 "batch_aborted"          "Another operation of the atomic batch failed"
@@ -57,6 +58,7 @@ codes! {
     MemoryLimit          507 "memory_limit"           "The store is full"
     MethodNotAllowed     405 "method_not_allowed"     "The resource does not have this method"
     NotCommitted         503 "not_committed"          "The store could not commit"
+    NotEnoughPeers       503 "not_enough_peers"       "Fewer peers are up than are to have the write"
     NotReady             503 "not_ready"              "The node takes no writes now"
     OutcomeUnknown       500 "outcome_unknown"        "Whether the write was made is not known"
     Overloaded           503 "overloaded"             "Too much is in flight"
@@ -67,6 +69,7 @@ codes! {
     StoreUnreadable      503 "store_unreadable"       "The store can not be read"
     UnsupportedMediaType 415 "unsupported_media_type" "The media type is not supported"
     ValueTooLarge        413 "value_too_large"        "The value is too large"
+    VersionNotReached    504 "version_not_reached"    "The node does not have the version yet"
 }
 
 impl Code {

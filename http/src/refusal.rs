@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 
+use gridkv_actors::acknowledging::NotEnoughPeers;
 use gridkv_actors::error::{ReadError, WriteError};
 use gridkv_actors::write::Rejection;
 use serde_json::Value as Json;
@@ -20,6 +21,7 @@ impl From<WriteError> for Problem {
                 format!("nothing was written: {reason}; try again, or ask another node"),
             )
             .retry_soon(),
+            WriteError::NotEnoughPeers(peers) => not_enough_peers(peers),
             WriteError::Poisoned => Self::new(
                 Code::StoreFailed,
                 "the store could not commit and takes no more writes; whether this one will be \
@@ -90,6 +92,28 @@ impl From<ReadError> for Problem {
     }
 }
 
+/// What can not come is refused before the write.
+fn not_enough_peers(peers: NotEnoughPeers) -> Problem {
+    let NotEnoughPeers { asked, up, down, without_store } = peers;
+    let mut why = vec![format!("{asked} are asked for, {up} can confirm")];
+    if !down.is_empty() {
+        why.push(format!("not up: {}", down.join(", ")));
+    }
+    if !without_store.is_empty() {
+        why.push(format!("without this store: {}", without_store.join(", ")));
+    }
+    let detail = format!(
+        "nothing was written: {}; start them, forget who is gone for good, or ask for fewer",
+        why.join("; ")
+    );
+    Problem::new(Code::NotEnoughPeers, detail)
+        .with("asked", asked)
+        .with("available", up)
+        .with("down", down)
+        .with("without_store", without_store)
+        .retry_soon()
+}
+
 /// There is nothing under the key.
 pub(crate) fn key_not_found() -> Problem {
     Problem::new(Code::KeyNotFound, "the key was never written, was deleted, or expired")
@@ -113,7 +137,10 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_status() {
-        let table: [(WriteError, u16, &str); 12] = [
+        let peers =
+            NotEnoughPeers { asked: 2, up: 1, down: vec![], without_store: vec!["n3".to_owned()] };
+        let table: [(WriteError, u16, &str); 13] = [
+            (peers.into(), 503, "not_enough_peers"),
             (Rejection::PreconditionFailed { current: None }.into(), 412, "precondition_failed"),
             (Rejection::KeyNotFound.into(), 404, "key_not_found"),
             (Rejection::MemoryLimit { used_bytes: 2, limit_bytes: 1 }.into(), 507, "memory_limit"),

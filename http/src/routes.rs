@@ -12,6 +12,7 @@ pub(crate) mod health;
 pub(crate) mod kv;
 pub(crate) mod list;
 pub(crate) mod node;
+pub(crate) mod receipts;
 pub(crate) mod stores;
 
 use std::sync::Arc;
@@ -95,6 +96,7 @@ pub(crate) enum Endpoint {
     Batch,
     Stores,
     StoreStats,
+    Receipts,
     Node,
     Cluster,
     Live,
@@ -110,7 +112,7 @@ impl Endpoint {
     }
 }
 
-/// A path pattern and its methods. `{store}` is one segment, `{key}` is all the rest.
+/// A path pattern and its methods. `{key}` is all the rest, any other word in braces is one segment.
 #[derive(Debug)]
 pub(crate) struct Resource {
     /// The pattern, which is also its label in the metrics.
@@ -130,7 +132,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 12] = [
+pub(crate) const RESOURCES: [Resource; 13] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -145,6 +147,7 @@ pub(crate) const RESOURCES: [Resource; 12] = [
     read_only!("/v1/stores", Stores),
     read_only!("/v1/stats", Stores),
     read_only!("/v1/stores/{store}/stats", StoreStats),
+    read_only!("/v1/stores/{store}/receipts/{version}", Receipts),
     read_only!("/v1/node", Node),
     read_only!("/v1/cluster", Cluster),
     read_only!("/livez", Live),
@@ -174,7 +177,7 @@ impl Resource {
             let Some(segment) = segments.next() else { return false };
             match expected {
                 "{key}" => return true,
-                "{store}" => {}
+                word if word.starts_with('{') => {}
                 literal if is(segment, literal) => {}
                 _ => return false,
             }
@@ -219,6 +222,7 @@ pub(crate) async fn answer(
         Endpoint::Batch => Box::pin(batch::batch(exchange, payload)).await,
         Endpoint::Stores => stores::all(exchange),
         Endpoint::StoreStats => stores::one(exchange),
+        Endpoint::Receipts => receipts::receipts(exchange),
         Endpoint::Node => node::node(exchange),
         Endpoint::Cluster => node::cluster(exchange),
         Endpoint::Live => health::live(exchange),
@@ -280,6 +284,9 @@ mod tests {
             ("/v1/stores/main/stats", Some("/v1/stores/{store}/stats")),
             ("/v1/stores/main/batch", Some("/v1/stores/{store}/batch")),
             ("/v1/stores/main/batch/x", None),
+            ("/v1/stores/main/receipts", None),
+            ("/v1/stores/main/receipts/v", Some("/v1/stores/{store}/receipts/{version}")),
+            ("/v1/stores/main/receipts/v/", None),
         ];
         for (path, expected) in table {
             assert_eq!(pattern(path), expected, "{path}");

@@ -25,6 +25,7 @@ pub mod forgetting;
 pub mod frame;
 pub mod frontier;
 pub mod hlc;
+pub mod holdings;
 pub mod key;
 pub mod limits;
 pub mod loose;

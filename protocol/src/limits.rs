@@ -94,3 +94,10 @@ pub const DIGEST_BUCKETS: usize = 4_096;
 
 /// Closed origins of a node whose last points are remembered, for disks that come back from the past.
 pub const KEPT_CLOSINGS: usize = 8;
+
+/// Requests of one store that wait for its peers, at most, and as many that wait for a version: each holds
+/// a connection and some hundred bytes for as long as its client is patient.
+pub const MAX_WAITS: usize = 8_192;
+
+/// Milliseconds that writes and reads which wait for others are still given once the node stops.
+pub const LAST_WAITS_MS: u64 = 1_000;

@@ -10,7 +10,7 @@ use gridkv_protocol::limits::{MAX_PAGE_RECORDS, PAGE_BYTES};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::{Page, PageCursor, PageRequest, Scope};
 use gridkv_protocol::report::StoreReport;
-use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, StoreName, UnixMs};
+use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, StoreName, UnixMs, Version};
 
 use crate::backend::{BackendError, Cache, Near, Promises, Walk, by_key};
 use crate::list::{ListQuery, Listing};
@@ -195,6 +195,16 @@ impl StoreReader {
     /// What is in the state.
     pub fn applied(&self) -> Frontier {
         self.shared.frontiers.applied()
+    }
+
+    /// Up to where ops of `origin` are in the state.
+    pub fn upto(&self, origin: Origin) -> Hlc {
+        self.shared.frontiers.upto(origin)
+    }
+
+    /// Whether the op with this version is in the state, or a newer one of its key was.
+    pub fn covers(&self, version: Version) -> bool {
+        version.hlc <= self.upto(version.origin)
     }
 
     /// What would survive a power cut; on volatile stores, what is in the state.

@@ -184,6 +184,16 @@ impl SharedFrontiers {
         frontier
     }
 
+    /// Up to where ops of `origin` are in the state.
+    pub(crate) fn upto(&self, origin: Origin) -> Hlc {
+        let upto = self.others.load().get(origin);
+        if self.own.load(Ordering::Acquire) == origin.bits() {
+            upto.max(self.own_upto())
+        } else {
+            upto
+        }
+    }
+
     pub(crate) fn set_own(&self, origin: Origin, upto: Hlc) {
         // A reader between the two stores sees the new origin at the old one's point, which is below
         // anything the new one mints: true, if pointless.

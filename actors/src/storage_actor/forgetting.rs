@@ -16,7 +16,7 @@ impl Handler<ForgetAll> for StorageActor {
         let is_stuck = forget.stuck.iter().any(|(origin, at)| others.get(*origin) == *at);
         let forgot = is_stuck && self.writer.forget_all(&forget.adopt).is_ok();
         self.clock.observe(self.writer.clock());
-        self.nudge.committed(self.reader.ring());
+        self.tell_of_commit();
         reply_to(reply, forgot);
     }
 }

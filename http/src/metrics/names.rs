@@ -70,6 +70,8 @@ families! {
     PEER_CLOCK_SKEW GAUGE "gridkv_peer_clock_skew_seconds" ["peer"] "The peer's clock minus this node's."
     PEER_LAST_CONTACT GAUGE "gridkv_peer_last_contact_timestamp_seconds" ["peer"] "When the peer was last heard from."
     ACTOR_MAILBOX GAUGE "gridkv_actor_mailbox_messages" ["actor", "store"] "Messages in flight to an actor."
+    ACK_WAITS COUNTER "gridkv_ack_waits_total" ["store", "result"] "Writes that waited for peers: all had it, or not in time."
+    ACK_WAIT_DURATION HISTOGRAM "gridkv_ack_wait_duration_seconds" ["store", "result"] "From the commit of a write here to its acknowledgement by peers."
     PERSIST_RUNS COUNTER "gridkv_persist_runs_total" ["store", "result"] "Persist runs; absent for volatile stores."
     PERSIST_DURATION SUMMARY "gridkv_persist_duration_seconds" ["store"] "Persist runs that ended well, and what they took together."
     STORE_ROLLED_BACK GAUGE "gridkv_store_rolled_back" ["store"] "Whether the store came back from its disk with less than had been there; peers give it back."

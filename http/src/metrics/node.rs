@@ -157,6 +157,9 @@ fn collect_applies(store: &StoreHandle, out: &mut Exposition) {
     }
     out.count(&names::SYNC_CONFLICTS, &[name, "remote"], counters.conflict_remote_won.get());
     out.count(&names::SYNC_CONFLICTS, &[name, "local"], counters.conflict_local_won.get());
+    let acks = store.acks();
+    out.count(&names::ACK_WAITS, &[name, "met"], acks.met);
+    out.count(&names::ACK_WAITS, &[name, "timeout"], acks.timed_out);
     let sessions = store.catch_up();
     out.count(&names::FULL_SYNCS, &[name, "in", "completed"], sessions.completed);
     out.count(&names::FULL_SYNCS, &[name, "in", "aborted"], sessions.aborted);

@@ -11,7 +11,7 @@ use prometheus::{Histogram, HistogramOpts};
 
 use super::MetricsError;
 use super::exposition::Exposition;
-use super::names::{BUCKETS, STORE_DURATION};
+use super::names::{ACK_WAIT_DURATION, BUCKETS, Family, STORE_DURATION};
 use crate::stopwatch::Stopwatch;
 
 /// What a client does with a store.
@@ -24,6 +24,13 @@ pub(crate) enum Operation {
     Batch,
 }
 
+/// How a wait for peers ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AckResult {
+    Met,
+    Timeout,
+}
+
 /// The measurements of one store.
 pub(crate) struct StoreTimers {
     get: Histogram,
@@ -31,19 +38,24 @@ pub(crate) struct StoreTimers {
     delete: Histogram,
     list: Histogram,
     batch: Histogram,
+    acks_met: Histogram,
+    acks_timeout: Histogram,
 }
 
 impl StoreTimers {
     fn new() -> Result<Self, MetricsError> {
-        let options =
-            HistogramOpts::new(STORE_DURATION.name, STORE_DURATION.help).buckets(BUCKETS.to_vec());
-        let histogram = || Histogram::with_opts(options.clone());
+        let of = |family: &Family| {
+            let options = HistogramOpts::new(family.name, family.help).buckets(BUCKETS.to_vec());
+            Histogram::with_opts(options)
+        };
         Ok(Self {
-            get: histogram()?,
-            put: histogram()?,
-            delete: histogram()?,
-            list: histogram()?,
-            batch: histogram()?,
+            get: of(&STORE_DURATION)?,
+            put: of(&STORE_DURATION)?,
+            delete: of(&STORE_DURATION)?,
+            list: of(&STORE_DURATION)?,
+            batch: of(&STORE_DURATION)?,
+            acks_met: of(&ACK_WAIT_DURATION)?,
+            acks_timeout: of(&ACK_WAIT_DURATION)?,
         })
     }
 
@@ -55,6 +67,15 @@ impl StoreTimers {
             Operation::Delete => &self.delete,
             Operation::List => &self.list,
             Operation::Batch => &self.batch,
+        };
+        histogram.observe(since.elapsed().as_secs_f64());
+    }
+
+    /// A wait for peers that has ended.
+    pub(crate) fn acks(&self, result: AckResult, since: Stopwatch) {
+        let histogram = match result {
+            AckResult::Met => &self.acks_met,
+            AckResult::Timeout => &self.acks_timeout,
         };
         histogram.observe(since.elapsed().as_secs_f64());
     }
@@ -99,6 +120,12 @@ impl Timers {
             for (operation, histogram) in timers.all() {
                 let measured = histogram.metric().get_histogram().clone();
                 into.histogram(&STORE_DURATION, &[store.as_str(), operation], measured);
+            }
+            for (result, histogram) in
+                [("met", &timers.acks_met), ("timeout", &timers.acks_timeout)]
+            {
+                let measured = histogram.metric().get_histogram().clone();
+                into.histogram(&ACK_WAIT_DURATION, &[store.as_str(), result], measured);
             }
         }
     }

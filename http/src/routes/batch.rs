@@ -9,7 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
 use gridkv_actors::Durability;
 use gridkv_actors::write::{Action, Batch, BatchItem, ItemOutcome, Rejection};
-use gridkv_protocol::codec;
+use gridkv_protocol::{Version, codec};
 
 use crate::batch_op::{self, Op};
 use crate::batch_reply::{BatchReply, ItemReply, Kind};
@@ -23,6 +23,7 @@ use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
 use crate::routes::internal;
 use crate::stopwatch::Stopwatch;
+use crate::waiting::AckTerms;
 
 /// `POST`
 pub(crate) async fn batch(
@@ -30,7 +31,8 @@ pub(crate) async fn batch(
     mut payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
-    let durability = exchange.query(&["durability"])?.durability()?;
+    let query = exchange.query(&["durability", "acks", "ack_timeout"])?;
+    let (durability, acks) = (query.durability()?, AckTerms::of(&query)?);
     let format = BatchFormat::of(exchange.headers())?;
     let config = &exchange.site.config;
     let limits = BodyLimits { max_bytes: config.max_body_bytes, timeout: config.body_timeout };
@@ -55,6 +57,8 @@ pub(crate) async fn batch(
         .collect();
     let aborted = atomic && items.len() < asked.len();
 
+    let writes = !aborted && items.iter().any(|item| matches!(item, BatchItem::Write(_)));
+    let claim = if writes { Some(acks.claim(exchange, store)?) } else { None };
     let stopwatch = Stopwatch::start();
     let outcomes = if aborted {
         Ok(items.iter().map(|_| ItemOutcome::Rejected(Rejection::BatchAborted)).collect())
@@ -62,7 +66,43 @@ pub(crate) async fn batch(
         perform(store, Batch { atomic, items, durability }).await
     };
     store.timers.observe(Operation::Batch, stopwatch);
-    reply(asked, outcomes?, format)
+    let outcomes = outcomes?;
+    let written = Written::of(&outcomes);
+    let acks = match (claim, &written) {
+        (Some(claim), Some(written)) => claim.settle(store, written.last).await.map(Some),
+        (Some(_) | None, _) => Ok(None),
+    };
+    match acks {
+        Ok(acks) => reply(results(asked, outcomes, format)?, format, written.zip(acks)),
+        // Which operations were done is told with what is not known of their copies.
+        Err(problem) => {
+            let done = BatchReply::new(results(asked, outcomes, BatchFormat::Json)?);
+            let done = serde_json::to_value(&done.results).map_err(|error| internal(&error))?;
+            Err(problem.with("results", done))
+        }
+    }
+}
+
+/// What a batch wrote, taken together.
+#[derive(Clone, Copy)]
+struct Written {
+    /// Its last version: who has this one has them all.
+    last: Version,
+    /// The weakest promise of its operations.
+    durability: Durability,
+}
+
+impl Written {
+    /// `None` when nothing was written.
+    fn of(outcomes: &[ItemOutcome]) -> Option<Self> {
+        let written = outcomes.iter().filter_map(|outcome| match outcome {
+            ItemOutcome::Written(written) => Some(written),
+            ItemOutcome::Rejected(_) | ItemOutcome::Read(_) => None,
+        });
+        let last = written.clone().map(|written| written.version).max()?;
+        let durability = written.map(|written| written.durability).min()?;
+        Some(Self { last, durability })
+    }
 }
 
 /// Every operation, or why it is refused alone.
@@ -101,12 +141,12 @@ async fn perform(store: StoreDoor<'_>, batch: Batch) -> Result<Vec<ItemOutcome>,
     Ok(outcomes)
 }
 
-fn reply(
+/// What became of every operation, in the order of the request.
+fn results(
     asked: Vec<Asked>,
     outcomes: Vec<ItemOutcome>,
     format: BatchFormat,
-) -> Result<HttpResponse, Problem> {
-    let weakest = outcomes.iter().filter_map(durability_of).min();
+) -> Result<Vec<ItemReply>, Problem> {
     let mut outcomes = outcomes.into_iter();
     let mut results = Vec::with_capacity(asked.len());
     for asked in asked {
@@ -118,6 +158,14 @@ fn reply(
             }
         });
     }
+    Ok(results)
+}
+
+fn reply(
+    results: Vec<ItemReply>,
+    format: BatchFormat,
+    written: Option<(Written, HeaderValue)>,
+) -> Result<HttpResponse, Problem> {
     let reply = BatchReply::new(results);
     let body = match format {
         BatchFormat::Json => serde_json::to_vec(&reply).map_err(|error| internal(&error))?,
@@ -126,10 +174,10 @@ fn reply(
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, format.as_str()));
     response.insert_header((header::CACHE_CONTROL, "no-store"));
-    if let Some(durability) = weakest {
-        let word = HeaderValue::from_static(durability.as_str());
+    if let Some((written, acks)) = written {
+        let word = HeaderValue::from_static(written.durability.as_str());
         response.insert_header((headers::GRIDKV_DURABILITY, word));
-        response.insert_header((headers::GRIDKV_ACKS, HeaderValue::from_static("0/0")));
+        response.insert_header((headers::GRIDKV_ACKS, acks));
     }
     Ok(response.body(body))
 }
@@ -138,13 +186,6 @@ fn reply(
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the store left operations of a batch unanswered")]
 struct MissingOutcome;
-
-fn durability_of(outcome: &ItemOutcome) -> Option<Durability> {
-    match outcome {
-        ItemOutcome::Written(written) => Some(written.durability),
-        ItemOutcome::Rejected(_) | ItemOutcome::Read(_) => None,
-    }
-}
 
 fn kind(op: &Op) -> Kind {
     match &op.item {
@@ -192,7 +233,8 @@ mod tests {
         let json = r#"{"ops":[{"op":"get","key":""},{"op":"get","key":"a"}]}"#;
         let ops = checked(json, 2).unwrap();
         let asked = ops.into_iter().map(|op| op.map(|op| kind(&op))).collect();
-        let response = reply(asked, vec![ItemOutcome::Read(None)], BatchFormat::Json).unwrap();
+        let results = results(asked, vec![ItemOutcome::Read(None)], BatchFormat::Json).unwrap();
+        let response = reply(results, BatchFormat::Json, None).unwrap();
         let body = actix_web::body::MessageBody::try_into_bytes(response.into_body()).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(json["errors"], 2);

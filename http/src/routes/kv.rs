@@ -26,6 +26,7 @@ use crate::problem::{Code, Problem};
 use crate::refusal::key_not_found;
 use crate::rfc3339;
 use crate::stopwatch::Stopwatch;
+use crate::waiting::{self, AckTerms};
 
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
@@ -38,7 +39,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
-    exchange.query(&[])?;
+    waiting::reach(&exchange.query(&["min_version", "timeout"])?, store).await?;
     let stopwatch = Stopwatch::start();
     let found = store.handle.get(&key).await;
     store.timers.observe(Operation::Get, stopwatch);
@@ -105,8 +106,8 @@ pub(crate) async fn put(
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
-    let query = exchange.query(&["ttl", "durability"])?;
-    let (ttl, durability) = (query.ttl()?, query.durability()?);
+    let query = exchange.query(&["ttl", "durability", "acks", "ack_timeout"])?;
+    let (ttl, durability, acks) = (query.ttl()?, query.durability()?, AckTerms::of(&query)?);
     let content_type = media_type::given(exchange.headers())?;
     let condition = condition::from_headers(exchange.headers());
 
@@ -119,13 +120,15 @@ pub(crate) async fn put(
     drop(bytes);
 
     let write = Write { key, action: Action::Put { value, content_type, ttl }, condition };
+    let claim = acks.claim(exchange, store)?;
     let stopwatch = Stopwatch::start();
     let written = store.handle.write(write, durability).await;
     store.timers.observe(Operation::Put, stopwatch);
     let written = written?;
+    let acks = claim.settle(store, written.version).await?;
     let status = if written.existed { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
     let (etag, version) = headers::version(written.version);
-    let mut response = acknowledge(status, version, written.durability);
+    let mut response = acknowledge(status, version, written.durability, acks);
     response.insert_header((header::ETAG, etag));
     if let Some(deadline) = written.expires_at {
         let deadline = headers::value(rfc3339::format(deadline));
@@ -138,31 +141,35 @@ pub(crate) async fn put(
 pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
-    let durability = exchange.query(&["durability"])?.durability()?;
+    let query = exchange.query(&["durability", "acks", "ack_timeout"])?;
+    let (durability, acks) = (query.durability()?, AckTerms::of(&query)?);
     let condition = condition::from_headers(exchange.headers());
     let write = Write { key, action: Action::Delete, condition };
+    let claim = acks.claim(exchange, store)?;
     let stopwatch = Stopwatch::start();
     let written = store.handle.write(write, durability).await;
     store.timers.observe(Operation::Delete, stopwatch);
     let written = written?;
+    let acks = claim.settle(store, written.version).await?;
     let existed = if written.existed { "true" } else { "false" };
     let (_, version) = headers::version(written.version);
-    let mut response = acknowledge(StatusCode::NO_CONTENT, version, written.durability);
+    let mut response = acknowledge(StatusCode::NO_CONTENT, version, written.durability, acks);
     response.insert_header((headers::GRIDKV_EXISTED, HeaderValue::from_static(existed)));
     Ok(response.finish())
 }
 
-/// What every acknowledged write says. No peer is asked yet, and none is claimed.
+/// What every acknowledged write says.
 fn acknowledge(
     status: StatusCode,
     version: HeaderValue,
     durability: Durability,
+    acks: HeaderValue,
 ) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     let durability = HeaderValue::from_static(durability.as_str());
     response.insert_header((headers::GRIDKV_VERSION, version));
     response.insert_header((headers::GRIDKV_DURABILITY, durability));
-    response.insert_header((headers::GRIDKV_ACKS, HeaderValue::from_static("0/0")));
+    response.insert_header((headers::GRIDKV_ACKS, acks));
     response
 }
 

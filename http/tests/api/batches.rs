@@ -194,7 +194,7 @@ fn a_batch_says_its_type_or_is_json() {
     assert_eq!(node.send("POST", "/v1/stores/none/batch", &[], body).code(), "store_not_found");
     assert_eq!(node.get(TARGET).header("allow"), "POST");
     assert_eq!(
-        node.send("POST", &format!("{TARGET}?acks=1"), &[], body).code(),
+        node.send("POST", &format!("{TARGET}?ack=1"), &[], body).code(),
         "invalid_parameter"
     );
 }

@@ -229,13 +229,13 @@ fn parameters_are_known_given_once_and_well_formed() {
     let node = serve(HttpConfig::default());
     for query in [
         "tll=1",
-        "acks=1",
+        "ack=1",
         "ttl=1&ttl=1",
         "ttl=x",
         "ttl=%zz",
         "durability=interval",
         "wait=1s",
-        "ack_timeout=1",
+        "ack_timeout=x",
         "format=json",
         "ttl=",
     ] {

@@ -14,3 +14,4 @@ mod keys;
 mod lists;
 mod node;
 mod views;
+mod waiting;

@@ -57,6 +57,7 @@ fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>) -> Served {
             let handle = server.handle();
             let running = spawn(server);
             stopped.await.unwrap_or_default();
+            node.drain();
             handle.stop(true).await;
             running.await.unwrap().unwrap();
             assert_eq!(node.stop(Duration::ZERO).await, Vec::<String>::new());

@@ -1,0 +1,209 @@
+//! What clients get from frontiers, out of real processes: acknowledgement by peers, reads of what was
+//! written on another node, and receipts.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
+
+mod mesh;
+
+use std::thread;
+use std::time::Duration;
+
+use gridkv_cluster::{Client, Cluster, Node, Reply, wait_until};
+use serde_json::{Value, json};
+
+use mesh::{PATIENCE, builder, ready, settle, wait_state};
+
+const STORES: [&str; 5] =
+    ["main=file", "sessions=memory", "hot=moka", "big=fjall", "scratch=fjall-memory"];
+const NAMES: [&str; 5] = ["main", "sessions", "hot", "big", "scratch"];
+
+fn all(cluster: &Cluster) -> Vec<&Node> {
+    cluster.nodes().iter().collect()
+}
+
+/// A client that waits for longer than any request here asks to.
+fn client(node: &Node) -> Client {
+    Client::with_timeout(&node.base_url(), PATIENCE * 2)
+}
+
+fn put(node: &Node, store: &str, key: &str, query: &[(&str, &str)]) -> Reply {
+    let client = client(node);
+    let mut request = client.at_key("PUT", store, key).body(b"v");
+    for (name, value) in query {
+        request = request.query(name, value);
+    }
+    request.send().unwrap()
+}
+
+fn get_at(node: &Node, store: &str, key: &str, version: &str, timeout: &str) -> Reply {
+    let client = client(node);
+    let request = client.at_key("GET", store, key).query("min_version", version);
+    request.query("timeout", timeout).send().unwrap()
+}
+
+/// Which nodes have a version, as one of them says.
+fn receipts(node: &Node, store: &str, version: &str) -> Value {
+    let path = format!("/v1/stores/{store}/receipts/{version}");
+    let reply = node.client().request("GET", &path).send().unwrap();
+    let reply = reply.expect_status(200).unwrap().json().unwrap();
+    assert_eq!(reply["version"], version);
+    reply["nodes"].clone()
+}
+
+fn all_have(node: &Node, store: &str, version: &str) {
+    let expected = json!({"n1": true, "n2": true, "n3": true});
+    wait_until(PATIENCE, "all nodes to have the version", || {
+        receipts(node, store, version) == expected
+    })
+    .unwrap();
+}
+
+#[test]
+fn peers_acknowledge_what_can_be_read_from_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = ready(builder(dir.path()).stores(STORES));
+    let nodes = all(&cluster);
+    settle(&nodes);
+    for store in NAMES {
+        for round in 0..20 {
+            let key = format!("k{round}");
+            let reply = put(nodes[round % 3], store, &key, &[("acks", "2")]);
+            assert_eq!((reply.status, reply.header("gridkv-acks")), (201, Some("2/2")), "{store}");
+            for node in &nodes {
+                let got = node.client().get(store, &key).unwrap();
+                assert_eq!(got.version(), reply.version(), "{store} on {}", node.name());
+            }
+        }
+        let gone = client(nodes[0]);
+        let gone = gone.at_key("DELETE", store, "k0").query("acks", "all").send().unwrap();
+        assert_eq!((gone.status, gone.header("gridkv-acks")), (204, Some("2/2")));
+        for node in &nodes {
+            assert_eq!(node.client().get(store, "k0").unwrap().status, 404);
+            all_have(node, store, gone.version().unwrap());
+        }
+        let ops = json!({"ops": [{"op": "put", "key": "b1", "value": "v"},
+                                 {"op": "put", "key": "b2", "value": "v"}]});
+        let path = format!("/v1/stores/{store}/batch?acks=majority");
+        let batch = client(nodes[1]);
+        let batch = batch.request("POST", &path).body(ops.to_string().as_bytes()).send().unwrap();
+        assert_eq!((batch.status, batch.header("gridkv-acks")), (200, Some("1/1")));
+    }
+}
+
+#[test]
+fn a_read_on_another_node_waits_for_what_was_just_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = ready(builder(dir.path()).stores(STORES));
+    let nodes = all(&cluster);
+    settle(&nodes);
+    for store in NAMES {
+        for round in 0..50 {
+            let key = format!("k{round}");
+            let reply = put(nodes[round % 3], store, &key, &[]);
+            let version = reply.version().unwrap();
+            let got = get_at(nodes[(round + 1) % 3], store, &key, version, "30s");
+            assert_eq!((got.status, got.version()), (200, Some(version)), "{store} {key}");
+        }
+    }
+    let never = "01a2088455220000-0000beef6a000000";
+    let got = get_at(nodes[0], "main", "k0", never, "100ms");
+    assert_eq!((got.status, got.code().as_deref()), (504, Some("version_not_reached")));
+}
+
+#[test]
+fn a_peer_that_hangs_holds_up_only_who_asks_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    // It counts as up all the time: what it does not have can only be waited for.
+    let builder = builder(dir.path())
+        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
+        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
+    let cluster = ready(builder);
+    let nodes = all(&cluster);
+    settle(&nodes);
+    nodes[2].pause().unwrap();
+    let late = put(nodes[0], "main", "late", &[("acks", "2"), ("ack_timeout", "300ms")]);
+    assert_eq!((late.status, late.code().as_deref()), (504, Some("ack_timeout")));
+    let said = late.json().unwrap();
+    assert_eq!(said["applied_locally"], true);
+    assert_eq!(said["acks"], json!({"asked": 2, "met": 1, "missing": ["n3"]}));
+    let version = said["version"].as_str().unwrap();
+    assert_eq!(nodes[0].client().get("main", "late").unwrap().version(), Some(version));
+    let expected = json!({"n1": true, "n2": true, "n3": false});
+    assert_eq!(receipts(nodes[0], "main", version), expected);
+    let one = put(nodes[0], "main", "one", &[("acks", "majority")]);
+    assert_eq!((one.status, one.header("gridkv-acks")), (201, Some("1/1")));
+    let ops =
+        br#"{"ops":[{"op":"put","key":"b","value":"v"},{"op":"touch","key":"x","ttl":"1s"}]}"#;
+    let batch = client(nodes[0]);
+    let batch = batch.request("POST", "/v1/stores/main/batch?acks=all&ack_timeout=100ms");
+    let batch = batch.body(ops).send().unwrap();
+    assert_eq!((batch.status, batch.code().as_deref()), (504, Some("ack_timeout")));
+    let results = batch.json().unwrap()["results"].clone();
+    assert_eq!((&results[0]["status"], &results[1]["status"]), (&json!(201), &json!(404)));
+
+    thread::scope(|scope| {
+        let waits = scope
+            .spawn(|| put(nodes[0], "main", "patient", &[("acks", "all"), ("ack_timeout", "2m")]));
+        wait_until(PATIENCE, "the write to be made", || {
+            nodes[0].client().get("main", "patient").unwrap().status == 200
+        })
+        .unwrap();
+        assert!(!waits.is_finished(), "n3 hangs");
+        nodes[2].resume().unwrap();
+        let reply = waits.join().unwrap();
+        assert_eq!((reply.status, reply.header("gridkv-acks")), (201, Some("2/2")));
+        assert_eq!(nodes[2].client().get("main", "patient").unwrap().version(), reply.version());
+    });
+    all_have(nodes[1], "main", version);
+}
+
+#[test]
+fn what_can_not_be_acknowledged_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = builder(dir.path()).env("GRIDKV_PEERS__SUSPECT_AFTER", "1s");
+    let cluster = ready(builder);
+    let nodes = all(&cluster);
+    settle(&nodes);
+    nodes[2].kill().unwrap();
+    wait_state(nodes[0], "n3", "suspect");
+    for (acks, status) in [("2", 503), ("all", 503), ("9", 503), ("majority", 201), ("1", 204)] {
+        let reply = put(nodes[0], "main", "k", &[("acks", acks)]);
+        assert_eq!(reply.status, status, "{acks}: {}", reply.quoted());
+        if status == 503 {
+            assert_eq!(reply.code().as_deref(), Some("not_enough_peers"));
+            assert_eq!(reply.json().unwrap()["down"], json!(["n3"]));
+            assert_eq!(nodes[0].client().get("main", "k").unwrap().status, 404, "{acks}");
+        }
+    }
+    nodes[2].start().unwrap();
+    nodes[2].wait_ready(PATIENCE).unwrap();
+    settle(&nodes);
+    let reply = put(nodes[0], "main", "k", &[("acks", "all")]);
+    assert_eq!((reply.status, reply.header("gridkv-acks")), (204, Some("2/2")));
+}
+
+#[test]
+fn a_node_that_stops_answers_who_waits_for_peers() {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = builder(dir.path())
+        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
+        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
+    let cluster = ready(builder);
+    let nodes = all(&cluster);
+    settle(&nodes);
+    nodes[2].pause().unwrap();
+    thread::scope(|scope| {
+        let waits =
+            scope.spawn(|| put(nodes[0], "main", "k", &[("acks", "2"), ("ack_timeout", "2m")]));
+        wait_until(PATIENCE, "the write to be made", || {
+            nodes[0].client().get("main", "k").unwrap().status == 200
+        })
+        .unwrap();
+        nodes[0].terminate().unwrap();
+        let reply = waits.join().unwrap();
+        assert_eq!((reply.status, reply.code().as_deref()), (504, Some("ack_timeout")));
+        assert_eq!(reply.json().unwrap()["acks"]["missing"], json!(["n3"]));
+    });
+    assert!(nodes[0].wait_exit(Duration::from_secs(30)).unwrap().success());
+    nodes[2].resume().unwrap();
+}

@@ -20,7 +20,7 @@ use crate::clock::ClockSource;
 use crate::links::Links;
 use crate::post::post;
 use crate::storage_actor::StorageActor;
-use crate::storage_messages::{ForgetAll, Hold, MergePage, TakeStretch};
+use crate::storage_messages::{Empty, ForgetAll, Hold, MergePage, TakeStretch};
 use crate::views::CatchUpCounts;
 
 /// How often the machine looks at its deadlines.
@@ -36,13 +36,15 @@ pub(crate) struct CatchUpCounters {
     pub(crate) forgot: AtomicU64,
     /// The store is filled from scratch.
     pub(crate) bootstrapping: AtomicBool,
+    /// It is to be emptied for that, once peers have all that it has.
+    pub(crate) rebuilding: AtomicBool,
     /// Records that sessions have brought.
     pub(crate) records: AtomicU64,
 }
 
 impl CatchUpCounters {
     pub(crate) fn is_bootstrapping(&self) -> bool {
-        self.bootstrapping.load(Ordering::Acquire)
+        self.bootstrapping.load(Ordering::Acquire) || self.rebuilding.load(Ordering::Acquire)
     }
 
     pub(crate) fn view(&self) -> CatchUpCounts {
@@ -127,6 +129,20 @@ pub(crate) struct NoPageCame {
 #[rtype(result = "()")]
 struct Merged(bool);
 
+/// An operator wants all of a peer's copy.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct FullSync {
+    pub(crate) peer: NodeId,
+    /// Whether the store is emptied first.
+    pub(crate) rebuild: bool,
+}
+
+/// The store was emptied, or could not be.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Emptied(bool);
+
 /// Go on under a new epoch.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -181,6 +197,13 @@ impl CatchUpActor {
                 let (reply, taken) = oneshot::channel();
                 post(&self.storage, TakeStretch { stretch, reply });
                 Self::tell_when(taken, ctx);
+            }
+            Effect::Empty => {
+                tracing::warn!(%store, "the store is emptied, to be filled from a peer");
+                let (reply, emptied) = oneshot::channel();
+                post(&self.storage, Empty(reply));
+                let me = ctx.address();
+                actix_rt::spawn(async move { post(&me, Emptied(emptied.await.unwrap_or(false))) });
             }
             Effect::Install { frontier, floor } => self.install(frontier, floor),
             Effect::Started { peer, bootstrap } => {
@@ -251,9 +274,12 @@ fn of_a_cache(event: &Event) -> Option<forgetting::Event<'_>> {
         Event::Merged | Event::MergeFailed => Some(forgetting::Event::Done),
         Event::NewOrigin(own) => Some(forgetting::Event::NewOrigin(*own)),
         Event::Tick => Some(forgetting::Event::Tick),
-        Event::Gap { .. } | Event::Page { .. } | Event::NoPage { .. } | Event::Requested { .. } => {
-            None
-        }
+        Event::Gap { .. }
+        | Event::Page { .. }
+        | Event::NoPage { .. }
+        | Event::Requested { .. }
+        | Event::Rebuild { .. }
+        | Event::Emptied(_) => None,
     }
 }
 
@@ -318,5 +344,24 @@ impl Handler<NewOrigin> for CatchUpActor {
 
     fn handle(&mut self, NewOrigin(origin): NewOrigin, ctx: &mut Self::Context) {
         self.step(Event::NewOrigin(origin), ctx);
+    }
+}
+
+impl Handler<FullSync> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, FullSync { peer, rebuild }: FullSync, ctx: &mut Self::Context) {
+        let event = if rebuild { Event::Rebuild { peer } } else { Event::Requested { peer } };
+        self.step(event, ctx);
+        // From here on the machine says whether the store is ready.
+        self.counters.rebuilding.store(false, Ordering::Release);
+    }
+}
+
+impl Handler<Emptied> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, Emptied(emptied): Emptied, ctx: &mut Self::Context) {
+        self.step(Event::Emptied(emptied), ctx);
     }
 }

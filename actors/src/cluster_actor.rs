@@ -3,7 +3,7 @@
 //! It feeds the protocol's membership machine, keeps the roster before it answers anyone, starts and
 //! ends links as the roster says, and carries reports to publishers and catch-ups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use gridkv_protocol::message::Message as WireMessage;
 use gridkv_protocol::report::Report;
 use gridkv_protocol::stability::Stability;
 use gridkv_protocol::welcome::{Refusal, Welcome};
-use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
+use gridkv_protocol::{Epoch, Hlc, NodeId, Origin, StoreName, UnixMs};
 
 use crate::boot::Boot;
 use crate::catch_up_actor;
@@ -32,6 +32,7 @@ use crate::storage_messages::TakeOrigin;
 use crate::store_ends::StoreEnds;
 use crate::wire::OutboxLimits;
 
+mod full_sync;
 mod handlers;
 mod stability;
 
@@ -65,6 +66,8 @@ pub(crate) struct ClusterActor {
     dialling: Dialling,
     boot: Option<Boot>,
     stability: Stability,
+    /// Stores to be emptied once their peers have all that they have, and from whom they are filled then.
+    rebuilds: BTreeMap<StoreName, NodeId>,
 }
 
 impl ClusterActor {
@@ -75,6 +78,7 @@ impl ClusterActor {
             dialling: Dialling::default(),
             boot: None,
             stability: Stability::default(),
+            rebuilds: BTreeMap::new(),
         }
     }
 
@@ -265,9 +269,17 @@ impl ClusterActor {
         let own = self.own();
         let newest = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node())).max();
         let Some(seen) = newest.filter(|seen| *seen > own.epoch()) else { return };
+        tracing::warn!(
+            epoch = seen.0,
+            "peers know a higher epoch of this node: it goes on above it"
+        );
+        self.go_on_above(seen, ctx);
+    }
+
+    /// Goes on under a new epoch, above this one. Says whether it could be kept.
+    fn go_on_above(&mut self, seen: Epoch, ctx: &mut Context<Self>) -> bool {
         match self.parts.identity.pass_epoch(seen) {
             Ok(origin) => {
-                tracing::warn!(%origin, "peers know a higher epoch of this node: it goes on above it");
                 self.parts.origin.store(origin.bits(), Ordering::Release);
                 for store in self.parts.stores.values() {
                     post(&store.storage, TakeOrigin(origin));
@@ -275,8 +287,12 @@ impl ClusterActor {
                     post(&store.catch_up, catch_up_actor::NewOrigin(origin));
                 }
                 self.step(Event::NewOrigin(origin), ctx);
+                true
             }
-            Err(error) => self.parts.board.fail(format!("the epoch can not be kept: {error}")),
+            Err(error) => {
+                self.parts.board.fail(format!("the epoch can not be kept: {error}"));
+                false
+            }
         }
     }
 
@@ -347,6 +363,9 @@ impl Actor for ClusterActor {
             self.catch_up();
         }
         self.step(Event::Started, ctx);
-        ctx.run_interval(self.parts.settings.heartbeat, |actor, _| actor.heartbeat());
+        ctx.run_interval(self.parts.settings.heartbeat, |actor, ctx| {
+            actor.heartbeat();
+            actor.rebuild_what_is_covered(ctx);
+        });
     }
 }

@@ -3,7 +3,7 @@
 use actix::Message;
 use gridkv_protocol::report::Report;
 use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
-use gridkv_protocol::{NodeId, Origin};
+use gridkv_protocol::{NodeId, Origin, StoreName};
 use tokio::sync::oneshot;
 
 use crate::wire::Outbox;
@@ -80,3 +80,31 @@ pub(crate) struct ReportTo(pub(crate) Outbox);
 #[derive(Message)]
 #[rtype(result = "Hello")]
 pub(crate) struct SayHello;
+
+/// An operator wants a store to have all that a peer has; answered whether it begins.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct FullSync {
+    pub(crate) store: StoreName,
+    pub(crate) peer: NodeId,
+    /// Whether the store is emptied first.
+    pub(crate) rebuild: bool,
+    pub(crate) reply: oneshot::Sender<Result<(), FullSyncRefusal>>,
+}
+
+/// Why a full sync does not begin. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FullSyncRefusal {
+    /// There is no such store here.
+    #[error("there is no such store here")]
+    NoStore,
+    /// A cache is never filled by its peers.
+    #[error("the store is a cache: it may forget, and is never filled by its peers")]
+    Cache,
+    /// The store is being filled already.
+    #[error("the store is being filled already")]
+    Running,
+    /// The peer is not connected, or has no such store.
+    #[error("the peer is not connected, or has no such store")]
+    NotConnected,
+}

@@ -155,7 +155,7 @@ fn batches_wait_while_the_store_is_filled_and_those_of_closed_origins_are_refuse
     };
     let mut applier = Applier::new(NODE, 500);
     let mut applied = Frontier::default();
-    let mut step = |applier: &Applier, applied: &Frontier| {
+    let step = |applier: &Applier, applied: &Frontier| {
         let event = Event::Batch { batch: batch(), applied, durable: applied };
         applier.step(UnixMs(5), event)
     };

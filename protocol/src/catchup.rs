@@ -48,8 +48,20 @@ pub struct CatchUp {
     not_before: UnixMs,
     last_donor: Option<NodeId>,
     requested: Option<NodeId>,
+    rebuild: Rebuild,
     /// A bootstrap began, and none is complete yet.
     bootstrapping: bool,
+}
+
+/// An operator's wish to have the store emptied, and filled from a peer.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Rebuild {
+    #[default]
+    None,
+    /// It waits for the page that is being merged.
+    Due(NodeId),
+    /// The store is being emptied.
+    Emptying(NodeId),
 }
 
 #[derive(Debug)]
@@ -82,6 +94,7 @@ impl CatchUp {
             not_before: UnixMs(0),
             last_donor: None,
             requested: None,
+            rebuild: Rebuild::None,
             bootstrapping: false,
         }
     }
@@ -129,15 +142,15 @@ impl CatchUp {
             }
             Event::Merged => self.merged(now, &mut effects),
             Event::MergeFailed => self.abort(now, &mut effects),
-            Event::Requested { peer, emptied } => {
-                self.requested = Some(peer);
-                self.bootstrapping |= emptied;
-            }
+            Event::Requested { peer } => self.requested = Some(peer),
+            Event::Rebuild { peer } => self.rebuild = Rebuild::Due(peer),
+            Event::Emptied(emptied) => self.emptied(emptied),
             Event::NewOrigin(own) => self.own = own,
             Event::Tick => self.ask_again(now, &mut effects),
         }
         self.note_behind(now, view);
-        if self.session.is_none() && now >= self.not_before {
+        self.empty_when_due(now, &mut effects);
+        if self.session.is_none() && now >= self.not_before && self.rebuild == Rebuild::None {
             self.start(now, view, &mut effects);
         }
         effects
@@ -202,6 +215,26 @@ impl CatchUp {
         self.session = None;
         self.failures = 0;
         self.not_before = now.plus(PAUSE_MS);
+    }
+
+    /// Begins a rebuild that is due. What is being merged is waited for, so that no answer for it is taken
+    /// for one of the session that follows.
+    fn empty_when_due(&mut self, now: UnixMs, effects: &mut Vec<Effect>) {
+        let merges = self.session.as_ref().is_some_and(|session| session.stage.merges());
+        let Rebuild::Due(peer) = self.rebuild else { return };
+        if !merges {
+            self.abort(now, effects);
+            self.rebuild = Rebuild::Emptying(peer);
+            self.bootstrapping = true;
+            effects.push(Effect::Empty);
+        }
+    }
+
+    fn emptied(&mut self, emptied: bool) {
+        let Rebuild::Emptying(peer) = std::mem::take(&mut self.rebuild) else { return };
+        self.bootstrapping = emptied;
+        self.requested = Some(peer).filter(|_| emptied);
+        self.not_before = UnixMs(0);
     }
 
     fn ask_again(&mut self, now: UnixMs, effects: &mut Vec<Effect>) {

@@ -127,7 +127,7 @@ fn an_operator_gets_all_of_a_peer_merged_though_nothing_is_missing() {
     let mut receiver = Receiver::with(&own, &[]);
     receiver.step(0, purged(&own, 20));
     assert_eq!(receiver.step(700, Event::Tick), []);
-    let effects = receiver.step(701, Event::Requested { peer: PEER, emptied: false });
+    let effects = receiver.step(701, Event::Requested { peer: PEER });
     let (frontier, scope) = (Frontier::default(), Scope::Missing);
     let request = PageRequest { store: main_store(), session: 1, frontier, scope, cursor: None };
     let started = Effect::Started { peer: PEER, bootstrap: false };
@@ -138,12 +138,35 @@ fn an_operator_gets_all_of_a_peer_merged_though_nothing_is_missing() {
 }
 
 #[test]
-fn a_store_that_was_emptied_is_filled_from_the_peer_that_was_named() {
-    let mut receiver = Receiver::with(&[], &[]);
-    receiver.step(0, reported(OTHER, &[(origin(PEER, 1), 50)], &[]));
-    let waits = receiver.step(1, Event::Requested { peer: PEER, emptied: true });
-    assert_eq!(waits.first(), Some(&Effect::Started { peer: OTHER, bootstrap: true }));
-    receiver.step(2, Event::NoPage { peer: OTHER, session: 1 });
-    let effects = receiver.step(3_000, purged(&[(origin(PEER, 1), 50)], 0));
+fn a_store_is_rebuilt_from_the_peer_that_was_named() {
+    let mut receiver = Receiver::with(&[(origin(PEER, 1), 50)], &[]);
+    receiver.step(0, purged(&[(origin(PEER, 1), 50)], 0));
+    receiver.step(1, reported(OTHER, &[(origin(PEER, 1), 60)], &[]));
+    let other = receiver.step(602, Event::Tick);
+    assert_eq!(other.first(), Some(&Effect::Started { peer: OTHER, bootstrap: false }));
+
+    let effects = receiver.step(603, Event::Rebuild { peer: PEER });
+    let given_up = Effect::Ended { peer: OTHER, records: 0, complete: false };
+    assert_eq!(effects, [given_up, Effect::Empty]);
+    assert!(receiver.machine.is_bootstrapping());
+    assert_eq!(receiver.step(5_000, Event::Tick), [], "not before it is empty");
+    receiver.applied = Frontier::default();
+    let effects = receiver.step(5_001, Event::Emptied(true));
     assert_eq!(effects, [Effect::Started { peer: PEER, bootstrap: true }, everything(2, None)]);
+    receiver.step(5_002, page(2, None, None, 0));
+    receiver.step(5_003, Event::Merged);
+    assert!(!receiver.machine.is_bootstrapping());
+}
+
+#[test]
+fn a_rebuild_waits_for_what_is_being_merged_and_is_nothing_if_it_can_not_begin() {
+    let mut receiver = Receiver::with(&[(origin(PEER, 1), 40), (origin(OTHER, 1), 9)], &[]);
+    receiver.step(0, purged(&[(origin(PEER, 1), 50)], 0));
+    receiver.step(601, Event::Tick);
+    assert_eq!(receiver.step(602, page(1, None, Some("m"), 0)).len(), 1);
+    assert_eq!(receiver.step(603, Event::Rebuild { peer: PEER }), [], "a merge is under way");
+    let effects = receiver.step(604, Event::Merged);
+    assert_eq!(effects.last(), Some(&Effect::Empty));
+    receiver.step(605, Event::Emptied(false));
+    assert!(!receiver.machine.is_bootstrapping(), "it is as it was");
 }

@@ -108,6 +108,14 @@ impl Stability {
         self.stable.get(store).copied().unwrap_or_default()
     }
 
+    /// What a member has of a store, as it reported last.
+    #[must_use]
+    pub fn applied(&self, member: NodeId, store: &StoreName) -> Option<&Frontier> {
+        let report = self.reports.get(&member)?;
+        let found = report.stores.iter().find(|theirs| theirs.store == *store);
+        found.map(|theirs| &theirs.applied)
+    }
+
     /// Keeps the latest report of each member's newest run.
     fn note(&mut self, report: Report) {
         let is_older = |known: &Report| {

@@ -43,14 +43,19 @@ pub enum Event {
     Merged,
     /// The store could not take the records of the last page.
     MergeFailed,
-    /// An operator wants all of this peer's copy to be merged, or, if the store was emptied for it, to be
-    /// filled from it.
+    /// An operator wants all of this peer's copy to be merged.
     Requested {
         /// The peer.
         peer: NodeId,
-        /// Whether the store was emptied.
-        emptied: bool,
     },
+    /// An operator wants the store to be emptied and filled from this peer. The node goes on under a new
+    /// epoch, and its peers have all that it had.
+    Rebuild {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// The store was emptied, or could not be and is as it was.
+    Emptied(bool),
     /// This node goes on under a new epoch.
     NewOrigin(Origin),
     /// Time passed.
@@ -79,6 +84,8 @@ pub enum Effect {
         /// The donor's floor.
         floor: Hlc,
     },
+    /// Empty the store, frontier and all; then say [`Event::Emptied`].
+    Empty,
     /// A session began.
     Started {
         /// The donor.

@@ -58,6 +58,11 @@ impl First {
 }
 
 impl Stage {
+    /// Whether the store is merging a page.
+    pub(super) fn merges(&self) -> bool {
+        matches!(self, Self::Merging { .. })
+    }
+
     /// Whether a page that comes now is one that was asked for.
     pub(super) fn awaits_page(&self) -> bool {
         matches!(self, Self::Asked(_))

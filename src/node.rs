@@ -7,7 +7,7 @@ use std::time::Duration;
 use gridkv_actors::Registry;
 use gridkv_actors::StoreConfig;
 use gridkv_actors::gate::GateLimits;
-use gridkv_actors::runtime::{Node, NodeConfig, StartError, StoreSetup};
+use gridkv_actors::runtime::{Failure, Node, NodeConfig, StartError, StoreSetup};
 use gridkv_actors::settings::{self, CacheSettings, LsmSettings, Settings};
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
@@ -86,13 +86,17 @@ pub(crate) async fn run(loaded: &Loaded, registry: &Registry) -> Result<(), RunE
             None
         }
         reason = node.failed() => Some(reason),
-        ended = &mut server => Some(match ended {
-            Ok(Err(error)) => format!("the HTTP server failed: {error}"),
-            Ok(Ok(())) | Err(_) => "the HTTP server ended".into(),
+        ended = &mut server => Some(Failure {
+            reason: match ended {
+                Ok(Err(error)) => format!("the HTTP server failed: {error}"),
+                Ok(Ok(())) | Err(_) => "the HTTP server ended".into(),
+            },
+            hands_over: false,
         }),
     };
-    if let Some(reason) = failure {
-        let saved = tokio::time::timeout(LAST_BREATH, node.stop(Duration::ZERO)).await;
+    if let Some(Failure { reason, hands_over }) = failure {
+        let grace = if hands_over { GRACE } else { Duration::ZERO };
+        let saved = tokio::time::timeout(LAST_BREATH + grace, node.stop(grace)).await;
         tracing::error!(%reason, saved = saved.is_ok(), "the node can not go on");
         return Err(RunError::Failed(reason));
     }

@@ -24,6 +24,7 @@ use crate::contacts::Contacts;
 use crate::dialling::Dialling;
 use crate::identity::Identity;
 use crate::links::Links;
+use crate::member_change::Changes;
 use crate::node_state::{NodeState, Phase};
 use crate::peer_link::{self, LinkParts};
 use crate::post::post;
@@ -34,6 +35,7 @@ use crate::wire::OutboxLimits;
 
 mod full_sync;
 mod handlers;
+mod members;
 mod stability;
 
 /// What a cluster actor is made of.
@@ -64,6 +66,7 @@ pub(crate) struct ClusterActor {
     parts: ClusterParts,
     contacts: Contacts,
     dialling: Dialling,
+    changes: Changes,
     boot: Option<Boot>,
     stability: Stability,
     /// Stores to be emptied once their peers have all that they have, and from whom they are filled then.
@@ -76,6 +79,7 @@ impl ClusterActor {
             parts,
             contacts: Contacts::default(),
             dialling: Dialling::default(),
+            changes: Changes::default(),
             boot: None,
             stability: Stability::default(),
             rebuilds: BTreeMap::new(),
@@ -122,7 +126,7 @@ impl ClusterActor {
             self.parts.board.fail(format!("the roster can not be kept: {error}"));
         }
         if self.parts.membership.members().is_forgotten(self.own().node()) {
-            self.parts.board.fail(
+            self.parts.board.send_away(
                 "this identity was forgotten by its cluster; move the data directory away and start \
                  again, to come back empty under a new one"
                     .into(),
@@ -195,16 +199,20 @@ impl ClusterActor {
         }
     }
 
-    fn heartbeat(&mut self) {
+    fn heartbeat(&mut self, ctx: &mut Context<Self>) {
         self.parts.clock.slew();
         self.follow_the_wall();
         self.look_if_ready();
         self.show();
-        if !self.parts.membership.is_joined() {
-            return;
+        self.settle_changes(ctx);
+        if self.parts.membership.is_joined() {
+            let report = self.report();
+            self.settle(&report);
+            self.tell_all(report);
         }
-        let report = self.report();
-        self.settle(&report);
+    }
+
+    fn tell_all(&self, report: Report) {
         let report = WireMessage::Report(report);
         for peer in self.parts.links.peers() {
             self.parts.links.send(peer, &report);
@@ -243,6 +251,9 @@ impl ClusterActor {
         if let Some(boot) = &mut self.boot {
             let limit = Hlc::end_of(now.plus(self.parts.settings.max_clock_skew_ms));
             boot.heard(report.origin, &report.stores, limit);
+        }
+        if let Some(member) = self.parts.membership.members().get(peer) {
+            self.changes.stored(peer, &member.name, |id| report.members.is_forgotten(id));
         }
         if self.contacts.has_link(peer) {
             self.spread(&report);
@@ -364,7 +375,7 @@ impl Actor for ClusterActor {
         }
         self.step(Event::Started, ctx);
         ctx.run_interval(self.parts.settings.heartbeat, |actor, ctx| {
-            actor.heartbeat();
+            actor.heartbeat(ctx);
             actor.rebuild_what_is_covered(ctx);
         });
     }

@@ -13,8 +13,17 @@ use crate::contacts::Contact;
 #[derive(Debug, Default)]
 pub(crate) struct ClusterBoard {
     board: ArcSwap<Board>,
-    failure: OnceLock<String>,
+    failure: OnceLock<Failure>,
     failed: Notify,
+}
+
+/// Why a node can not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Why, for people.
+    pub reason: String,
+    /// Nothing is broken: its peers still take what it wrote, and it may give them the time.
+    pub hands_over: bool,
 }
 
 /// A snapshot of the mesh.
@@ -50,20 +59,29 @@ impl ClusterBoard {
 
     /// Says that the node can not go on. The first reason stands.
     pub(crate) fn fail(&self, reason: String) {
-        drop(self.failure.set(reason));
+        self.end(Failure { reason, hands_over: false });
+    }
+
+    /// Says that the node is not to go on, although it could.
+    pub(crate) fn send_away(&self, reason: String) {
+        self.end(Failure { reason, hands_over: true });
+    }
+
+    fn end(&self, failure: Failure) {
+        drop(self.failure.set(failure));
         self.failed.notify_waiters();
         self.failed.notify_one();
     }
 
     pub(crate) fn failure(&self) -> Option<&str> {
-        self.failure.get().map(String::as_str)
+        self.failure.get().map(|failure| failure.reason.as_str())
     }
 
     /// Waits until the node can not go on, and says why.
-    pub(crate) async fn wait_for_failure(&self) -> String {
+    pub(crate) async fn wait_for_failure(&self) -> Failure {
         loop {
-            if let Some(reason) = self.failure() {
-                return reason.to_owned();
+            if let Some(failure) = self.failure.get() {
+                return failure.clone();
             }
             self.failed.notified().await;
         }

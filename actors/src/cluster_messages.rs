@@ -6,6 +6,7 @@ use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
 use gridkv_protocol::{NodeId, Origin, StoreName};
 use tokio::sync::oneshot;
 
+use crate::member_change::{AddReply, ForgetReply};
 use crate::wire::Outbox;
 
 /// A node knocked at this one; answered once what the answer says is kept.
@@ -75,6 +76,23 @@ pub(crate) struct PeerReported(pub(crate) Report);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct ReportTo(pub(crate) Outbox);
+
+/// An operator gives the address of a node to dial; answered once something answered there, or nothing.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct AddPeer {
+    pub(crate) addr: String,
+    pub(crate) reply: AddReply,
+}
+
+/// An operator says that a member is gone for good, by its name or identity; answered once another member
+/// has stored that, or none can.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ForgetPeer {
+    pub(crate) name: String,
+    pub(crate) reply: ForgetReply,
+}
 
 /// What to say first to a node that is dialled.
 #[derive(Message)]

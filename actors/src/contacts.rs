@@ -61,6 +61,12 @@ impl Contacts {
         self.by_node.get(&peer).is_some_and(|contact| contact.link.is_some())
     }
 
+    /// Whether a peer is connected now, in either direction.
+    pub(crate) fn is_connected(&self, peer: NodeId) -> bool {
+        let contact = self.by_node.get(&peer);
+        contact.is_some_and(|contact| contact.link.is_some() || !contact.inbound.is_empty())
+    }
+
     pub(crate) fn arrived(&mut self, origin: Origin) {
         self.by_node.entry(origin.node()).or_default().inbound.push(origin);
     }

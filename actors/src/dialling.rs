@@ -51,6 +51,11 @@ impl Dialling {
         true
     }
 
+    /// The peer that the link to `addr` serves now.
+    pub(crate) fn peer_at(&self, addr: &str) -> Option<NodeId> {
+        self.by_addr.get(addr).and_then(|link| link.peer)
+    }
+
     /// Notes that no link serves `peer` any more.
     pub(crate) fn lost(&mut self, peer: NodeId) {
         for link in self.by_addr.values_mut().filter(|link| link.peer == Some(peer)) {
@@ -80,6 +85,7 @@ mod tests {
         let mut dialling = Dialling::default();
         dialling.start(vec!["a:1".into(), "b:1".into()], idle);
         assert!(dialling.serves("a:1", NodeId(7)));
+        assert_eq!((dialling.peer_at("a:1"), dialling.peer_at("b:1")), (Some(NodeId(7)), None));
         assert_eq!(dialling.end_others(&["b:1".into()]), [NodeId(7)]);
         assert!(!dialling.serves("a:1", NodeId(7)), "its link was ended meanwhile");
         assert!(dialling.serves("b:1", NodeId(7)));

@@ -24,6 +24,7 @@ pub mod handle;
 pub mod identity;
 mod intake;
 mod links;
+pub mod member_change;
 pub mod node;
 pub mod node_config;
 mod node_state;

@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gridkv_protocol::{Origin, StoreName, UnixMs, Version};
+use actix::Addr;
+use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs, Version};
 
 use crate::clock::ClockSource;
+use crate::cluster_actor::ClusterActor;
 use crate::cluster_board::{ClusterBoard, Neighbour};
+use crate::cluster_messages::{AddPeer, ForgetPeer};
 use crate::contacts::Contact;
 use crate::handle::StoreHandle;
 use crate::links::Links;
+use crate::member_change::{AddError, ForgetError, PeerAdded, PeerForgotten};
 use crate::node_state::{NodeState, Phase};
-use crate::store_ends::StoreEnds;
+use crate::post::post;
+use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::views::{
     ActorView, Check, ClusterView, PeerState, PeerStoreView, PeerView, Readiness, SelfView,
 };
 use crate::watchdog::Watchdog;
+use tokio::sync::oneshot;
 
 /// The node as the HTTP layer sees it. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) state: Arc<NodeState>,
     pub(crate) board: Arc<ClusterBoard>,
     pub(crate) watchdog: Watchdog,
+    pub(crate) actor: Addr<ClusterActor>,
     pub(crate) suspect_after_ms: u64,
     pub(crate) down_after_ms: u64,
     pub(crate) started_at: UnixMs,
@@ -176,17 +183,19 @@ impl NodeHandle {
 
     fn peer(&self, Neighbour { member, contact }: &Neighbour, now: UnixMs) -> PeerView {
         let id = member.origin.node();
-        let shared = self
-            .inner
-            .ends
-            .iter()
-            .filter(|(name, _)| member.stores.iter().any(|theirs| theirs.name == **name));
-        let stores = shared
-            .map(|(name, store)| {
-                let key_count = contact.keys.get(name).copied().unwrap_or(0);
-                (name.clone(), PeerStoreView { key_count, ..store.publishing.view(id, now) })
-            })
-            .collect();
+        let (mut stores, mut missing_stores) = (BTreeMap::new(), Vec::new());
+        let mut other_backends = BTreeMap::new();
+        for (name, store) in self.inner.ends.iter() {
+            let Some(theirs) = member.stores.iter().find(|theirs| theirs.name == *name) else {
+                missing_stores.push(name.clone());
+                continue;
+            };
+            if theirs.backend != store.reader.backend() {
+                other_backends.insert(name.clone(), theirs.backend.clone());
+            }
+            let key_count = contact.keys.get(name).copied().unwrap_or(0);
+            stores.insert(name.clone(), PeerStoreView { key_count, ..self.lag(id, store, now) });
+        }
         PeerView {
             name: member.name.clone(),
             origin: member.origin,
@@ -195,8 +204,46 @@ impl NodeHandle {
             last_contact: contact.last,
             clock_skew_ms: contact.skew_ms,
             stores,
+            missing_stores,
+            other_backends,
             link: self.inner.links.counts(id),
         }
+    }
+
+    /// How far a peer is behind on what this node minted, in this run and in earlier ones. Those end in no
+    /// log: what is known is that the peer lacks something, and that it is no younger than their end.
+    fn lag(&self, peer: NodeId, store: &StoreEnd, now: UnixMs) -> PeerStoreView {
+        let own = self.origin();
+        let mut view = store.publishing.view(peer, now);
+        let applied = store.reader.applied();
+        let earlier = applied.open().filter(|(o, _)| o.node() == own.node() && *o != own);
+        for (_, upto) in earlier.filter(|(origin, upto)| store.acks.upto(peer, *origin) < *upto) {
+            view.frontier_covered = false;
+            view.lag_ms = view.lag_ms.max(now.since(upto.physical()));
+        }
+        view
+    }
+
+    /// Dials one more address, `host:port`, from now on until the node stops, and says who answers there.
+    /// A member that is linked is a member everywhere; nothing need be configured for the next start.
+    ///
+    /// # Errors
+    /// [`AddError`] when nobody is linked there; it is not dialled any more then.
+    pub async fn add_peer(&self, addr: String) -> Result<PeerAdded, AddError> {
+        let (reply, answer) = oneshot::channel();
+        post(&self.inner.actor, AddPeer { addr, reply });
+        answer.await.map_err(|_| AddError::Stopping)?
+    }
+
+    /// Forgets a member for good, by its name or identity: it is refused from now on, and comes back only
+    /// empty, under a new identity. One that is up hands over what it wrote, and ends.
+    ///
+    /// # Errors
+    /// [`ForgetError`] when nothing was changed.
+    pub async fn forget_peer(&self, name: String) -> Result<PeerForgotten, ForgetError> {
+        let (reply, answer) = oneshot::channel();
+        post(&self.inner.actor, ForgetPeer { name, reply });
+        answer.await.map_err(|_| ForgetError::Stopping)?
     }
 
     /// Which members that hold a store have a version of it, this node included, by name.

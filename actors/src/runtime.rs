@@ -18,6 +18,7 @@ use gridkv_storage::store::{self, Store};
 use tokio::sync::oneshot;
 
 use crate::clock::ClockSource;
+pub use crate::cluster_board::Failure;
 use crate::gate::Gate;
 use crate::handle::{self, StoreHandle};
 use crate::identity::{Identity, IdentityError};
@@ -108,7 +109,7 @@ impl Node {
         wiring.serve(&config, &cluster, &ends, listener);
         let Wiring { clock, state, links, board, origin, sync } = wiring;
         let watchdog = Watchdog {
-            cluster,
+            cluster: cluster.clone(),
             stores: Arc::clone(&ends),
             clock: Arc::clone(&clock),
             state: Arc::clone(&state),
@@ -131,6 +132,7 @@ impl Node {
             state,
             board,
             watchdog,
+            actor: cluster,
         });
         Ok(Self { handle, arbiters, flushers, warnings })
     }
@@ -146,7 +148,7 @@ impl Node {
     }
 
     /// Waits until the node can not go on, and says why.
-    pub async fn failed(&self) -> String {
+    pub async fn failed(&self) -> Failure {
         self.handle.inner().board.wait_for_failure().await
     }
 

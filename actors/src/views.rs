@@ -65,6 +65,10 @@ pub struct PeerView {
     pub clock_skew_ms: Option<i64>,
     /// What it has of each store that both hold.
     pub stores: BTreeMap<StoreName, PeerStoreView>,
+    /// Stores of this node that it does not hold.
+    pub missing_stores: Vec<StoreName>,
+    /// Stores that it keeps on another backend than this node, and on which.
+    pub other_backends: BTreeMap<StoreName, String>,
     /// What travelled over the link to it.
     pub link: LinkCounts,
 }
@@ -94,11 +98,11 @@ impl PeerState {
 /// What a peer has of one store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerStoreView {
-    /// Own ops that the peer does not cover.
+    /// Own ops of this run that the peer does not cover.
     pub pending: u64,
     /// Age in milliseconds of the oldest own op that the peer does not cover, else 0.
     pub lag_ms: u64,
-    /// Whether the peer covers every op that was minted here.
+    /// Whether the peer covers every op that was minted here, in earlier runs too.
     pub frontier_covered: bool,
     /// Live keys that the peer reported.
     pub key_count: u64,

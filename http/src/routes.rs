@@ -12,6 +12,7 @@ pub(crate) mod health;
 pub(crate) mod kv;
 pub(crate) mod list;
 pub(crate) mod node;
+pub(crate) mod peers;
 pub(crate) mod receipts;
 pub(crate) mod stores;
 
@@ -99,6 +100,8 @@ pub(crate) enum Endpoint {
     Receipts,
     Node,
     Cluster,
+    AddPeer,
+    ForgetPeer,
     Live,
     Ready,
     Metrics,
@@ -132,7 +135,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 13] = [
+pub(crate) const RESOURCES: [Resource; 15] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -150,6 +153,11 @@ pub(crate) const RESOURCES: [Resource; 13] = [
     read_only!("/v1/stores/{store}/receipts/{version}", Receipts),
     read_only!("/v1/node", Node),
     read_only!("/v1/cluster", Cluster),
+    Resource { pattern: "/v1/cluster/peers", methods: &[(Verb::Post, Endpoint::AddPeer)] },
+    Resource {
+        pattern: "/v1/cluster/peers/{name}",
+        methods: &[(Verb::Delete, Endpoint::ForgetPeer)],
+    },
     read_only!("/livez", Live),
     read_only!("/readyz", Ready),
     read_only!("/metrics", Metrics),
@@ -225,6 +233,8 @@ pub(crate) async fn answer(
         Endpoint::Receipts => receipts::receipts(exchange),
         Endpoint::Node => node::node(exchange),
         Endpoint::Cluster => node::cluster(exchange),
+        Endpoint::AddPeer => Box::pin(peers::add(exchange, payload)).await,
+        Endpoint::ForgetPeer => Box::pin(peers::forget(exchange)).await,
         Endpoint::Live => health::live(exchange),
         Endpoint::Ready => health::ready(exchange),
         Endpoint::Metrics => health::metrics(exchange),

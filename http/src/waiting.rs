@@ -102,7 +102,14 @@ fn ack_timeout(acked: &Acked, store: &StoreName, version: Version) -> Problem {
 /// 504 `version_not_reached`; 400 `invalid_parameter`.
 pub(crate) async fn reach(query: &Query<'_>, store: StoreDoor<'_>) -> Result<(), Problem> {
     let patience = patience(query, "timeout")?;
-    let Some(text) = query.get("min_version") else { return Ok(()) };
+    let Some(text) = query.get("min_version") else {
+        return match query.get("timeout") {
+            None => Ok(()),
+            Some(_) => {
+                Err(query::invalid("timeout", "is how long to wait for min_version; name one"))
+            }
+        };
+    };
     let version: Version =
         text.parse().map_err(|error| query::invalid("min_version", &format!("{error}")))?;
     store.handle.wait_for(version, patience).await.map_err(|error| match error {

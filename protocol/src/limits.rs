@@ -101,3 +101,10 @@ pub const MAX_WAITS: usize = 8_192;
 
 /// Milliseconds that writes and reads which wait for others are still given once the node stops.
 pub const LAST_WAITS_MS: u64 = 1_000;
+
+/// Milliseconds that who forgets a member waits for another one to say that it stored that: some
+/// heartbeats, and a slow disk.
+pub const FORGET_WAIT_MS: u64 = 5_000;
+
+/// Milliseconds that who adds a peer waits for it to be linked: a pause between two dials, and a handshake.
+pub const ADD_WAIT_MS: u64 = 10_000;

@@ -4,13 +4,15 @@
 //! seed answered as never joined too and its identity is the lowest of them. Otherwise it joins through
 //! a member, which adds it durably before it answers. Until then it mints nothing.
 
-use std::collections::BTreeMap;
-
 use crate::limits::{MAX_MEMBERS, MAX_TEXT_BYTES};
 use crate::welcome::{
     Hello, Member, Members, ProtocolRange, Refusal, RefusalReason, StoreInfo, Welcome,
 };
 use crate::{Hlc, NodeId, Origin, UnixMs};
+
+mod seeds;
+
+use self::seeds::Seeds;
 
 /// What a node knows of its cluster across restarts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +64,12 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
+    /// One more address is to be dialled, until the node stops.
+    Seed(String),
+    /// An address is not to be dialled any more, unless it is a member's.
+    NoSeed(String),
+    /// An operator says that a node is gone for good. Nobody forgets itself.
+    Forget(NodeId),
     /// A member reported its member set.
     Reported(Members),
     /// This node goes on under a new epoch.
@@ -91,33 +99,14 @@ pub enum Effect {
 pub struct Membership {
     config: MembershipConfig,
     roster: Roster,
-    seeds: BTreeMap<String, Seed>,
-}
-
-/// What is known of a seed address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Seed {
-    /// Not dialled yet, or not answered.
-    Silent(String),
-    /// It is this node's own address.
-    Myself,
-    /// It answered: who, and whether it had joined.
-    Answered { node: NodeId, joined: bool },
+    seeds: Seeds,
 }
 
 impl Membership {
     /// The membership of a node with what it persisted.
     #[must_use]
     pub fn new(config: MembershipConfig, roster: Roster) -> Self {
-        let seeds = config
-            .seeds
-            .iter()
-            .map(|addr| {
-                let own = *addr == config.me.addr;
-                let seed = if own { Seed::Myself } else { Seed::Silent("not reached yet".into()) };
-                (addr.clone(), seed)
-            })
-            .collect();
+        let seeds = Seeds::new(&config.seeds, &config.me.addr);
         Self { config, roster, seeds }
     }
 
@@ -130,11 +119,10 @@ impl Membership {
                 self.knocked(now, &hello, (&up, clock), &mut effects);
             }
             Event::WelcomeFrom { addr, welcome } => self.welcomed(&addr, welcome, &mut effects),
-            Event::Silent { addr, reason } => {
-                if let Some(seed) = self.seeds.get_mut(&addr) {
-                    *seed = Seed::Silent(reason);
-                }
-            }
+            Event::Silent { addr, reason } => self.seeds.silent(&addr, reason),
+            Event::Seed(addr) => self.seeds.add(addr),
+            Event::NoSeed(addr) => self.seeds.remove(&addr),
+            Event::Forget(id) => self.forget(id, &mut effects),
             Event::Reported(members) => self.unite(&members, &mut effects),
             Event::NewOrigin(origin) => {
                 self.config.me.origin = origin;
@@ -158,7 +146,7 @@ impl Membership {
         }
         let known_self = hello.member.origin == self.config.me.origin;
         if self.roster.joined && !known_self {
-            let replaced = self.replace_namesakes(&hello.member);
+            let replaced = self.replace(hello);
             if self.roster.members.add(hello.member.clone()) || replaced {
                 effects.push(Effect::Persist(self.roster.clone()));
             }
@@ -175,12 +163,21 @@ impl Membership {
 
     /// Why the node that knocks is not served, if it is not.
     fn refusal(&self, hello: &Hello, up: &[Origin]) -> Option<Refusal> {
-        let Hello { cluster, member, .. } = hello;
+        const OWN: ProtocolRange = ProtocolRange::OWN;
+        let Hello { protocol, cluster, member, .. } = hello;
         let id = member.origin.node();
         let refuse = |reason, detail| Some(Refusal { reason, detail: shortened(detail) });
         if *cluster != self.config.cluster {
             let detail = format!("this is cluster {:?}, not {cluster:?}", self.config.cluster);
             return refuse(RefusalReason::OtherCluster, detail);
+        }
+        if let (ProtocolRange { least, most }, None) = (protocol, protocol.common(OWN)) {
+            let detail = format!(
+                "this node speaks versions {} to {} of the protocol, not {least} to {most}; update \
+                 the older of the two",
+                OWN.least, OWN.most
+            );
+            return refuse(RefusalReason::OtherProtocol, detail);
         }
         if self.roster.members.is_forgotten(id) {
             let detail =
@@ -196,12 +193,16 @@ impl Membership {
         }
         // By identity: the run in the member set may be older than the one that is up.
         let is_up = |id| id == me.node() || up.iter().any(|origin| origin.node() == id);
-        if self.namesakes(member).into_iter().any(is_up) {
-            let detail =
-                format!("a node named {:?} is up; names are unique in a cluster", member.name);
+        let displaced = self.replaced_by(hello);
+        if let Some(known) = displaced.iter().find(|known| is_up(known.origin.node())) {
+            let detail = if known.name == member.name {
+                format!("a node named {:?} is up; names are unique in a cluster", member.name)
+            } else {
+                format!("{:?} is up at {}, where this one wants to be", known.name, member.addr)
+            };
             return refuse(RefusalReason::NameInUse, detail);
         }
-        let replaces = !self.namesakes(member).is_empty();
+        let replaces = !displaced.is_empty();
         let members = &self.roster.members;
         if members.len() >= MAX_MEMBERS && !members.contains(id) && !replaces {
             let detail = format!("the cluster has {MAX_MEMBERS} members, as many as it takes");
@@ -228,31 +229,42 @@ impl Membership {
             || (up.contains(&member.origin) && self.roster.members.get(id).is_some_and(elsewhere))
     }
 
-    /// Other identities under the same name. Sets that grew apart can bring more than one.
-    fn namesakes(&self, member: &Member) -> Vec<NodeId> {
+    /// Whose place the node that knocks takes: other identities under its name, and, when it never joined,
+    /// at its address, where they can not be any more. Sets that grew apart can bring more than one.
+    fn replaced_by(&self, Hello { member, joined, .. }: &Hello) -> Vec<&Member> {
         let known = self.roster.members.iter().chain([&self.config.me]);
-        known
-            .filter(|m| m.name == member.name && m.origin.node() != member.origin.node())
-            .map(|m| m.origin.node())
-            .collect()
+        let others = known.filter(|known| known.origin.node() != member.origin.node());
+        let same =
+            |known: &Member| known.name == member.name || (!joined && known.addr == member.addr);
+        others.filter(|known| same(known)).collect()
     }
 
-    /// A new identity under the name of nodes that are not up: they lost their data directory.
+    /// A new identity in the place of nodes that are not up: they lost their data directory, or had none.
     /// Says whether there were any.
-    fn replace_namesakes(&mut self, member: &Member) -> bool {
+    fn replace(&mut self, hello: &Hello) -> bool {
+        let known = self.replaced_by(hello).into_iter();
+        let gone: Vec<NodeId> = known.map(|known| known.origin.node()).collect();
         let mut changed = false;
-        for gone in self.namesakes(member) {
-            changed |= self.roster.members.forget(gone);
+        for id in gone {
+            changed |= self.roster.members.forget(id);
         }
         changed
+    }
+
+    fn forget(&mut self, id: NodeId, effects: &mut Vec<Effect>) {
+        let may = self.roster.joined && id != self.config.me.origin.node();
+        if may && self.roster.members.forget(id) {
+            effects.push(Effect::Persist(self.roster.clone()));
+        }
     }
 
     fn welcomed(&mut self, addr: &str, welcome: Welcome, effects: &mut Vec<Effect>) {
         let Welcome { member, joined, members, clock, .. } = welcome;
         let myself = member.origin == self.config.me.origin;
-        if let Some(seed) = self.seeds.get_mut(addr) {
-            let node = member.origin.node();
-            *seed = if myself { Seed::Myself } else { Seed::Answered { node, joined } };
+        if myself {
+            self.seeds.led_to_myself(addr);
+        } else {
+            self.seeds.answered(addr, member.origin.node(), joined);
         }
         if myself || !joined {
             return;
@@ -279,13 +291,7 @@ impl Membership {
     }
 
     fn may_form(&self) -> bool {
-        let mine = self.config.me.origin.node();
-        self.config.bootstrap
-            || self.seeds.values().all(|seed| match seed {
-                Seed::Myself => true,
-                Seed::Answered { node, joined } => !joined && mine < *node,
-                Seed::Silent(_) => false,
-            })
+        self.config.bootstrap || self.seeds.may_form(self.config.me.origin.node())
     }
 
     /// Adds a member durably, or its newer run. A node that never joined has no member set to add to.
@@ -337,45 +343,24 @@ impl Membership {
         let me = self.config.me.origin.node();
         let others = self.roster.members.iter().filter(|member| member.origin.node() != me);
         let mut targets: Vec<String> = others.map(|member| member.addr.clone()).collect();
-        let seeds = self.seeds.iter().filter(|(_, seed)| **seed != Seed::Myself);
-        targets.extend(seeds.map(|(addr, _)| addr.clone()));
+        targets.extend(self.seeds.to_dial().cloned());
         targets.sort();
         targets.dedup();
         targets.retain(|addr| *addr != self.config.me.addr);
         targets
     }
 
-    /// Whether every configured address leads to a known member, or to this node: only then nobody can hold
-    /// what this node does not know of.
-    #[must_use]
-    pub fn knows_all_seeds(&self) -> bool {
-        let known = |addr: &String| self.roster.members.iter().any(|member| member.addr == *addr);
-        self.seeds.iter().all(|(addr, seed)| match seed {
-            Seed::Myself => true,
-            Seed::Answered { node, .. } => self.roster.members.contains(*node) || known(addr),
-            Seed::Silent(_) => known(addr),
-        })
-    }
-
     /// What a node that has not joined waits for, one line per seed; empty once it joined.
     #[must_use]
     pub fn waits_for(&self) -> Vec<String> {
-        if self.roster.joined {
-            return Vec::new();
-        }
-        self.seeds
-            .iter()
-            .filter_map(|(addr, seed)| match seed {
-                Seed::Silent(reason) => Some(format!("seed {addr} is silent ({reason})")),
-                Seed::Answered { node, joined: false } => {
-                    Some(format!("seed {addr} ({node}) has not joined a cluster yet"))
-                }
-                Seed::Answered { node, joined: true } => {
-                    Some(format!("seed {addr} ({node}) has not added this node yet"))
-                }
-                Seed::Myself => None,
-            })
-            .collect()
+        if self.roster.joined { Vec::new() } else { self.seeds.waits_for() }
+    }
+
+    /// Whether every address that this node was told to dial belongs to it or to somebody it knows. While
+    /// one does not, the member set may be an old one, and nothing may be purged by it.
+    #[must_use]
+    pub fn knows_all_seeds(&self) -> bool {
+        self.seeds.all_known(&self.roster.members)
     }
 }
 
@@ -394,7 +379,7 @@ fn cache_mismatch(mine: &[StoreInfo], theirs: &[StoreInfo]) -> Option<String> {
 }
 
 // CAVEATS: two clusters that formed apart (with `--bootstrap`, or by seeds that did not name each other)
-// are united when they meet. `forget` by an operator comes with purging, which needs it.
+// are united when they meet. A forgotten node that is up goes on until a report tells it.
 
 #[cfg(test)]
 #[path = "membership_test.rs"]

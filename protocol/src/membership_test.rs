@@ -6,6 +6,8 @@ use std::slice;
 use super::*;
 use crate::fixture::{NODE, OTHER, PEER, at, origin};
 
+#[path = "membership_change_test.rs"]
+mod change;
 #[path = "membership_refusal_test.rs"]
 mod refusal;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::limits::{MAX_MEMBERS, MAX_NAME_BYTES, MAX_STORES};
+use crate::limits::{MAX_MEMBERS, MAX_NAME_BYTES, MAX_STORES, MAX_TEXT_BYTES};
 use crate::{Hlc, NodeId, Origin, StoreName, UnixMs, capped};
 
 /// The versions of the replication rules and messages that a node speaks. Two nodes use the greatest that
@@ -123,14 +123,22 @@ impl Member {
         if !named || self.name.len() > MAX_NAME_BYTES {
             return Some("a name has 1 to 128 letters, digits, dots, dashes and underscores");
         }
-        let (host, port) = self.addr.rsplit_once(':').unwrap_or_default();
-        let v6 = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let v6 = v6.is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'));
-        let digits = port.bytes().all(|b| b.is_ascii_digit());
-        let dialled = port.parse::<u16>().is_ok_and(|port| port > 0) && digits;
-        let fits = dialled && (v6 || (!host.is_empty() && plain(host)));
-        (!fits).then_some("an address is host:port")
+        (!is_dialled(&self.addr)).then_some("an address is host:port")
     }
+}
+
+/// Whether an address is one that can be dialled, as far as its letters say: `host:port`.
+#[must_use]
+pub fn is_dialled(addr: &str) -> bool {
+    let plain = |text: &str| {
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    };
+    let (host, port) = addr.rsplit_once(':').unwrap_or_default();
+    let v6 = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let v6 = v6.is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'));
+    let digits = port.bytes().all(|b| b.is_ascii_digit());
+    let dialled = port.parse::<u16>().is_ok_and(|port| port > 0) && digits;
+    addr.len() <= MAX_TEXT_BYTES && dialled && (v6 || (!host.is_empty() && plain(host)))
 }
 
 /// What a member says of one of its stores.

@@ -3,11 +3,13 @@
 use actix::{Context, Handler, MessageResult};
 use gridkv_protocol::membership::Event;
 use gridkv_protocol::message::Message as WireMessage;
+use gridkv_protocol::welcome::ProtocolRange;
 
 use super::ClusterActor;
 use crate::cluster_messages::{
     Arrived, Dialled, Knock, Left, LinkEnded, PeerReported, ReportTo, SayHello, Silent, Verdict,
 };
+use crate::member_change::AddError;
 use crate::post;
 
 impl Handler<Knock> for ClusterActor {
@@ -28,12 +30,22 @@ impl Handler<Dialled> for ClusterActor {
     fn handle(&mut self, message: Dialled, ctx: &mut Context<Self>) {
         let Dialled { addr, welcome, outbox, reply } = message;
         self.contacts.refusals.note(&addr, None);
-        if self.parts.membership.is_copy(&welcome.member, &self.contacts.up()) {
-            let reason = "it runs on a copy of a member's data".into();
+        let unfit = if self.parts.membership.is_copy(&welcome.member, &self.contacts.up()) {
+            Some("it runs on a copy of a member's data")
+        } else if welcome.protocol.common(ProtocolRange::OWN).is_none() {
+            Some("it speaks another version of the protocol")
+        } else {
+            None
+        };
+        if let Some(reason) = unfit {
+            let outcome = Err(AddError::Refused(reason.to_owned()));
+            self.came_to(&addr, &outcome, ctx);
+            let reason = reason.to_owned();
             self.step(Event::Silent { addr, reason }, ctx);
             post::answer(reply, Verdict::NotYet);
             return;
         }
+        let name = welcome.member.name.clone();
         let (origin, joined) = (welcome.member.origin, welcome.joined);
         self.step(Event::WelcomeFrom { addr: addr.clone(), welcome }, ctx);
         let verdict = if origin == self.own() {
@@ -54,6 +66,7 @@ impl Handler<Dialled> for ClusterActor {
             tracing::info!(peer = %origin, "linked");
         }
         post::answer(reply, verdict);
+        self.dialled(&addr, (name, origin), verdict, ctx);
     }
 }
 
@@ -64,7 +77,12 @@ impl Handler<Silent> for ClusterActor {
         if self.contacts.refusals.note(&addr, refused.map(|why| (why, reason.as_str()))) {
             tracing::warn!(%addr, %reason, "a peer does not take this node in");
         }
-        self.step(Event::Silent { addr, reason }, ctx);
+        let outcome = Err(match refused {
+            Some(_) => AddError::Refused(reason.clone()),
+            None => AddError::Unreachable(reason.clone()),
+        });
+        self.step(Event::Silent { addr: addr.clone(), reason }, ctx);
+        self.came_to(&addr, &outcome, ctx);
     }
 }
 

@@ -18,6 +18,8 @@ fn peer(last_contact: Option<u64>, clock_skew_ms: Option<i64>) -> PeerView {
         last_contact: last_contact.map(UnixMs),
         clock_skew_ms,
         stores: BTreeMap::from([(StoreName::new("main").unwrap(), store)]),
+        missing_stores: vec![],
+        other_backends: BTreeMap::new(),
         link: LinkCounts { batches_ok: 3, batches_error: 1, sent_bytes: 77 },
     }
 }

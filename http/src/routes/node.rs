@@ -113,6 +113,8 @@ struct Peer {
     last_contact: Option<String>,
     clock_skew_ms: Option<i64>,
     stores: BTreeMap<String, PeerStore>,
+    missing_stores: Vec<String>,
+    other_backends: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -140,6 +142,7 @@ impl From<ClusterView> for Mesh {
 impl From<PeerView> for Peer {
     fn from(view: PeerView) -> Self {
         let stores = view.stores.iter();
+        let other_backends = view.other_backends.into_iter();
         Self {
             name: view.name,
             id: view.origin.node().to_string(),
@@ -149,6 +152,8 @@ impl From<PeerView> for Peer {
             last_contact: view.last_contact.map(rfc3339::format),
             clock_skew_ms: view.clock_skew_ms,
             stores: stores.map(|(name, store)| (name.to_string(), PeerStore::of(store))).collect(),
+            missing_stores: view.missing_stores.iter().map(ToString::to_string).collect(),
+            other_backends: other_backends.map(|(name, on)| (name.to_string(), on)).collect(),
         }
     }
 }
@@ -206,6 +211,11 @@ mod tests {
                 last_contact: Some(UnixMs(0)),
                 clock_skew_ms: Some(-4),
                 stores: BTreeMap::from([(StoreName::new("main").unwrap(), store)]),
+                missing_stores: vec![StoreName::new("big").unwrap()],
+                other_backends: BTreeMap::from([(
+                    StoreName::new("main").unwrap(),
+                    "memory".to_owned(),
+                )]),
                 link: LinkCounts::default(),
             }],
         };
@@ -221,6 +231,7 @@ mod tests {
                     "clock_skew_ms": -4,
                     "stores": {"main": {"pending": 3, "lag_seconds": 1.5,
                                         "frontier_covered": false, "key_count": 7}},
+                    "missing_stores": ["big"], "other_backends": {"main": "memory"},
                 }],
             })
         );

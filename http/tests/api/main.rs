@@ -13,5 +13,7 @@ mod edge;
 mod keys;
 mod lists;
 mod node;
+mod peers;
+mod receipts;
 mod views;
 mod waiting;

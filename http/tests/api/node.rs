@@ -19,7 +19,8 @@ use crate::client::{Answer, Client};
 /// A node that is served until this is dropped.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    /// Tells it to stop, and whether to let go first of who waits for others.
+    stop: Option<oneshot::Sender<bool>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -41,7 +42,7 @@ pub(crate) fn serve_unready() -> Served {
 }
 
 fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>) -> Served {
-    let (stop, stopped) = oneshot::channel::<()>();
+    let (stop, stopped) = oneshot::channel::<bool>();
     let (report, address) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         System::new().block_on(async move {
@@ -56,8 +57,9 @@ fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>) -> Served {
                 gridkv_http::server(node.handle().clone(), config, listener, shown).unwrap();
             let handle = server.handle();
             let running = spawn(server);
-            stopped.await.unwrap_or_default();
-            node.drain();
+            if stopped.await.unwrap_or_default() {
+                node.drain();
+            }
             handle.stop(true).await;
             running.await.unwrap().unwrap();
             assert_eq!(node.stop(Duration::ZERO).await, Vec::<String>::new());
@@ -141,7 +143,14 @@ impl Served {
     /// Tells the server to stop.
     pub(crate) fn tell_to_stop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            stop.send(()).unwrap_or_default();
+            stop.send(false).unwrap_or_default();
+        }
+    }
+
+    /// Tells the node to take no more writes, and the server to stop.
+    pub(crate) fn tell_to_drain(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop.send(true).unwrap_or_default();
         }
     }
 

@@ -68,8 +68,12 @@ fn a_read_of_what_was_written_here_does_not_wait() {
         let version = version.header("gridkv-version");
         let get = node.get(&format!("/v1/kv/{store}/a?min_version={version}&timeout=0"));
         assert_eq!((get.status, get.body.as_slice()), (200, b"v".as_slice()));
-        let none = node.get(&format!("/v1/kv/{store}/none?min_version={version}&timeout=0"));
-        assert_eq!(none.refusal(), (404, "key_not_found".to_owned()), "it is covered, and absent");
+        let absent = node.get(&format!("/v1/kv/{store}/none?min_version={version}&timeout=0"));
+        assert_eq!(
+            absent.refusal(),
+            (404, "key_not_found".to_owned()),
+            "it is covered, and absent"
+        );
     }
 }
 
@@ -99,7 +103,7 @@ fn a_node_that_stops_answers_who_waits() {
     while !in_flight().contains("gridkv_http_requests_in_flight 2") {
         std::thread::sleep(Duration::from_millis(5));
     }
-    node.tell_to_stop();
+    node.tell_to_drain();
     assert_eq!(client.answer("GET").refusal(), (504, "version_not_reached".to_owned()));
     node.wait();
 }

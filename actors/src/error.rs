@@ -14,6 +14,9 @@ pub enum WriteError {
     /// The node takes no writes yet, or no more. Nothing happened.
     #[error("the node takes no writes now: {0}")]
     NotReady(String),
+    /// The node's clock is ahead of most members', so it mints nothing. Nothing happened.
+    #[error("the node's clock is ahead of most members'")]
+    ClockFenced,
     /// The store could not commit and takes no more writes. Whether this one will be there after a
     /// restart is not known.
     #[error("the store failed to commit and takes no more writes")]

@@ -20,6 +20,12 @@ impl From<WriteError> for Problem {
                 format!("nothing was written: {reason}; try again, or ask another node"),
             )
             .retry_soon(),
+            WriteError::ClockFenced => Self::new(
+                Code::ClockFenced,
+                "nothing was written: this node's clock is ahead of most members'; ask another node. \
+                 Put the clock right, then restart the node; /v1/node shows how far it is off",
+            )
+            .with("outcome", "not_applied"),
             WriteError::Poisoned => Self::new(
                 Code::StoreFailed,
                 "the store could not commit and takes no more writes; whether this one will be \
@@ -113,7 +119,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_status() {
-        let table: [(WriteError, u16, &str); 12] = [
+        let table: [(WriteError, u16, &str); 13] = [
             (Rejection::PreconditionFailed { current: None }.into(), 412, "precondition_failed"),
             (Rejection::KeyNotFound.into(), 404, "key_not_found"),
             (Rejection::MemoryLimit { used_bytes: 2, limit_bytes: 1 }.into(), 507, "memory_limit"),
@@ -126,6 +132,7 @@ mod tests {
             (Rejection::BatchAborted.into(), 424, "batch_aborted"),
             (WriteError::Overloaded, 503, "overloaded"),
             (WriteError::NotReady("joining".to_owned()), 503, "not_ready"),
+            (WriteError::ClockFenced, 503, "clock_fenced"),
             (WriteError::Poisoned, 503, "store_failed"),
             (WriteError::DiskFull("no space".to_owned()), 507, "disk_full"),
             (WriteError::NotCommitted("no such device".to_owned()), 503, "not_committed"),

@@ -45,6 +45,11 @@ impl Boot {
         self.heard.remove(&peer);
     }
 
+    /// Physical time was moved: nobody has waited longer for that.
+    pub(crate) fn moved(&mut self, ms: i64) {
+        self.since = self.since.moved(ms);
+    }
+
     /// Members that have not answered.
     pub(crate) fn silent(&self, others: &BTreeSet<NodeId>) -> Vec<NodeId> {
         others.iter().filter(|id| !self.heard.contains_key(id)).copied().collect()

@@ -1,13 +1,15 @@
 //! The clock source: the one file that reads a clock.
 //!
 //! Physical time is the wall clock at start plus monotonic time, slewed towards the wall by at most
-//! 0.5%. A wall clock that is set forward or back while the node runs is not followed at once, so one
-//! bad step can neither reorder writes nor push a node out of its peers' skew limit.
+//! 0.5%, or stepped forward to it, when it is told to. A wall clock that is set forward or back while the
+//! node runs is not followed by itself, so one bad step can neither reorder writes nor push a node out of
+//! its peers' skew limit.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use gridkv_protocol::wall::Course;
 use gridkv_protocol::{Hlc, UnixMs};
 
 /// The most that physical time is moved towards the wall: one part in this many of the time passed.
@@ -18,9 +20,9 @@ const SLEW_DIVISOR: i64 = 200;
 pub struct ClockSource {
     started: Instant,
     wall_at_start: UnixMs,
-    /// Milliseconds added to the monotonic clock so far, by slewing.
+    /// Milliseconds added to the monotonic clock so far, by slews and steps.
     slewed: AtomicU64,
-    last_slew: Mutex<Instant>,
+    last_look: Mutex<Instant>,
     /// What [`ClockSource::now`] said last: it never says less.
     said: AtomicU64,
     /// The greatest point of any store's hybrid clock on this node, and of what it saw.
@@ -36,7 +38,7 @@ impl ClockSource {
             started,
             wall_at_start: wall(),
             slewed: AtomicU64::new(0),
-            last_slew: Mutex::new(started),
+            last_look: Mutex::new(started),
             said: AtomicU64::new(0),
             observed: AtomicU64::new(0),
         }
@@ -58,28 +60,27 @@ impl ClockSource {
         wall().0.cast_signed() - self.reckoned().0.cast_signed()
     }
 
-    /// Steps forward. Only for a machine that slept, when its peers agree.
-    pub fn step_forward(&self, ms: u64) {
-        self.slewed.fetch_add(ms, Ordering::Relaxed);
-    }
-
     /// Milliseconds since the node started, unslewed.
     pub fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Moves physical time towards the wall clock, by at most 0.5% of the time since the last call.
+    /// Takes a course beside the wall clock: slews by at most 0.5% of the time since the last call, or steps
+    /// forward. Says by how many milliseconds physical time was moved.
     #[expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]
-    pub fn slew(&self) {
-        let Ok(mut last) = self.last_slew.lock() else { return };
+    pub fn follow(&self, course: Course) -> i64 {
+        let Ok(mut last) = self.last_look.lock() else { return 0 };
         let now = Instant::now();
-        let step = signed_ms(now.duration_since(*last)) / SLEW_DIVISOR;
-        if step == 0 {
-            return; // wait until a whole millisecond may be moved
-        }
+        let most = signed_ms(now.duration_since(*last)) / SLEW_DIVISOR;
+        let moved = match course {
+            Course::Hold => 0,
+            Course::Slew if most == 0 => return 0, // wait until a whole millisecond may be moved
+            Course::Slew => self.wall_ahead_ms().clamp(-most, most),
+            Course::Step => self.wall_ahead_ms().max(0),
+        };
         *last = now;
-        let moved = self.wall_ahead_ms().clamp(-step, step);
         self.slewed.fetch_add(moved.cast_unsigned(), Ordering::Relaxed);
+        moved
     }
 
     /// Notes a point that a store's clock reached, or that a member's clock was seen at.
@@ -103,8 +104,8 @@ fn signed_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-// CAVEATS: whether to step forward is decided by the cluster actor, which knows the peers' clocks. A node
-// that runs ahead of its peers only stops minting once fencing comes; until then its batches wait there.
+// CAVEATS: which course to take is decided by the fence, which knows the peers' clocks. Physical time never
+// steps back, because timers run on it: far ahead of the wall it stays so until the node starts again.
 
 #[cfg(test)]
 mod tests {
@@ -116,23 +117,41 @@ mod tests {
         let mut last = clock.now();
         assert!(wall().since(last) < 10_000);
         for _ in 0..1_000 {
-            clock.slew();
+            clock.follow(Course::Slew);
             let now = clock.now();
             assert!(now >= last);
             last = now;
         }
     }
 
+    /// A clock that started beside a wall clock which has been put right since, by so much.
+    fn started_ahead(ms: i64) -> ClockSource {
+        let mut clock = ClockSource::start();
+        clock.wall_at_start = clock.wall_at_start.moved(ms);
+        clock
+    }
+
     #[test]
-    fn it_steps_forward_and_stands_instead_of_going_back() {
-        let clock = ClockSource::start();
+    fn it_steps_forward_to_the_wall_and_no_further() {
+        let clock = started_ahead(-60_000);
         let before = clock.now();
-        clock.step_forward(60_000);
-        assert!(clock.now().since(before) >= 60_000);
-        assert!(clock.wall_ahead_ms() <= -59_000);
+        assert_eq!(clock.follow(Course::Hold), 0);
+        assert!(clock.wall_ahead_ms() > 59_000, "not followed by itself");
+        assert!(clock.follow(Course::Step) > 59_000);
+        assert!(clock.now().since(before) >= 59_000 && clock.wall_ahead_ms().abs() < 1_000);
+    }
+
+    #[test]
+    fn it_never_steps_back_and_slews_by_little() {
+        let clock = started_ahead(60_000);
+        let before = clock.now();
+        assert_eq!(clock.follow(Course::Step), 0);
+        let moved = clock.follow(Course::Slew);
+        assert!((-5_000..=0).contains(&moved), "{moved}");
+        assert!(clock.now() >= before);
         clock.slewed.fetch_sub(60_000, Ordering::Relaxed);
         let stands = clock.now();
-        assert!(stands.since(before) >= 60_000 && clock.now() == stands);
+        assert!(stands >= before && clock.now() == stands);
     }
 
     #[test]

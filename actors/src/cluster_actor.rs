@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context};
+use gridkv_protocol::fence::{self, Fence, Standing};
 use gridkv_protocol::membership::{Effect, Event, Membership, Roster};
 use gridkv_protocol::message::Message as WireMessage;
 use gridkv_protocol::report::Report;
@@ -35,6 +36,7 @@ use crate::wire::OutboxLimits;
 
 mod full_sync;
 mod handlers;
+mod judging;
 mod members;
 mod stability;
 
@@ -67,6 +69,7 @@ pub(crate) struct ClusterActor {
     contacts: Contacts,
     dialling: Dialling,
     changes: Changes,
+    fence: Fence,
     boot: Option<Boot>,
     stability: Stability,
     /// Stores to be emptied once their peers have all that they have, and from whom they are filled then.
@@ -75,11 +78,13 @@ pub(crate) struct ClusterActor {
 
 impl ClusterActor {
     pub(crate) fn new(parts: ClusterParts) -> Self {
+        let ClusterSettings { max_clock_skew_ms, suspect_ms, .. } = parts.settings;
         Self {
             parts,
             contacts: Contacts::default(),
             dialling: Dialling::default(),
             changes: Changes::default(),
+            fence: Fence::new(max_clock_skew_ms, suspect_ms),
             boot: None,
             stability: Stability::default(),
             rebuilds: BTreeMap::new(),
@@ -144,6 +149,7 @@ impl ClusterActor {
     fn catch_up(&mut self) {
         self.boot = Some(Boot::start(self.now()));
         self.parts.state.enter(Phase::CatchingUp);
+        self.judge_clock();
         self.look_if_ready();
     }
 
@@ -193,15 +199,15 @@ impl ClusterActor {
             origin: self.own(),
             now: self.now(),
             clock: self.parts.clock.observed(),
-            ready: self.parts.state.phase() == Phase::Ready,
+            ready: self.parts.state.phase() == Phase::Ready && self.parts.state.may_mint(),
             members: self.parts.membership.members().clone(),
             stores: self.parts.stores.values().map(|store| store.reader.report()).collect(),
         }
     }
 
     fn heartbeat(&mut self, ctx: &mut Context<Self>) {
-        self.parts.clock.slew();
         self.follow_the_wall();
+        self.judge_clock();
         self.look_if_ready();
         self.show();
         self.settle_changes(ctx);
@@ -219,22 +225,6 @@ impl ClusterActor {
         }
     }
 
-    /// A machine that slept finds its peers ahead by what it missed: then, or without peers, the clock
-    /// steps forward to the wall. It never follows a wall clock that only this machine has.
-    fn follow_the_wall(&self) {
-        let ahead = self.parts.clock.wall_ahead_ms();
-        let limit = self.parts.settings.max_clock_skew_ms.cast_signed();
-        let agreed =
-            self.contacts.median_skew_ms().is_none_or(|median| (median - ahead).abs() <= limit);
-        if ahead > limit && agreed {
-            tracing::warn!(
-                ms = ahead,
-                "the clock steps forward to the wall: did this machine sleep?"
-            );
-            self.parts.clock.step_forward(ahead.unsigned_abs());
-        }
-    }
-
     fn reported(&mut self, report: Report, ctx: &mut Context<Self>) {
         let (now, peer) = (self.now(), report.origin.node());
         if !self.parts.membership.members().contains(peer) {
@@ -246,6 +236,7 @@ impl ClusterActor {
                 store.acks.reported(report.origin, &theirs.applied);
             }
         }
+        self.fence.step(now, fence::Event::Reported { from: report.origin, now: report.now });
         self.observe(report.clock);
         self.leave_epochs_of_others(&report, ctx);
         if let Some(boot) = &mut self.boot {
@@ -261,6 +252,7 @@ impl ClusterActor {
         let members = report.members.clone();
         self.hear(report);
         self.step(Event::Reported(members), ctx);
+        self.judge_clock();
         self.look_if_ready();
     }
 
@@ -323,6 +315,9 @@ impl ClusterActor {
 
     fn look_if_ready(&mut self) {
         let Some(boot) = &self.boot else { return };
+        if self.parts.state.clock() == Standing::Unjudged {
+            return;
+        }
         let (own, others) = (self.own(), self.others());
         let behind = self
             .parts
@@ -360,6 +355,7 @@ impl ClusterActor {
             waits_for: self.parts.membership.waits_for(),
             silent_at_boot: silent,
             refused_by: self.refused_by(),
+            ahead_ms: self.fence.ahead_ms(self.now()),
             neighbours,
         });
     }

@@ -37,6 +37,8 @@ pub(crate) struct Board {
     pub(crate) silent_at_boot: Vec<NodeId>,
     /// Who refuses this node, and why, while it is not ready for that.
     pub(crate) refused_by: Vec<String>,
+    /// How far its clock is ahead of the middle of its peers, in milliseconds.
+    pub(crate) ahead_ms: Option<i64>,
     /// The other members.
     pub(crate) neighbours: Vec<Neighbour>,
 }

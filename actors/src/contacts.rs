@@ -86,14 +86,6 @@ impl Contacts {
         lately.filter_map(|contact| contact.run)
     }
 
-    /// The median of the linked peers' clocks minus this node's, in milliseconds.
-    pub(crate) fn median_skew_ms(&self) -> Option<i64> {
-        let linked = self.by_node.values().filter(|contact| contact.link.is_some());
-        let mut skews: Vec<i64> = linked.filter_map(|contact| contact.skew_ms).collect();
-        skews.sort_unstable();
-        skews.get(skews.len() / 2).copied()
-    }
-
     /// The runs of peers that are connected now, in either direction.
     pub(crate) fn up(&self) -> Vec<Origin> {
         let all = self.by_node.values();

@@ -19,6 +19,9 @@ pub enum WriteError {
     /// Fewer peers are up than are to have the write. Nothing happened.
     #[error(transparent)]
     NotEnoughPeers(#[from] NotEnoughPeers),
+    /// The node's clock is ahead of most members', so it mints nothing. Nothing happened.
+    #[error("the node's clock is ahead of most members'")]
+    ClockFenced,
     /// The store could not commit and takes no more writes. Whether this one will be there after a
     /// restart is not known.
     #[error("the store failed to commit and takes no more writes")]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
+use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{Key, NodeId, Record, StoreName, UnixMs, Version};
 use gridkv_storage::backend::{BackendError, Near};
 use gridkv_storage::durability::Durability;
@@ -134,6 +135,7 @@ impl StoreHandle {
         write: Write,
         durability: Option<Durability>,
     ) -> Result<Written, WriteError> {
+        self.check_clock()?;
         let permit = self.enter(1, weight(&write))?;
         let (reply, answer) = oneshot::channel();
         let first = self.inner.intake.add(ClientWrite { write, durability, reply, permit });
@@ -151,6 +153,9 @@ impl StoreHandle {
     /// # Errors
     /// [`WriteError`] when the whole batch was not done; refusals of single items are outcomes.
     pub async fn batch(&self, batch: Batch) -> Result<Vec<ItemOutcome>, WriteError> {
+        if batch.has_writes() {
+            self.check_clock()?;
+        }
         let bytes = batch.items.iter().map(item_weight).sum();
         let ops = u64::try_from(batch.items.len()).unwrap_or(u64::MAX);
         let permit = self.enter(ops, bytes)?;
@@ -158,6 +163,13 @@ impl StoreHandle {
         self.inner.reader.operations().batch.add(1);
         post(&self.inner.storage, ClientBatch { batch, reply, permit });
         answer.await.map_err(|_| WriteError::Stopped)?
+    }
+
+    fn check_clock(&self) -> Result<(), WriteError> {
+        match self.inner.state.clock() {
+            Standing::Fenced => Err(WriteError::ClockFenced),
+            Standing::Unjudged | Standing::Sound | Standing::Undecided | Standing::Behind => Ok(()),
+        }
     }
 
     /// Whether a write would be let in, but for what is in flight.

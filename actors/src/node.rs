@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::Addr;
+use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs, Version};
 
 use crate::clock::ClockSource;
@@ -19,7 +20,8 @@ use crate::node_state::{NodeState, Phase};
 use crate::post::post;
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::views::{
-    ActorView, Check, ClusterView, PeerState, PeerStoreView, PeerView, Readiness, SelfView,
+    ActorView, Check, ClockView, ClusterView, PeerState, PeerStoreView, PeerView, Readiness,
+    SelfView,
 };
 use crate::watchdog::Watchdog;
 use tokio::sync::oneshot;
@@ -88,9 +90,18 @@ impl NodeHandle {
         self.inner.started_at
     }
 
-    /// Whether the node takes clients, and why not: the node itself, then each store.
+    /// What the node's clock is worth, and how far it is off.
+    pub fn clock(&self) -> ClockView {
+        ClockView {
+            standing: self.inner.state.clock(),
+            ahead_of_wall_ms: self.inner.clock.wall_ahead_ms().saturating_neg(),
+            ahead_of_peers_ms: self.inner.board.read().ahead_ms,
+        }
+    }
+
+    /// Whether the node takes clients, and why not: the node itself and its clock, then each store.
     pub fn readiness(&self) -> Readiness {
-        let mut checks = vec![self.check_cluster()];
+        let mut checks = vec![self.check_cluster(), self.check_clock()];
         checks.extend(self.inner.ends.iter().map(|(name, store)| {
             let wrong = if store.reader.is_poisoned() {
                 Some("a commit failed; look into the log, then restart the node".to_owned())
@@ -147,6 +158,26 @@ impl NodeHandle {
                 .map_or("stopping".to_owned(), |why| format!("stopping: {why}")),
         };
         Check { name: "cluster".into(), ok: phase == Phase::Ready, detail }
+    }
+
+    fn check_clock(&self) -> Check {
+        let clock = self.clock();
+        let off_ms = clock.ahead_of_peers_ms.unwrap_or(0).unsigned_abs();
+        let detail = match clock.standing {
+            Standing::Sound => String::new(),
+            Standing::Unjudged => "not compared with any peer's yet".to_owned(),
+            Standing::Undecided => format!(
+                "{off_ms} ms off its peers', and too few are heard to tell whose is wrong; check the clocks of all nodes"
+            ),
+            Standing::Behind => format!(
+                "{off_ms} ms behind most members', whose newer writes wait until it is right; put this machine's clock right, and the node follows by itself"
+            ),
+            Standing::Fenced => format!(
+                "clock_fenced: {off_ms} ms ahead of most members', so no writes are taken; put this machine's clock right, then restart the node"
+            ),
+        };
+        let ok = matches!(clock.standing, Standing::Sound | Standing::Undecided);
+        Check { name: "clock".into(), ok, detail }
     }
 
     /// Actors that have not turned for ten seconds, or died; empty when all is well.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use gridkv_protocol::fence::Standing;
+
 /// A stretch of the node's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -17,15 +19,16 @@ pub(crate) enum Phase {
     Stopping,
 }
 
-/// The node's phase.
+/// The node's phase, and what its clock is worth, which is another question.
 #[derive(Debug)]
 pub(crate) struct NodeState {
     phase: AtomicU8,
+    clock: AtomicU8,
 }
 
 impl NodeState {
     pub(crate) fn new() -> Self {
-        Self { phase: AtomicU8::new(0) }
+        Self { phase: AtomicU8::new(0), clock: AtomicU8::new(0) }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -50,8 +53,50 @@ impl NodeState {
         self.phase.fetch_max(number, Ordering::AcqRel);
     }
 
-    /// Whether the node may mint versions: it has joined.
+    /// What the clock is worth.
+    pub(crate) fn clock(&self) -> Standing {
+        match self.clock.load(Ordering::Acquire) {
+            0 => Standing::Unjudged,
+            1 => Standing::Sound,
+            2 => Standing::Undecided,
+            3 => Standing::Behind,
+            _ => Standing::Fenced,
+        }
+    }
+
+    /// The clock was judged.
+    pub(crate) fn judge_clock(&self, standing: Standing) {
+        let number = match standing {
+            Standing::Unjudged => 0,
+            Standing::Sound => 1,
+            Standing::Undecided => 2,
+            Standing::Behind => 3,
+            Standing::Fenced => 4,
+        };
+        self.clock.store(number, Ordering::Release);
+    }
+
+    /// Whether the node may mint versions: it has joined, and its clock is right enough. Only then do
+    /// deadlines pass for good, too.
     pub(crate) fn may_mint(&self) -> bool {
         matches!(self.phase(), Phase::CatchingUp | Phase::Ready | Phase::Stopping)
+            && self.clock().may_mint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_mints_once_it_joined_and_its_clock_was_judged() {
+        let state = NodeState::new();
+        state.judge_clock(Standing::Sound);
+        assert!(!state.may_mint());
+        state.enter(Phase::CatchingUp);
+        for standing in Standing::ALL {
+            state.judge_clock(standing);
+            assert_eq!((state.clock(), state.may_mint()), (standing, standing.may_mint()));
+        }
     }
 }

@@ -206,7 +206,7 @@ impl StorageActor {
 
     /// Stages what is due. Says whether more is.
     fn expire(&mut self, now: UnixMs) -> bool {
-        match self.writer.expire(now) {
+        match self.writer.expire(self.deadlines_at(now)) {
             Ok(more) => {
                 self.expires = true;
                 more
@@ -239,10 +239,21 @@ impl StorageActor {
         durability: Option<Durability>,
         now: UnixMs,
     ) -> Result<Written, WriteError> {
+        self.check_clock()?;
         self.check_durability(durability)?;
         let written = self.writer.stage(write, now).map_err(refusal)?;
         self.asked = self.asked.max(durability.unwrap_or_default());
         Ok(written)
+    }
+
+    /// The door was open when it came in; the fence may have come down since.
+    fn check_clock(&self) -> Result<(), WriteError> {
+        if self.state.may_mint() { Ok(()) } else { Err(WriteError::ClockFenced) }
+    }
+
+    /// The time by which deadlines are judged: with a clock that is not believed none passes for good.
+    fn deadlines_at(&self, now: UnixMs) -> UnixMs {
+        if self.state.may_mint() { now } else { UnixMs(0) }
     }
 
     fn check_durability(&self, asked: Option<Durability>) -> Result<(), WriteError> {
@@ -254,6 +265,9 @@ impl StorageActor {
     }
 
     fn batch(&mut self, batch: Batch, now: UnixMs) -> Result<Vec<ItemOutcome>, WriteError> {
+        if batch.has_writes() {
+            self.check_clock()?;
+        }
         self.check_durability(batch.durability)?;
         let refused =
             if batch.atomic { first_refused(&self.writer, &batch.items, now)? } else { None };
@@ -325,7 +339,7 @@ impl Handler<ApplyBatch> for StorageActor {
         let event = Event::Batch { batch, applied: self.writer.others(), durable: &durable };
         let outcome = match self.applier.step(now, event) {
             Effect::Answer(outcome) => Some(outcome),
-            Effect::Merge(stretch) => match self.writer.merge(stretch, now) {
+            Effect::Merge(stretch) => match self.writer.merge(stretch, self.deadlines_at(now)) {
                 Ok(()) => None,
                 Err(_) => Some(BatchOutcome::Unavailable),
             },
@@ -340,7 +354,7 @@ impl Handler<MergePage> for StorageActor {
     fn handle(&mut self, message: MergePage, ctx: &mut Self::Context) {
         let MergePage { records, install, reply } = message;
         let now = self.now();
-        if self.writer.merge_page(records, now).is_err() {
+        if self.writer.merge_page(records, self.deadlines_at(now)).is_err() {
             reply_to(reply, false);
             return;
         }

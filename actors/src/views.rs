@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{Origin, StoreName, UnixMs};
 
 /// Whether the node takes clients, and why not.
@@ -22,6 +23,18 @@ pub struct Check {
     pub ok: bool,
     /// Why it does not hold and what to do, or what is worth knowing although it does.
     pub detail: String,
+}
+
+/// The node's clock, beside the wall clock and those of its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockView {
+    /// What it is worth.
+    pub standing: Standing,
+    /// Physical time minus the wall clock, in milliseconds.
+    pub ahead_of_wall_ms: i64,
+    /// How far physical time is ahead of the middle of the peers, in milliseconds; `None` when none is
+    /// heard.
+    pub ahead_of_peers_ms: Option<i64>,
 }
 
 /// The mesh as this node sees it.

@@ -47,6 +47,7 @@ codes! {
     BodyIncomplete       400 "body_incomplete"        "The request body ended early"
     BodyTimeout          408 "body_timeout"           "The request body came too slowly"
     BodyTooLarge         413 "body_too_large"         "The request body is too large"
+    ClockFenced          503 "clock_fenced"           "The node's clock is wrong"
     DiskFull             507 "disk_full"              "The disk is full"
     DurabilityUnavailable 400 "durability_unavailable" "The store does not give this durability"
     Forbidden            403 "forbidden"              "The request is not allowed"

@@ -22,6 +22,12 @@ impl From<WriteError> for Problem {
             )
             .retry_soon(),
             WriteError::NotEnoughPeers(peers) => not_enough_peers(peers),
+            WriteError::ClockFenced => Self::new(
+                Code::ClockFenced,
+                "nothing was written: this node's clock is ahead of most members'; ask another node. \
+                 Put the clock right, then restart the node; /v1/node shows how far it is off",
+            )
+            .with("outcome", "not_applied"),
             WriteError::Poisoned => Self::new(
                 Code::StoreFailed,
                 "the store could not commit and takes no more writes; whether this one will be \
@@ -139,7 +145,7 @@ mod tests {
     fn each_refusal_has_its_status() {
         let peers =
             NotEnoughPeers { asked: 2, up: 1, down: vec![], without_store: vec!["n3".to_owned()] };
-        let table: [(WriteError, u16, &str); 13] = [
+        let table: [(WriteError, u16, &str); 14] = [
             (peers.into(), 503, "not_enough_peers"),
             (Rejection::PreconditionFailed { current: None }.into(), 412, "precondition_failed"),
             (Rejection::KeyNotFound.into(), 404, "key_not_found"),
@@ -153,6 +159,7 @@ mod tests {
             (Rejection::BatchAborted.into(), 424, "batch_aborted"),
             (WriteError::Overloaded, 503, "overloaded"),
             (WriteError::NotReady("joining".to_owned()), 503, "not_ready"),
+            (WriteError::ClockFenced, 503, "clock_fenced"),
             (WriteError::Poisoned, 503, "store_failed"),
             (WriteError::DiskFull("no space".to_owned()), 507, "disk_full"),
             (WriteError::NotCommitted("no such device".to_owned()), 503, "not_committed"),

@@ -8,17 +8,21 @@
 //! Reading order: [`hlc`] and [`origin`] make a [`version::Version`]; a [`record::Record`] carries
 //! one and is merged by it; an [`op::Op`] is a record on the move; a [`frontier::Frontier`] says what
 //! a node has of each origin. [`message`] and [`frame`] put them on the wire. [`publisher`],
-//! [`applier`], [`catchup`], [`forgetting`], [`stability`] and [`membership`] are the machines: `step(now, event) -> effects`.
+//! [`applier`], [`catchup`], [`fence`], [`forgetting`], [`stability`] and [`membership`] are the machines:
+//! `step(now, event) -> effects`.
 
 pub mod applier;
 pub mod buffer;
 mod capped;
 pub mod catchup;
+#[cfg(test)]
+mod clocks_test;
 pub mod codec;
 pub mod content_type;
 #[cfg(test)]
 mod convergence_test;
 pub mod digest;
+pub mod fence;
 #[cfg(test)]
 mod fixture;
 pub mod forgetting;
@@ -40,11 +44,13 @@ pub mod page;
 pub mod publisher;
 pub mod record;
 pub mod report;
+pub mod skews;
 pub mod stability;
 pub mod store_name;
 pub mod time;
 pub mod value;
 pub mod version;
+pub mod wall;
 pub mod welcome;
 
 pub use buffer::Buffer;

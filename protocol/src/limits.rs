@@ -62,6 +62,22 @@ pub const HANDSHAKE_MS: u64 = 5_000;
 /// Milliseconds that a starting node listens for peers before it goes on without the silent ones.
 pub const BOOT_WAIT_MS: u64 = 5_000;
 
+/// Of the skew that is tolerated, the share (percent) that a node may be ahead of most members before it
+/// fences itself: the rest is room for what passes until it notices.
+pub const FENCE_PERCENT: u64 = 80;
+
+/// The share (percent) that it must be back within before it mints again: clocks that are read over a network
+/// shake by some milliseconds, and a fence that comes and goes with them would be worse than either.
+pub const UNFENCE_PERCENT: u64 = 60;
+
+/// Milliseconds that a node must look ahead of most members before it fences itself: what a pause or a cut
+/// link held back comes in at once, and looks old.
+pub const FENCE_HOLD_MS: u64 = 2_000;
+
+/// Of a member's reports of so many milliseconds, the one that came quickest tells its clock: time enough for
+/// a dozen, and little enough that a fence with its hold comes within ten seconds.
+pub const SKEW_WINDOW_MS: u64 = 4_000;
+
 /// Milliseconds after which an actor that has not turned is stuck.
 pub const STUCK_MS: u64 = 10_000;
 

@@ -18,6 +18,12 @@ impl UnixMs {
         Self(self.0.saturating_add(ms))
     }
 
+    /// This moment moved by `ms` milliseconds, forward or back, within all of time.
+    #[must_use]
+    pub fn moved(self, ms: i64) -> Self {
+        Self(self.0.saturating_add_signed(ms))
+    }
+
     /// Milliseconds from `earlier` to this moment, 0 when `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> u64 {

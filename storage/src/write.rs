@@ -147,6 +147,13 @@ pub struct Batch {
     pub durability: Option<Durability>,
 }
 
+impl Batch {
+    /// Whether anything of it would be minted.
+    pub fn has_writes(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, BatchItem::Write(_)))
+    }
+}
+
 /// One operation of a batch.
 #[derive(Clone, Debug)]
 pub enum BatchItem {

@@ -38,6 +38,9 @@ macro_rules! families {
 families! {
     BUILD_INFO GAUGE "gridkv_build_info" ["version"] "Always 1; the label is the version."
     READY GAUGE "gridkv_ready" [] "Whether the node takes clients, as /readyz says."
+    CLOCK_FENCED GAUGE "gridkv_clock_fenced" [] "Whether the node takes no writes because its clock is ahead of most members'."
+    CLOCK_STANDING GAUGE "gridkv_clock_standing" ["standing"] "What the node's clock is worth beside its peers': 1 for the one that holds, else 0."
+    CLOCK_WALL_OFFSET GAUGE "gridkv_clock_wall_offset_seconds" [] "The node's physical time minus the machine's wall clock."
     HTTP_REQUESTS COUNTER "gridkv_http_requests_total" ["method", "route", "code"] "Requests answered."
     HTTP_DURATION HISTOGRAM "gridkv_http_request_duration_seconds" ["method", "route"] "From the end of a request's head to its answer."
     HTTP_IN_FLIGHT GAUGE "gridkv_http_requests_in_flight" [] "Requests that have no answer yet, this one included."

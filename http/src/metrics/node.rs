@@ -9,7 +9,8 @@ use std::sync::Arc;
 use gridkv_actors::StoreStats;
 use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::node::NodeHandle;
-use gridkv_actors::views::{PeerState, PeerView};
+use gridkv_actors::views::{ClockView, PeerState, PeerView};
+use gridkv_protocol::fence::Standing;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
@@ -56,6 +57,7 @@ impl Collector for NodeCollector {
         let mut out = Exposition::default();
         out.count(&names::BUILD_INFO, &[VERSION], 1);
         out.count(&names::READY, &[], u64::from(self.node.readiness().ready));
+        collect_clock(self.node.clock(), &mut out);
         self.requests.collect(&mut out);
         self.timers.collect(&mut out);
         for store in self.node.stores() {
@@ -70,6 +72,20 @@ impl Collector for NodeCollector {
         }
         out.into_families()
     }
+}
+
+fn collect_clock(clock: ClockView, out: &mut Exposition) {
+    out.count(&names::CLOCK_FENCED, &[], u64::from(clock.standing == Standing::Fenced));
+    for standing in Standing::ALL {
+        let holds = u64::from(clock.standing == standing);
+        out.count(&names::CLOCK_STANDING, &[standing.as_str()], holds);
+    }
+    out.sample(&names::CLOCK_WALL_OFFSET, &[], signed_seconds(clock.ahead_of_wall_ms));
+}
+
+fn signed_seconds(ms: i64) -> f64 {
+    let size = as_f64(ms.unsigned_abs()) / 1_000.0;
+    if ms < 0 { -size } else { size }
 }
 
 fn collect_store(store: &StoreHandle, out: &mut Exposition) {
@@ -173,8 +189,7 @@ fn collect_peer(peer: &PeerView, out: &mut Exposition) {
         out.sample(&names::PEER_LAST_CONTACT, &[name], as_f64(moment.0) / 1_000.0);
     }
     if let Some(skew) = peer.clock_skew_ms {
-        let size = as_f64(skew.unsigned_abs()) / 1_000.0;
-        out.sample(&names::PEER_CLOCK_SKEW, &[name], if skew < 0 { -size } else { size });
+        out.sample(&names::PEER_CLOCK_SKEW, &[name], signed_seconds(skew));
     }
     out.count(&names::SYNC_BATCHES, &[name, "ok"], peer.link.batches_ok);
     out.count(&names::SYNC_BATCHES, &[name, "error"], peer.link.batches_error);

@@ -48,6 +48,26 @@ fn a_peer_as_prometheus_sees_it() {
 }
 
 #[test]
+fn the_clock_as_prometheus_sees_it() {
+    let mut out = Exposition::default();
+    let clock = ClockView {
+        standing: Standing::Fenced,
+        ahead_of_wall_ms: -1_500,
+        ahead_of_peers_ms: Some(900),
+    };
+    collect_clock(clock, &mut out);
+    let text = prometheus::TextEncoder::new().encode_to_string(&out.into_families()).unwrap();
+    for line in [
+        "gridkv_clock_fenced 1",
+        "gridkv_clock_standing{standing=\"fenced\"} 1",
+        "gridkv_clock_standing{standing=\"sound\"} 0",
+        "gridkv_clock_wall_offset_seconds -1.5",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
 fn what_is_not_known_is_absent() {
     let text = shown(&peer(None, None));
     assert!(!text.contains("gridkv_peer_last_contact") && !text.contains("gridkv_peer_clock_skew"));

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
-use gridkv_actors::views::{ActorView, ClusterView, PeerStoreView, PeerView};
+use gridkv_actors::views::{ActorView, ClockView, ClusterView, PeerStoreView, PeerView};
+use gridkv_protocol::UnixMs;
+use gridkv_protocol::fence::Standing;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -49,8 +51,31 @@ struct Node<'a> {
     version: &'static str,
     uptime_seconds: u64,
     started_at: String,
+    clock: Clock,
     actors: Vec<ActorRow>,
     config: &'a Json,
+}
+
+#[derive(Serialize)]
+struct Clock {
+    now: String,
+    standing: &'static str,
+    fenced: bool,
+    ahead_of_wall_ms: i64,
+    ahead_of_peers_ms: Option<i64>,
+}
+
+impl Clock {
+    fn of(view: ClockView, now: UnixMs) -> Self {
+        let ClockView { standing, ahead_of_wall_ms, ahead_of_peers_ms } = view;
+        Self {
+            now: rfc3339::format(now),
+            standing: standing.as_str(),
+            fenced: standing == Standing::Fenced,
+            ahead_of_wall_ms,
+            ahead_of_peers_ms,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -81,6 +106,7 @@ pub(crate) fn node(exchange: &Exchange) -> Result<HttpResponse, Problem> {
         version: VERSION,
         uptime_seconds: node.now().since(started_at) / 1_000,
         started_at: rfc3339::format(started_at),
+        clock: Clock::of(node.clock(), node.now()),
         actors: node.actors().into_iter().map(ActorRow::from).collect(),
         config: &exchange.site.effective_config,
     })

@@ -21,7 +21,7 @@ use crate::post::post;
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::views::{
     ActorView, Check, ClockView, ClusterView, PeerState, PeerStoreView, PeerView, Readiness,
-    SelfView,
+    SelfView, StableView,
 };
 use crate::watchdog::Watchdog;
 use tokio::sync::oneshot;
@@ -293,6 +293,30 @@ impl NodeHandle {
         peers.iter().filter(|peer| peer.state == PeerState::Up).all(|peer| {
             let mut shared = peer.stores.keys().filter_map(|name| self.inner.ends.get(name));
             shared.all(|store| store.publishing.is_covered_by(peer.origin.node()))
+        })
+    }
+
+    /// How far a store may forget what is dead; `None` for a cache, which forgets by itself.
+    pub fn stable(&self, store: &StoreName) -> Option<StableView> {
+        let end = self.inner.ends.get(store)?;
+        if end.reader.promises().cache {
+            return None;
+        }
+        let stable = end.stable.read();
+        let board = self.inner.board.read();
+        let name_of = |id: NodeId| {
+            let others = board.neighbours.iter().map(|neighbour| &neighbour.member);
+            let mut names = others.filter(|m| m.origin.node() == id).map(|m| m.name.clone());
+            if id == self.origin().node() { Some(self.inner.name.clone()) } else { names.next() }
+        };
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let applied = end.reader.applied();
+        let open = applied.open().count();
+        Some(StableView {
+            upto: stable.upto.physical(),
+            held_back_by: stable.held_back_by.and_then(name_of),
+            open_origins: count(open),
+            closed_origins: count(applied.len() - open),
         })
     }
 

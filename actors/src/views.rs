@@ -153,6 +153,19 @@ pub struct CatchUpCounts {
     pub records: u64,
 }
 
+/// How far a store may forget what is dead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StableView {
+    /// Every member holds everything of every node up to this moment for good. The epoch before the first time.
+    pub upto: UnixMs,
+    /// The member that holds it back, by name: it is silent, counts others as members, or has the least.
+    pub held_back_by: Option<String>,
+    /// Origins that are not closed: the members' present runs, and past ones that not all have in full.
+    pub open_origins: u64,
+    /// Origins that are closed, and whose end is still remembered.
+    pub closed_origins: u64,
+}
+
 /// A storage actor's mailbox, as its handle counts it: the mailbox itself tells no length. The other
 /// actors bound what they are sent by their protocols.
 #[derive(Clone, Debug, PartialEq, Eq)]

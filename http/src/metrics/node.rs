@@ -9,7 +9,7 @@ use std::sync::Arc;
 use gridkv_actors::StoreStats;
 use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::node::NodeHandle;
-use gridkv_actors::views::{ClockView, PeerState, PeerView};
+use gridkv_actors::views::{ClockView, PeerState, PeerView, StableView};
 use gridkv_protocol::fence::Standing;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
@@ -62,6 +62,9 @@ impl Collector for NodeCollector {
         self.timers.collect(&mut out);
         for store in self.node.stores() {
             collect_store(store, &mut out);
+            if let Some(stable) = self.node.stable(store.name()) {
+                collect_stable(store, &stable, &mut out);
+            }
         }
         for peer in &self.node.cluster().peers {
             collect_peer(peer, &mut out);
@@ -114,6 +117,19 @@ fn collect_store(store: &StoreHandle, out: &mut Exposition) {
         out.count(&names::PERSIST_UNSAVED, &[name], stats.unsaved);
         out.count(&names::STORE_ROLLED_BACK, &[name], u64::from(stats.rolled_back));
     }
+}
+
+fn collect_stable(store: &StoreHandle, stable: &StableView, out: &mut Exposition) {
+    let name = store.name().as_str();
+    out.count(&names::STORE_PURGED, &[name], store.stats().purged);
+    out.sample(&names::STABLE_TIMESTAMP, &[name], as_f64(stable.upto.0) / 1_000.0);
+    if let Some(member) = &stable.held_back_by {
+        out.count(&names::PURGE_HELD_BACK, &[name, member], 1);
+    }
+    out.count(&names::ORIGINS, &[name, "open"], stable.open_origins);
+    out.count(&names::ORIGINS, &[name, "closed"], stable.closed_origins);
+    let bootstrapping = store.catch_up().bootstrapping;
+    out.count(&names::STORE_BOOTSTRAPPING, &[name], u64::from(bootstrapping));
 }
 
 fn collect_cache(store: &StoreHandle, stats: &StoreStats, out: &mut Exposition) {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context};
+use gridkv_protocol::boot::Boot;
 use gridkv_protocol::fence::{self, Fence, Standing};
 use gridkv_protocol::membership::{Effect, Event, Membership, Roster};
 use gridkv_protocol::message::Message as WireMessage;
@@ -17,7 +18,6 @@ use gridkv_protocol::stability::Stability;
 use gridkv_protocol::welcome::{Refusal, Welcome};
 use gridkv_protocol::{Epoch, Hlc, NodeId, Origin, StoreName, UnixMs};
 
-use crate::boot::Boot;
 use crate::catch_up_actor;
 use crate::clock::ClockSource;
 use crate::cluster_board::{Board, ClusterBoard, Neighbour};

@@ -10,7 +10,6 @@
 
 pub mod acknowledging;
 mod acks;
-mod boot;
 mod catch_up_actor;
 pub mod clock;
 mod cluster_actor;

@@ -12,6 +12,7 @@
 //! `step(now, event) -> effects`.
 
 pub mod applier;
+pub mod boot;
 pub mod buffer;
 mod capped;
 pub mod catchup;

@@ -26,7 +26,7 @@ pub enum Event<'a> {
         own: &'a Report,
         /// Whether every configured address belongs to a known member.
         knows_all_seeds: bool,
-        /// Stores that are being filled from scratch, or are caches: they purge nothing.
+        /// Stores that are being filled from scratch, or are caches: of them nothing is purged.
         held: &'a BTreeSet<StoreName>,
     },
 }
@@ -94,8 +94,9 @@ impl Stability {
             Event::Tick { own, knows_all_seeds, held } => {
                 self.reports.retain(|id, _| own.members.contains(*id));
                 let mut effects = Vec::new();
-                for store in own.stores.iter().filter(|store| !held.contains(&store.store)) {
-                    self.judge(own, store, knows_all_seeds, &mut effects);
+                for store in &own.stores {
+                    let purges = !held.contains(&store.store);
+                    self.judge(own, (store, purges), knows_all_seeds, &mut effects);
                 }
                 effects
             }
@@ -130,7 +131,7 @@ impl Stability {
     fn judge(
         &mut self,
         own: &Report,
-        store: &StoreReport,
+        (store, purges): (&StoreReport, bool),
         knows_all_seeds: bool,
         effects: &mut Vec<Effect>,
     ) {
@@ -143,10 +144,10 @@ impl Stability {
         let stable = match voices {
             Ok(voices) => {
                 let stable = survey(&voices, store, effects);
-                if stable.upto > before {
+                if stable.upto > before && purges {
                     effects.push(Effect::Purge { store: name.clone(), upto: stable.upto });
                 }
-                stable
+                Stable { upto: if purges { stable.upto } else { before }, ..stable }
             }
             Err(missing) => {
                 adopt(self.reports.values(), store, effects);

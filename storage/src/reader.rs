@@ -216,14 +216,6 @@ impl StoreReader {
         }
     }
 
-    fn durable_loose(&self) -> Arc<BTreeMap<Origin, u64>> {
-        if self.shared.promises.persistent {
-            Arc::clone(&self.shared.frontiers.durable.load().loose)
-        } else {
-            self.loose()
-        }
-    }
-
     /// Hashes of the loose records, per origin.
     pub fn loose(&self) -> Arc<BTreeMap<Origin, u64>> {
         self.shared.loose.load()
@@ -236,13 +228,23 @@ impl StoreReader {
 
     /// What this store tells peers.
     pub fn report(&self) -> StoreReport {
+        // What is loose first: beside a frontier that was read before it, a record that was settled meanwhile
+        // would be missing, and members would agree on what none of them has.
+        let loose = self.loose();
+        let applied = self.applied();
+        let (durable, durable_loose) = if self.shared.promises.persistent {
+            let durable = self.shared.frontiers.durable.load();
+            (durable.frontier.clone(), Arc::clone(&durable.loose))
+        } else {
+            (applied.clone(), Arc::clone(&loose))
+        };
         StoreReport {
             store: self.name().clone(),
-            applied: self.applied(),
-            durable: self.durable(),
+            applied,
+            durable,
             floor: self.floor(),
-            loose: self.loose().as_ref().clone(),
-            durable_loose: self.durable_loose().as_ref().clone(),
+            loose: loose.as_ref().clone(),
+            durable_loose: durable_loose.as_ref().clone(),
             proof: None,
             keys: self.keys(),
         }

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gridkv_protocol::limits::BOOT_WAIT_MS;
-use gridkv_protocol::report::StoreReport;
-use gridkv_protocol::{Frontier, Hlc, NodeId, Origin, StoreName, UnixMs};
+use crate::frontier::Closing;
+use crate::limits::BOOT_WAIT_MS;
+use crate::report::StoreReport;
+use crate::{Frontier, Hlc, NodeId, Origin, StoreName, UnixMs};
 
 /// What a node waits for before it is ready.
 #[derive(Debug)]
-pub(crate) struct Boot {
+pub struct Boot {
     since: UnixMs,
     heard: BTreeMap<NodeId, Heard>,
 }
@@ -24,44 +25,54 @@ struct Heard {
 }
 
 impl Boot {
-    pub(crate) fn start(now: UnixMs) -> Self {
+    /// Begins to listen.
+    #[must_use]
+    pub fn start(now: UnixMs) -> Self {
         Self { since: now, heard: BTreeMap::new() }
     }
 
     /// Notes what a peer had when it first answered. Points above `limit` lie in the future: nobody can
     /// have them yet.
-    pub(crate) fn heard(&mut self, from: Origin, stores: &[StoreReport], limit: Hlc) {
+    pub fn heard(&mut self, from: Origin, stores: &[StoreReport], limit: Hlc) {
         if self.heard.get(&from.node()).is_some_and(|heard| heard.from == from) {
             return;
         }
-        let had =
-            |applied: &Frontier| applied.iter().map(|(o, upto)| (o, upto.min(limit))).collect();
+        // Of what a peer has closed, where it ended is enough: this node closes it by itself.
+        let point = |point: Hlc| match Closing::of(point) {
+            None => point.min(limit),
+            Some(Closing { at, loose: false }) => at,
+            Some(Closing { loose: true, .. }) => point,
+        };
+        let had = |applied: &Frontier| applied.iter().map(|(o, upto)| (o, point(upto))).collect();
         let stores = stores.iter().map(|s| (s.store.clone(), had(&s.applied))).collect();
         self.heard.insert(from.node(), Heard { from, stores });
     }
 
     /// A peer went away: what only it had may never come. It is awaited no more than any other.
-    pub(crate) fn lost(&mut self, peer: NodeId) {
+    pub fn lost(&mut self, peer: NodeId) {
         self.heard.remove(&peer);
     }
 
     /// Physical time was moved: nobody has waited longer for that.
-    pub(crate) fn moved(&mut self, ms: i64) {
+    pub fn moved(&mut self, ms: i64) {
         self.since = self.since.moved(ms);
     }
 
     /// Members that have not answered.
-    pub(crate) fn silent(&self, others: &BTreeSet<NodeId>) -> Vec<NodeId> {
+    #[must_use]
+    pub fn silent(&self, others: &BTreeSet<NodeId>) -> Vec<NodeId> {
         others.iter().filter(|id| !self.heard.contains_key(id)).copied().collect()
     }
 
     /// Whether nothing is awaited any more: every other member has answered, or had its time.
-    pub(crate) fn has_listened(&self, now: UnixMs, others: &BTreeSet<NodeId>) -> bool {
+    #[must_use]
+    pub fn has_listened(&self, now: UnixMs, others: &BTreeSet<NodeId>) -> bool {
         self.silent(others).is_empty() || now.since(self.since) >= BOOT_WAIT_MS
     }
 
     /// Whether a store covers what its peers had, but for the node's present origin `own`.
-    pub(crate) fn covers(&self, store: &StoreName, applied: &Frontier, own: Origin) -> bool {
+    #[must_use]
+    pub fn covers(&self, store: &StoreName, applied: &Frontier, own: Origin) -> bool {
         let mut targets = self.heard.values().filter_map(|heard| heard.stores.get(store));
         targets.all(|target| applied.covers_all(&target.without(own)))
     }
@@ -69,7 +80,7 @@ impl Boot {
 
 #[cfg(test)]
 mod tests {
-    use gridkv_protocol::Epoch;
+    use crate::Epoch;
 
     use super::*;
 

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::ClockSource;
 use crate::links::Links;
+use crate::operations::{Operation, Tracked};
 use crate::post::post;
 use crate::storage_actor::StorageActor;
 use crate::storage_messages::{Empty, ForgetAll, Hold, MergePage, TakeStretch};
@@ -76,6 +77,7 @@ pub(crate) struct CatchUpActor {
     clock: Arc<ClockSource>,
     links: Arc<Links>,
     counters: Arc<CatchUpCounters>,
+    tracked: Tracked,
 }
 
 /// What a catch-up is made of.
@@ -132,11 +134,7 @@ struct Merged(bool);
 /// An operator wants all of a peer's copy.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct FullSync {
-    pub(crate) peer: NodeId,
-    /// Whether the store is emptied first.
-    pub(crate) rebuild: bool,
-}
+pub(crate) struct FullSync(pub(crate) Arc<Operation>);
 
 /// The store was emptied, or could not be.
 #[derive(Message)]
@@ -151,7 +149,8 @@ pub(crate) struct NewOrigin(pub(crate) Origin);
 impl CatchUpActor {
     pub(crate) fn new(parts: CatchUpParts) -> Self {
         let CatchUpParts { machine, reader, storage, clock, links, counters } = parts;
-        Self { machine, reader, storage, clock, links, counters }
+        let tracked = Tracked::default();
+        Self { machine, reader, storage, clock, links, counters, tracked }
     }
 
     fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
@@ -208,14 +207,17 @@ impl CatchUpActor {
             Effect::Install { frontier, floor } => self.install(frontier, floor),
             Effect::Started { peer, bootstrap } => {
                 tracing::info!(%store, %peer, from_scratch = bootstrap, "catching up");
+                self.tracked.began(peer);
             }
             Effect::Ended { peer, records, complete: true } => {
                 self.counters.completed.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(%store, %peer, records, "caught up");
+                self.tracked.ended(true);
             }
             Effect::Ended { peer, records, complete: false } => {
                 self.counters.aborted.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%store, %peer, records, "catch-up was given up; it starts again");
+                self.tracked.ended(false);
             }
         }
     }
@@ -230,6 +232,7 @@ impl CatchUpActor {
     fn count(&self, records: &[KeyedRecord]) {
         let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
         self.counters.records.fetch_add(count, Ordering::Relaxed);
+        self.tracked.brought(count);
     }
 
     fn tell_when(answer: oneshot::Receiver<bool>, ctx: &mut Context<Self>) {
@@ -312,6 +315,7 @@ impl Handler<LinkDown> for CatchUpActor {
 
     fn handle(&mut self, LinkDown(peer): LinkDown, ctx: &mut Self::Context) {
         self.step(Event::LinkDown { peer }, ctx);
+        self.tracked.lost(peer);
     }
 }
 
@@ -350,8 +354,10 @@ impl Handler<NewOrigin> for CatchUpActor {
 impl Handler<FullSync> for CatchUpActor {
     type Result = ();
 
-    fn handle(&mut self, FullSync { peer, rebuild }: FullSync, ctx: &mut Self::Context) {
+    fn handle(&mut self, FullSync(operation): FullSync, ctx: &mut Self::Context) {
+        let (peer, rebuild) = (operation.peer(), operation.is_rebuild());
         let event = if rebuild { Event::Rebuild { peer } } else { Event::Requested { peer } };
+        self.tracked.follow(operation);
         self.step(event, ctx);
         // From here on the machine says whether the store is ready.
         self.counters.rebuilding.store(false, Ordering::Release);
@@ -362,6 +368,9 @@ impl Handler<Emptied> for CatchUpActor {
     type Result = ();
 
     fn handle(&mut self, Emptied(emptied): Emptied, ctx: &mut Self::Context) {
+        if !emptied {
+            self.tracked.fail("the store could not be emptied");
+        }
         self.step(Event::Emptied(emptied), ctx);
     }
 }

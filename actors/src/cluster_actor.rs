@@ -27,6 +27,7 @@ use crate::identity::Identity;
 use crate::links::Links;
 use crate::member_change::Changes;
 use crate::node_state::{NodeState, Phase};
+use crate::operations::Operation;
 use crate::peer_link::{self, LinkParts};
 use crate::post::post;
 use crate::publisher_actor::{self, PeerHas};
@@ -73,7 +74,7 @@ pub(crate) struct ClusterActor {
     boot: Option<Boot>,
     stability: Stability,
     /// Stores to be emptied once their peers have all that they have, and from whom they are filled then.
-    rebuilds: BTreeMap<StoreName, NodeId>,
+    rebuilds: BTreeMap<StoreName, Arc<Operation>>,
 }
 
 impl ClusterActor {

@@ -1,5 +1,7 @@
 //! What the cluster actor is told: plain data, each with what its answer needs.
 
+use std::sync::Arc;
+
 use actix::Message;
 use gridkv_protocol::report::Report;
 use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
@@ -7,6 +9,7 @@ use gridkv_protocol::{NodeId, Origin, StoreName};
 use tokio::sync::oneshot;
 
 use crate::member_change::{AddReply, ForgetReply};
+use crate::operations::Operation;
 use crate::wire::Outbox;
 
 /// A node knocked at this one; answered once what the answer says is kept.
@@ -104,9 +107,8 @@ pub(crate) struct SayHello;
 #[rtype(result = "()")]
 pub(crate) struct FullSync {
     pub(crate) store: StoreName,
-    pub(crate) peer: NodeId,
-    /// Whether the store is emptied first.
-    pub(crate) rebuild: bool,
+    /// What is told of it.
+    pub(crate) operation: Arc<Operation>,
     pub(crate) reply: oneshot::Sender<Result<(), FullSyncRefusal>>,
 }
 

@@ -28,6 +28,7 @@ pub mod node;
 pub mod node_config;
 mod node_state;
 mod nudge;
+pub mod operations;
 mod peer_applier;
 mod peer_link;
 mod peer_server;

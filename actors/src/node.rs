@@ -11,12 +11,13 @@ use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs, Version};
 use crate::clock::ClockSource;
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_board::{ClusterBoard, Neighbour};
-use crate::cluster_messages::{AddPeer, ForgetPeer};
+use crate::cluster_messages::{AddPeer, ForgetPeer, FullSync};
 use crate::contacts::Contact;
 use crate::handle::StoreHandle;
 use crate::links::Links;
 use crate::member_change::{AddError, ForgetError, PeerAdded, PeerForgotten};
 use crate::node_state::{NodeState, Phase};
+use crate::operations::{Asked, FullSyncError, OperationView, Operations};
 use crate::post::post;
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::views::{
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) board: Arc<ClusterBoard>,
     pub(crate) watchdog: Watchdog,
     pub(crate) actor: Addr<ClusterActor>,
+    pub(crate) operations: Operations,
     pub(crate) suspect_after_ms: u64,
     pub(crate) down_after_ms: u64,
     pub(crate) started_at: UnixMs,
@@ -239,6 +241,49 @@ impl NodeHandle {
             other_backends,
             link: self.inner.links.counts(id),
         }
+    }
+
+    /// Begins to fill a store with all that a peer has of it: merged with what is here, or, if it is a
+    /// `rebuild`, instead of it, once peers have that. It goes on by itself.
+    ///
+    /// # Errors
+    /// [`FullSyncError`] when it is not begun.
+    pub async fn full_sync(
+        &self,
+        store: &StoreHandle,
+        peer: &str,
+        rebuild: bool,
+    ) -> Result<OperationView, FullSyncError> {
+        let board = self.inner.board.read();
+        let found = board.neighbours.iter().find(|neighbour| neighbour.member.name == peer);
+        let Neighbour { member, contact } = found.ok_or(FullSyncError::NoPeer)?;
+        let store = store.name().clone();
+        let operation = self.inner.operations.begin(Asked {
+            keys: contact.keys.get(&store).copied().unwrap_or(0),
+            store: store.clone(),
+            peer: member.origin.node(),
+            peer_name: member.name.clone(),
+            rebuild,
+            at: self.now(),
+        })?;
+        let (reply, answer) = oneshot::channel();
+        post(&self.inner.actor, FullSync { store, operation: Arc::clone(&operation), reply });
+        let begun = answer.await.map_err(|_| FullSyncError::Stopping);
+        if let Err(refused) = begun.and_then(|begun| begun.map_err(FullSyncError::from)) {
+            self.inner.operations.withdraw(operation.id());
+            return Err(refused);
+        }
+        Ok(operation.view())
+    }
+
+    /// A full sync that was begun in this run of the node, unless newer ones took its place.
+    pub fn operation(&self, id: u64) -> Option<OperationView> {
+        self.inner.operations.get(id)
+    }
+
+    /// All full syncs that are remembered, oldest first.
+    pub fn operations(&self) -> Vec<OperationView> {
+        self.inner.operations.all()
     }
 
     /// How far a peer is behind on what this node minted, in this run and in earlier ones. Those end in no

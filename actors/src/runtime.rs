@@ -25,6 +25,7 @@ use crate::identity::{Identity, IdentityError};
 use crate::node::{self, NodeHandle};
 pub use crate::node_config::{NodeConfig, StoreSetup};
 use crate::node_state::Phase;
+use crate::operations::Operations;
 use crate::persist;
 use crate::post::post;
 use crate::storage_messages::Drain;
@@ -133,6 +134,7 @@ impl Node {
             board,
             watchdog,
             actor: cluster,
+            operations: Operations::default(),
         });
         Ok(Self { handle, arbiters, flushers, warnings })
     }

@@ -57,11 +57,19 @@ impl Exchange {
         } else {
             Cow::Borrowed(segment)
         };
-        let handle = self.site.node.store(&name).ok_or_else(|| {
+        self.store_named(&name)
+    }
+
+    /// A store by its name.
+    ///
+    /// # Errors
+    /// 404 `store_not_found`.
+    pub(crate) fn store_named(&self, name: &str) -> Result<StoreDoor<'_>, Problem> {
+        let handle = self.site.node.store(name).ok_or_else(|| {
             Problem::new(Code::StoreNotFound, "GET /v1/stores lists the stores of this node")
-                .with("store", name.as_ref())
+                .with("store", name)
         })?;
-        Ok(StoreDoor { handle, timers: self.site.metrics.timers(&name) })
+        Ok(StoreDoor { handle, timers: self.site.metrics.timers(name) })
     }
 
     /// The key in the path.

@@ -19,6 +19,14 @@ pub(crate) fn store_segment(path: &str) -> &str {
     path.split('/').nth(STORE).unwrap_or_default()
 }
 
+/// The position of `{name}` in `/v1/cluster/peers/{name}/…`.
+const PEER: usize = 4;
+
+/// The raw segment that names a peer; empty when there is none.
+pub(crate) fn peer_segment(path: &str) -> &str {
+    path.split('/').nth(PEER).unwrap_or_default()
+}
+
 /// The last segment, raw.
 pub(crate) fn last_segment(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
@@ -89,6 +97,7 @@ mod tests {
         assert_eq!(store_segment("/v1"), "");
         assert_eq!(last_segment("/v1/cluster/peers/n%32"), "n%32");
         assert_eq!(last_segment("/v1/"), "");
+        assert_eq!(peer_segment("/v1/cluster/peers/n2/full-sync"), "n2");
         assert_eq!(key_segment("/v1/kv/main/a/b//c/"), "a/b//c/");
         assert_eq!(key_segment("/v1/kv/main/"), "");
         assert_eq!(key_segment("/v1/kv/main"), "");

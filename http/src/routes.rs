@@ -12,6 +12,7 @@ pub(crate) mod health;
 pub(crate) mod kv;
 pub(crate) mod list;
 pub(crate) mod node;
+pub(crate) mod operations;
 pub(crate) mod peers;
 pub(crate) mod receipts;
 pub(crate) mod stores;
@@ -102,6 +103,9 @@ pub(crate) enum Endpoint {
     Cluster,
     AddPeer,
     ForgetPeer,
+    FullSync,
+    Operations,
+    Operation,
     Live,
     Ready,
     Metrics,
@@ -135,7 +139,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 15] = [
+pub(crate) const RESOURCES: [Resource; 18] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -158,6 +162,12 @@ pub(crate) const RESOURCES: [Resource; 15] = [
         pattern: "/v1/cluster/peers/{name}",
         methods: &[(Verb::Delete, Endpoint::ForgetPeer)],
     },
+    Resource {
+        pattern: "/v1/cluster/peers/{name}/full-sync",
+        methods: &[(Verb::Post, Endpoint::FullSync)],
+    },
+    read_only!("/v1/operations", Operations),
+    read_only!("/v1/operations/{id}", Operation),
     read_only!("/livez", Live),
     read_only!("/readyz", Ready),
     read_only!("/metrics", Metrics),
@@ -235,6 +245,9 @@ pub(crate) async fn answer(
         Endpoint::Cluster => node::cluster(exchange),
         Endpoint::AddPeer => Box::pin(peers::add(exchange, payload)).await,
         Endpoint::ForgetPeer => Box::pin(peers::forget(exchange)).await,
+        Endpoint::FullSync => Box::pin(operations::full_sync(exchange)).await,
+        Endpoint::Operations => operations::all(exchange),
+        Endpoint::Operation => operations::one(exchange),
         Endpoint::Live => health::live(exchange),
         Endpoint::Ready => health::ready(exchange),
         Endpoint::Metrics => health::metrics(exchange),

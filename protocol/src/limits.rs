@@ -124,3 +124,6 @@ pub const FORGET_WAIT_MS: u64 = 5_000;
 
 /// Milliseconds that who adds a peer waits for it to be linked: a pause between two dials, and a handshake.
 pub const ADD_WAIT_MS: u64 = 10_000;
+
+/// Operations of operators that a node remembers: more than run at once, and a day's work to look back at.
+pub const MAX_OPERATIONS: usize = 128;

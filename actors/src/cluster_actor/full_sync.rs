@@ -3,6 +3,7 @@
 //! A store is emptied only once the peer has all that it has, and every peer that is up has what this node
 //! minted: nothing is lost with it. From the request on it is not ready.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix::{Context, Handler};
@@ -16,7 +17,8 @@ use crate::store_ends::StoreEnd;
 
 impl ClusterActor {
     fn begin_full_sync(&mut self, request: &FullSync) -> Result<(), FullSyncRefusal> {
-        let FullSync { store: name, peer, rebuild, .. } = request;
+        let FullSync { store: name, operation, .. } = request;
+        let peer = operation.peer();
         let store = self.parts.stores.get(name).ok_or(FullSyncRefusal::NoStore)?;
         if store.reader.promises().cache {
             return Err(FullSyncRefusal::Cache);
@@ -24,14 +26,15 @@ impl ClusterActor {
         if store.catch_up_counters.is_bootstrapping() {
             return Err(FullSyncRefusal::Running);
         }
-        if !self.contacts.has_link(*peer) || self.stability.applied(*peer, name).is_none() {
+        if !self.contacts.has_link(peer) || self.stability.applied(peer, name).is_none() {
             return Err(FullSyncRefusal::NotConnected);
         }
-        if *rebuild {
+        let operation = Arc::clone(operation);
+        if operation.is_rebuild() {
             store.catch_up_counters.rebuilding.store(true, Ordering::Release);
-            self.rebuilds.insert(name.clone(), *peer);
+            self.rebuilds.insert(name.clone(), operation);
         } else {
-            post(&store.catch_up, catch_up_actor::FullSync { peer: *peer, rebuild: false });
+            post(&store.catch_up, catch_up_actor::FullSync(operation));
         }
         Ok(())
     }
@@ -41,9 +44,9 @@ impl ClusterActor {
         let due: Vec<StoreName> = self
             .rebuilds
             .iter()
-            .filter(|(name, peer)| {
+            .filter(|(name, operation)| {
                 let store = self.parts.stores.get(*name);
-                store.is_some_and(|store| self.is_covered(store, **peer))
+                store.is_some_and(|store| self.is_covered(store, operation.peer()))
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -52,9 +55,9 @@ impl ClusterActor {
             return;
         }
         for name in due {
-            let Some(peer) = self.rebuilds.remove(&name) else { continue };
+            let Some(operation) = self.rebuilds.remove(&name) else { continue };
             if let Some(store) = self.parts.stores.get(&name) {
-                post(&store.catch_up, catch_up_actor::FullSync { peer, rebuild: true });
+                post(&store.catch_up, catch_up_actor::FullSync(operation));
             }
         }
     }

@@ -1,0 +1,306 @@
+//! Operations: what an operator started and that takes a while, kept so that it can be asked about.
+//!
+//! One runs per store. What has ended is remembered until newer ones need the place; a restart forgets all.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use gridkv_protocol::limits::MAX_OPERATIONS;
+use gridkv_protocol::{NodeId, StoreName, UnixMs};
+
+pub use crate::cluster_messages::FullSyncRefusal;
+
+/// A full sync that an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) store: StoreName,
+    pub(crate) peer: NodeId,
+    pub(crate) peer_name: String,
+    /// Whether the store is emptied first.
+    pub(crate) rebuild: bool,
+    /// Live keys of the peer.
+    pub(crate) keys: u64,
+    pub(crate) at: UnixMs,
+}
+
+/// A full sync that an operator asked for, and how far it is.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    id: u64,
+    asked: Asked,
+    records: AtomicU64,
+    end: OnceLock<Result<(), String>>,
+}
+
+/// A full sync as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationView {
+    /// Its number in this run of the node.
+    pub id: u64,
+    /// The store that is filled.
+    pub store: StoreName,
+    /// The peer's name.
+    pub peer: String,
+    /// Whether the store is emptied first.
+    pub rebuild: bool,
+    /// When it was asked for.
+    pub started_at: UnixMs,
+    /// `None` while it runs; then whether it came to its end, or why it did not.
+    pub end: Option<Result<(), String>>,
+    /// Records that came so far.
+    pub done: u64,
+    /// Live keys that the peer had at the start; tombstones come on top. At the end, all that came.
+    pub total: u64,
+}
+
+/// Why a full sync is not begun. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FullSyncError {
+    /// There is no such member.
+    #[error("there is no such member")]
+    NoPeer,
+    /// So many operations run that no other can be remembered.
+    #[error("too many operations run")]
+    TooMany,
+    /// The store or the peer does not fit.
+    #[error(transparent)]
+    Refused(#[from] FullSyncRefusal),
+    /// The node stops.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// The operations of this run of the node.
+#[derive(Debug, Default)]
+pub(crate) struct Operations(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    last: u64,
+    by_id: BTreeMap<u64, Arc<Operation>>,
+}
+
+impl Operation {
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn peer(&self) -> NodeId {
+        self.asked.peer
+    }
+
+    pub(crate) fn is_rebuild(&self) -> bool {
+        self.asked.rebuild
+    }
+
+    /// So many records more have come.
+    pub(crate) fn brought(&self, records: u64) {
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// It is over. The first word stands.
+    pub(crate) fn end(&self, how: Result<(), String>) {
+        drop(self.end.set(how));
+    }
+
+    fn is_running(&self) -> bool {
+        self.end.get().is_none()
+    }
+
+    pub(crate) fn view(&self) -> OperationView {
+        let end = self.end.get().cloned(); // before what has come: at the end nothing comes any more
+        let done = self.records.load(Ordering::Relaxed);
+        let total = if end == Some(Ok(())) { done } else { self.asked.keys.max(done) };
+        let Asked { store, peer_name, rebuild, at, .. } = self.asked.clone();
+        OperationView {
+            id: self.id,
+            store,
+            peer: peer_name,
+            rebuild,
+            started_at: at,
+            end,
+            done,
+            total,
+        }
+    }
+}
+
+impl Operations {
+    /// Notes what is asked, unless one of the same store runs.
+    pub(crate) fn begin(&self, asked: Asked) -> Result<Arc<Operation>, FullSyncError> {
+        let mut kept = self.kept();
+        let mut running = kept.by_id.values().filter(|operation| operation.is_running());
+        if running.any(|operation| operation.asked.store == asked.store) {
+            return Err(FullSyncRefusal::Running.into());
+        }
+        if kept.by_id.len() >= MAX_OPERATIONS {
+            let over = kept.by_id.values().find(|operation| !operation.is_running());
+            let oldest = over.map(|operation| operation.id).ok_or(FullSyncError::TooMany)?;
+            kept.by_id.remove(&oldest);
+        }
+        kept.last += 1;
+        let (records, end) = (AtomicU64::default(), OnceLock::new());
+        let operation = Arc::new(Operation { id: kept.last, asked, records, end });
+        kept.by_id.insert(operation.id, Arc::clone(&operation));
+        Ok(operation)
+    }
+
+    /// It was not begun after all.
+    pub(crate) fn withdraw(&self, id: u64) {
+        self.kept().by_id.remove(&id);
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<OperationView> {
+        self.kept().by_id.get(&id).map(|operation| operation.view())
+    }
+
+    /// All that are remembered, oldest first.
+    pub(crate) fn all(&self) -> Vec<OperationView> {
+        self.kept().by_id.values().map(|operation| operation.view()).collect()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Nothing panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The operation that a catch-up works for.
+#[derive(Debug, Default)]
+pub(crate) struct Tracked {
+    operation: Option<Arc<Operation>>,
+    /// Its session runs.
+    started: bool,
+}
+
+impl Tracked {
+    /// An operator asked for it.
+    pub(crate) fn follow(&mut self, operation: Arc<Operation>) {
+        *self = Self { operation: Some(operation), started: false };
+    }
+
+    /// A session with this peer began: any that fills an emptied store, or the one that was asked for.
+    pub(crate) fn began(&mut self, peer: NodeId) {
+        let is_its =
+            |operation: &Arc<Operation>| operation.is_rebuild() || operation.peer() == peer;
+        self.started = self.operation.as_ref().is_some_and(is_its);
+    }
+
+    pub(crate) fn brought(&self, records: u64) {
+        if let Some(operation) = self.operation.as_ref().filter(|_| self.started) {
+            operation.brought(records);
+        }
+    }
+
+    /// The session ended. An emptied store goes on until one is complete.
+    pub(crate) fn ended(&mut self, complete: bool) {
+        let started = std::mem::take(&mut self.started);
+        let Some(operation) = self.operation.as_ref().filter(|_| started) else { return };
+        if complete {
+            operation.end(Ok(()));
+        } else if operation.is_rebuild() {
+            return;
+        } else {
+            operation.end(Err("the peer gave no more pages; what came is merged".into()));
+        }
+        self.operation = None;
+    }
+
+    /// The link to a peer is gone, before its session began.
+    pub(crate) fn lost(&mut self, peer: NodeId) {
+        let waits = |o: &&Arc<Operation>| !self.started && !o.is_rebuild() && o.peer() == peer;
+        if let Some(operation) = self.operation.as_ref().filter(waits) {
+            operation.end(Err("the link to the peer is gone".into()));
+            self.operation = None;
+        }
+    }
+
+    /// It can not be done.
+    pub(crate) fn fail(&mut self, why: &str) {
+        if let Some(operation) = self.operation.take() {
+            operation.end(Err(why.to_owned()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const N2: NodeId = NodeId(2);
+    const N3: NodeId = NodeId(3);
+
+    fn asked(store: &str, rebuild: bool) -> Asked {
+        let store = StoreName::new(store).unwrap();
+        Asked { store, peer: N2, peer_name: "n2".into(), rebuild, keys: 100, at: UnixMs(7) }
+    }
+
+    #[test]
+    fn one_runs_per_store_and_the_oldest_that_ended_makes_room() {
+        let operations = Operations::default();
+        let first = operations.begin(asked("a", false)).unwrap();
+        let second = operations.begin(asked("a", true)).unwrap_err();
+        assert_eq!(second, FullSyncError::Refused(FullSyncRefusal::Running));
+        first.end(Ok(()));
+        for n in 1..MAX_OPERATIONS {
+            operations.begin(asked(&format!("s{n}"), false)).unwrap();
+        }
+        let last = operations.begin(asked("b", false)).unwrap();
+        assert!(operations.get(first.id()).is_none() && operations.all().len() == MAX_OPERATIONS);
+        assert_eq!(operations.begin(asked("c", false)).unwrap_err(), FullSyncError::TooMany);
+        operations.withdraw(last.id());
+        assert!(operations.begin(asked("c", false)).is_ok());
+    }
+
+    #[test]
+    fn a_merge_ends_with_the_session_that_was_asked_for() {
+        let (operations, mut tracked) = (Operations::default(), Tracked::default());
+        let operation = operations.begin(asked("a", false)).unwrap();
+        tracked.follow(Arc::clone(&operation));
+        tracked.ended(true); // one that ran before
+        tracked.began(N3);
+        tracked.brought(9);
+        tracked.ended(true);
+        assert_eq!(operation.view().end, None, "others are none of its business");
+        tracked.began(N2);
+        tracked.brought(40);
+        assert_eq!((operation.view().done, operation.view().total), (40, 100));
+        tracked.ended(true);
+        let view = operations.get(operation.id()).unwrap();
+        assert_eq!((view.end, view.done, view.total), (Some(Ok(())), 40, 40));
+
+        for gone in [true, false] {
+            let operation = operations.begin(asked("a", false)).unwrap();
+            tracked.follow(Arc::clone(&operation));
+            if gone {
+                tracked.lost(N3);
+                tracked.lost(N2);
+            } else {
+                tracked.began(N2);
+                tracked.lost(N2);
+                assert!(operation.is_running(), "its session says when it is over");
+                tracked.ended(false);
+            }
+            assert!(matches!(operation.view().end, Some(Err(_))));
+        }
+    }
+
+    #[test]
+    fn a_rebuild_goes_on_until_a_session_is_complete() {
+        let (operations, mut tracked) = (Operations::default(), Tracked::default());
+        let operation = operations.begin(asked("a", true)).unwrap();
+        tracked.follow(Arc::clone(&operation));
+        tracked.began(N2);
+        tracked.ended(false);
+        tracked.lost(N2);
+        assert_eq!(operation.view().end, None);
+        tracked.began(N3);
+        tracked.ended(true);
+        assert_eq!(operation.view().end, Some(Ok(())));
+        let operation = operations.begin(asked("a", true)).unwrap();
+        tracked.follow(Arc::clone(&operation));
+        tracked.fail("the store could not be emptied");
+        assert!(matches!(operation.view().end, Some(Err(_))));
+    }
+}

@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::catch_up_actor::{NoPageCame, PageCame};
-use crate::convergence_actor::{DigestCame, NoRepairPage, RepairPage};
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{Dialled, LinkEnded, PeerReported, SayHello, Silent, Verdict};
+use crate::convergence_actor::{DigestCame, NoRepairPage, RepairPage};
 use crate::links::Links;
 use crate::post::post;
 use crate::publisher_actor::Answered;

@@ -61,6 +61,7 @@ codes! {
     NotCommitted         503 "not_committed"          "The store could not commit"
     NotEnoughPeers       503 "not_enough_peers"       "Fewer peers are up than are to have the write"
     NotReady             503 "not_ready"              "The node takes no writes now"
+    NotSupported         501 "not_supported"          "The store can not do this"
     OutcomeUnknown       500 "outcome_unknown"        "Whether the write was made is not known"
     Overloaded           503 "overloaded"             "Too much is in flight"
     PeerIsSelf           409 "peer_is_self"           "It is this node itself"

@@ -289,8 +289,9 @@ fn differing(mine: &[u64], theirs: &[u64]) -> Vec<u16> {
 
 // CAVEATS: two stores are at the same frontier only between the heartbeats and commits of all nodes. While
 // several nodes write without a pause, or where messages travel for longer than the pause between two
-// heartbeats, nothing can be compared, and nobody says since when they are the same. A key that differs
-// because one side has purged what the other has not stays reported: merging does not remove.
+// heartbeats, nothing can be compared, and nobody says since when they are the same. Repair
+// can not tell a record that was lost from one that was deleted and purged: below the floor of its store an
+// absent key stays absent, and the difference stays reported until one side is filled anew.
 
 #[cfg(test)]
 #[path = "convergence_machine_test.rs"]

@@ -22,6 +22,7 @@ use crate::catch_up_actor;
 use crate::clock::ClockSource;
 use crate::cluster_board::{Board, ClusterBoard, Neighbour};
 use crate::contacts::Contacts;
+use crate::convergence_actor::{self, Proven};
 use crate::dialling::Dialling;
 use crate::identity::Identity;
 use crate::links::Links;
@@ -192,6 +193,9 @@ impl ClusterActor {
         for store in self.parts.stores.values() {
             post(&store.publisher, publisher_actor::LinkDown(peer));
             post(&store.catch_up, catch_up_actor::LinkDown(peer));
+            if let Some(convergence) = &store.convergence {
+                post(&convergence.actor, convergence_actor::LinkDown(peer));
+            }
         }
     }
 
@@ -263,6 +267,10 @@ impl ClusterActor {
             let Some(store) = self.parts.stores.get(&theirs.store) else { continue };
             let have = theirs.applied.get(own);
             post(&store.publisher, PeerHas { peer: report.origin.node(), have });
+            if let Some(convergence) = &store.convergence {
+                let (peer, proof) = (report.origin.node(), theirs.proof);
+                post(&convergence.actor, Proven { peer, proof });
+            }
             let (from, report) = (report.origin, theirs.clone());
             post(&store.catch_up, catch_up_actor::Reported { from, report });
         }

@@ -73,6 +73,11 @@ impl StoreHandle {
         self.inner.reader.backend()
     }
 
+    /// Whether it may forget records.
+    pub fn is_cache(&self) -> bool {
+        self.inner.reader.promises().cache
+    }
+
     /// The live record under `key`: from the caller's thread, unless the disk has to be asked. Counts a
     /// hit or a miss. A write that was acknowledged on this node is seen.
     ///

@@ -16,6 +16,7 @@ mod cluster_actor;
 mod cluster_board;
 mod cluster_messages;
 mod contacts;
+mod convergence_actor;
 mod dialling;
 pub mod error;
 pub mod gate;

@@ -227,7 +227,9 @@ impl NodeHandle {
                 other_backends.insert(name.clone(), theirs.backend.clone());
             }
             let key_count = contact.keys.get(name).copied().unwrap_or(0);
-            stores.insert(name.clone(), PeerStoreView { key_count, ..self.lag(id, store, now) });
+            let agreement = store.convergence.as_ref().map(|end| end.agreements.with(id));
+            let lag = self.lag(id, store, now);
+            stores.insert(name.clone(), PeerStoreView { key_count, agreement, ..lag });
         }
         PeerView {
             name: member.name.clone(),

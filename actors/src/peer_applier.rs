@@ -14,13 +14,13 @@ use gridkv_protocol::message::{
     StoreBatch,
 };
 use gridkv_protocol::page::PageRequest;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{PeerReported, ReportTo};
 use crate::links::Links;
 use crate::post::post;
-use crate::storage_messages::ApplyBatch;
+use crate::storage_messages::{ApplyBatch, TellDigest};
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::wire::Outbox;
 
@@ -112,6 +112,28 @@ impl PeerApplier {
         });
     }
 
+    /// Asks the store's actor what it amounts to. In turn with pages: it is as large as a small one.
+    fn digest(&self, DigestRequest { store }: DigestRequest, permit: OwnedSemaphorePermit) {
+        let (outbox, turn) = (self.outbox.clone(), Arc::clone(&self.pages));
+        let storage = self.parts.stores.get(&store).map(|end| end.storage.clone());
+        actix_rt::spawn(async move {
+            let Ok(turn) = turn.acquire_owned().await else { return };
+            while outbox.is_busy() {
+                tokio::time::sleep(ROOM_LOOK).await;
+            }
+            let mut sums = None;
+            if let Some(storage) = storage {
+                let (reply, answer) = oneshot::channel();
+                post(&storage, TellDigest(reply));
+                sums = answer.await.ok().flatten();
+            }
+            let (proof, buckets) = sums.map(|it| (it.proof, it.buckets)).unzip();
+            let buckets = buckets.unwrap_or_default();
+            outbox.send(&WireMessage::Digest(DigestAnswer { store, proof, buckets }));
+            drop((turn, permit));
+        });
+    }
+
     fn cut(&self, ctx: &mut Context<Self>) {
         self.outbox.cut();
         ctx.stop();
@@ -150,10 +172,7 @@ impl Handler<Received> for PeerApplier {
                 post(&self.parts.cluster, PeerReported(report));
                 post(&self.parts.cluster, ReportTo(self.outbox.clone()));
             }
-            WireMessage::DigestRequest(DigestRequest { store }) => {
-                let answer = DigestAnswer { store, proof: None, buckets: Vec::new() };
-                self.outbox.send(&WireMessage::Digest(answer));
-            }
+            WireMessage::DigestRequest(request) => self.digest(request, permit),
             WireMessage::Report(_)
             | WireMessage::Hello(_)
             | WireMessage::Welcome(_)

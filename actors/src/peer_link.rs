@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix::Addr;
 use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS};
 use gridkv_protocol::message::{Message, SendError};
+use gridkv_protocol::repair::Repair;
 use gridkv_protocol::welcome::{Hello, Refusal, Welcome};
 use gridkv_protocol::{Origin, StoreName};
 use tokio::io::AsyncWriteExt as _;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 use crate::catch_up_actor::{NoPageCame, PageCame};
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{Dialled, LinkEnded, PeerReported, SayHello, Silent, Verdict};
+use crate::convergence_actor::{DigestCame, NoRepairPage, RepairPage};
 use crate::links::Links;
 use crate::post::post;
 use crate::publisher_actor::Answered;
@@ -169,6 +171,21 @@ fn route(message: Message, run: Origin, parts: &LinkParts) -> Result<(), LinkErr
         Message::Answer(answer) => {
             post(&store(&answer.store)?.publisher, Answered { run, answer });
         }
+        Message::Digest(answer) => {
+            if let Some(convergence) = &store(&answer.store)?.convergence {
+                post(&convergence.actor, DigestCame { peer, answer });
+            }
+        }
+        Message::Page(page) if Repair::is_session(page.session) => {
+            if let Some(convergence) = &store(&page.store)?.convergence {
+                post(&convergence.actor, RepairPage { peer, page });
+            }
+        }
+        Message::NoPage(answer) if Repair::is_session(answer.session) => {
+            if let Some(convergence) = &store(&answer.store)?.convergence {
+                post(&convergence.actor, NoRepairPage { peer, answer });
+            }
+        }
         Message::Page(page) => post(&store(&page.store)?.catch_up, PageCame { peer, page }),
         Message::NoPage(answer) => {
             post(&store(&answer.store)?.catch_up, NoPageCame { peer, answer });
@@ -179,8 +196,7 @@ fn route(message: Message, run: Origin, parts: &LinkParts) -> Result<(), LinkErr
         | Message::Refusal(_)
         | Message::Batch(_)
         | Message::PageRequest(_)
-        | Message::DigestRequest(_)
-        | Message::Digest(_) => return Err(LinkError::UnexpectedMessage),
+        | Message::DigestRequest(_) => return Err(LinkError::UnexpectedMessage),
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr};
 use gridkv_protocol::limits::{
-    HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS, MAX_PEER_CONNECTIONS, PAGE_BYTES,
+    DIGEST_BUCKETS, HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS, MAX_PEER_CONNECTIONS, PAGE_BYTES,
 };
 use gridkv_protocol::message::Message;
 use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
@@ -161,5 +161,9 @@ async fn read_all(
 
 /// Bytes that a message takes until it is dealt with: a small request for a page makes a large answer.
 fn costs(message: &Message, bytes: usize) -> usize {
-    if matches!(message, Message::PageRequest(_)) { bytes.max(PAGE_BYTES) } else { bytes }
+    match message {
+        Message::PageRequest(_) => bytes.max(PAGE_BYTES),
+        Message::DigestRequest(_) => bytes.max(DIGEST_BUCKETS * size_of::<u64>()),
+        _ => bytes,
+    }
 }

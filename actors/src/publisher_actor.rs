@@ -107,6 +107,7 @@ impl Publishing {
             frontier_covered: pending == 0 && !lag.gap,
             key_count: 0,
             sent_operations: state.sent_operations.get(&peer).copied().unwrap_or(0),
+            agreement: None,
         }
     }
 

@@ -31,6 +31,7 @@ use crate::version_waits::VersionWaits;
 
 mod answers;
 mod commit_log;
+mod digest;
 mod forgetting;
 mod stability;
 
@@ -61,6 +62,7 @@ pub(crate) struct StorageActor {
     commits: CommitLog,
     /// The last expiry could read what was due; when it could not, the log was told.
     expires: bool,
+    survey: digest::Survey,
     /// The node stops: time is closed for good, so that peers can cover it.
     drained: bool,
 }
@@ -115,6 +117,7 @@ impl StorageActor {
             flush_asked: false,
             commits,
             expires: true,
+            survey: digest::Survey::default(),
             drained: false,
         }
     }
@@ -378,6 +381,7 @@ impl Handler<Tick> for StorageActor {
         if !self.flush() {
             self.flush();
         }
+        self.survey_on(ctx);
         let more = self.expire(now);
         if self.flush() && more {
             ctx.notify(Expire); // writes come between: a flood of deadlines does not hold them up

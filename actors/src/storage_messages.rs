@@ -2,6 +2,7 @@
 
 use actix::{Addr, Message};
 use gridkv_protocol::catchup::Stretch;
+use gridkv_protocol::convergence::Sums;
 use gridkv_protocol::forgetting::Forget;
 use gridkv_protocol::frontier::Closing;
 use gridkv_protocol::message::StoreBatch;
@@ -66,6 +67,11 @@ pub(crate) struct ForgetAll {
     pub(crate) forget: Forget,
     pub(crate) reply: oneshot::Sender<bool>,
 }
+
+/// Say what the store amounts to, bucket by bucket, as of the last commit; `None` when that is not known.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TellDigest(pub(crate) oneshot::Sender<Option<Sums>>);
 
 /// Time passed: expire what is due, and close the store's time for the heartbeat.
 #[derive(Message)]

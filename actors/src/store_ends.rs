@@ -9,6 +9,7 @@ use gridkv_storage::reader::StoreReader;
 
 use crate::acks::Acks;
 use crate::catch_up_actor::{CatchUpActor, CatchUpCounters};
+use crate::convergence_actor::{Agreements, ConvergenceActor};
 use crate::intake::Intake;
 use crate::publisher_actor::{Publishing, SyncPublisher};
 use crate::stable_board::StableBoard;
@@ -27,10 +28,19 @@ pub(crate) struct StoreEnd {
     pub(crate) intake: Arc<Intake>,
     pub(crate) publisher: Addr<SyncPublisher>,
     pub(crate) catch_up: Addr<CatchUpActor>,
+    /// `None` for a cache.
+    pub(crate) convergence: Option<ConvergenceEnd>,
     pub(crate) publishing: Arc<Publishing>,
     pub(crate) acks: Arc<Acks>,
     pub(crate) version_waits: Arc<VersionWaits>,
     pub(crate) catch_up_counters: Arc<CatchUpCounters>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) stable: Arc<StableBoard>,
+}
+
+/// What compares a store with those of the peers, and what it found.
+#[derive(Clone)]
+pub(crate) struct ConvergenceEnd {
+    pub(crate) actor: Addr<ConvergenceActor>,
+    pub(crate) agreements: Arc<Agreements>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gridkv_protocol::convergence::Agreement;
 use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{Origin, StoreName, UnixMs};
 
@@ -121,6 +122,8 @@ pub struct PeerStoreView {
     pub key_count: u64,
     /// Ops sent to the peer.
     pub sent_operations: u64,
+    /// How the two stand beside each other; `None` for a cache.
+    pub agreement: Option<Agreement>,
 }
 
 /// Counts of a link, since the node started.

@@ -21,6 +21,7 @@ use crate::catch_up_actor::{CatchUpActor, CatchUpCounters, CatchUpParts, Machine
 use crate::clock::ClockSource;
 use crate::cluster_actor::{ClusterActor, ClusterParts, ClusterSettings};
 use crate::cluster_board::ClusterBoard;
+use crate::convergence_actor::{Agreements, ConvergenceActor, ConvergenceParts};
 use crate::identity::Identity;
 use crate::intake::Intake;
 use crate::links::Links;
@@ -33,7 +34,7 @@ use crate::post::post;
 use crate::publisher_actor::{PublisherParts, Publishing, SyncPublisher};
 use crate::storage_actor::{StorageActor, StorageParts};
 use crate::storage_messages::Tick;
-use crate::store_ends::{StoreEnd, StoreEnds};
+use crate::store_ends::{ConvergenceEnd, StoreEnd, StoreEnds};
 use crate::turns::Turns;
 use crate::version_waits::VersionWaits;
 use crate::wire::OutboxLimits;
@@ -124,12 +125,14 @@ impl Wiring {
         };
         let catch_up =
             CatchUpActor::start_in_arbiter(&self.sync.handle(), move |_| CatchUpActor::new(parts));
+        let convergence = self.convergence(&reader, &storage, &counters);
         StoreEnd {
             reader,
             storage,
             intake,
             publisher,
             catch_up,
+            convergence,
             publishing,
             acks,
             version_waits,
@@ -137,6 +140,30 @@ impl Wiring {
             turns,
             stable: Arc::default(),
         }
+    }
+
+    /// What compares a store with those of the peers; a cache is compared with nothing.
+    fn convergence(
+        &self,
+        reader: &StoreReader,
+        storage: &Addr<StorageActor>,
+        catch_up: &Arc<CatchUpCounters>,
+    ) -> Option<ConvergenceEnd> {
+        let agreements = Arc::new(Agreements::default());
+        let parts = ConvergenceParts {
+            reader: reader.clone(),
+            storage: storage.clone(),
+            clock: Arc::clone(&self.clock),
+            links: Arc::clone(&self.links),
+            catch_up: Arc::clone(catch_up),
+            agreements: Arc::clone(&agreements),
+        };
+        (!reader.promises().cache).then(|| {
+            let actor = ConvergenceActor::start_in_arbiter(&self.sync.handle(), move |_| {
+                ConvergenceActor::new(parts)
+            });
+            ConvergenceEnd { actor, agreements }
+        })
     }
 
     /// What a store does behind a gap: no cache is ever caught up.

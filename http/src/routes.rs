@@ -8,6 +8,7 @@
 //! A path that is not in the table is 404 `route_not_found`; there is no second form of any path.
 
 pub(crate) mod batch;
+pub(crate) mod convergence;
 pub(crate) mod health;
 pub(crate) mod kv;
 pub(crate) mod list;
@@ -98,6 +99,7 @@ pub(crate) enum Endpoint {
     Batch,
     Stores,
     StoreStats,
+    Convergence,
     Receipts,
     Node,
     Cluster,
@@ -139,7 +141,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 18] = [
+pub(crate) const RESOURCES: [Resource; 19] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -154,6 +156,7 @@ pub(crate) const RESOURCES: [Resource; 18] = [
     read_only!("/v1/stores", Stores),
     read_only!("/v1/stats", Stores),
     read_only!("/v1/stores/{store}/stats", StoreStats),
+    read_only!("/v1/stores/{store}/convergence", Convergence),
     read_only!("/v1/stores/{store}/receipts/{version}", Receipts),
     read_only!("/v1/node", Node),
     read_only!("/v1/cluster", Cluster),
@@ -240,6 +243,7 @@ pub(crate) async fn answer(
         Endpoint::Batch => Box::pin(batch::batch(exchange, payload)).await,
         Endpoint::Stores => stores::all(exchange),
         Endpoint::StoreStats => stores::one(exchange),
+        Endpoint::Convergence => convergence::convergence(exchange),
         Endpoint::Receipts => receipts::receipts(exchange),
         Endpoint::Node => node::node(exchange),
         Endpoint::Cluster => node::cluster(exchange),
@@ -305,6 +309,7 @@ mod tests {
             ("/v1/stores", Some("/v1/stores")),
             ("/v1/stores/main", None),
             ("/v1/stores/main/stats", Some("/v1/stores/{store}/stats")),
+            ("/v1/stores/main/convergence", Some("/v1/stores/{store}/convergence")),
             ("/v1/stores/main/batch", Some("/v1/stores/{store}/batch")),
             ("/v1/stores/main/batch/x", None),
             ("/v1/stores/main/receipts", None),

@@ -8,8 +8,8 @@
 //! Reading order: [`hlc`] and [`origin`] make a [`version::Version`]; a [`record::Record`] carries
 //! one and is merged by it; an [`op::Op`] is a record on the move; a [`frontier::Frontier`] says what
 //! a node has of each origin. [`message`] and [`frame`] put them on the wire. [`publisher`],
-//! [`applier`], [`catchup`], [`fence`], [`forgetting`], [`stability`] and [`membership`] are the machines:
-//! `step(now, event) -> effects`.
+//! [`applier`], [`catchup`], [`fence`], [`forgetting`], [`stability`], [`convergence`], [`repair`] and [`membership`]
+//! are the machines: `step(now, event) -> effects`.
 
 pub mod applier;
 pub mod boot;
@@ -20,6 +20,7 @@ pub mod catchup;
 mod clocks_test;
 pub mod codec;
 pub mod content_type;
+pub mod convergence;
 #[cfg(test)]
 mod convergence_test;
 pub mod digest;
@@ -44,6 +45,7 @@ pub mod origin;
 pub mod page;
 pub mod publisher;
 pub mod record;
+pub mod repair;
 pub mod report;
 pub mod skews;
 pub mod stability;

@@ -127,3 +127,27 @@ pub const ADD_WAIT_MS: u64 = 10_000;
 
 /// Operations of operators that a node remembers: more than run at once, and a day's work to look back at.
 pub const MAX_OPERATIONS: usize = 128;
+
+/// A proof that a peer reported waits this long for this store to come to its frontier (milliseconds): batch
+/// and report travel apart.
+pub const PROOF_WAITS_MS: u64 = 2_000;
+
+/// Proofs of one peer that wait, at most: those of some heartbeats; older ones are of no more use.
+pub const MAX_WAITING_PROOFS: usize = 16;
+
+/// Two comparisons lie no further apart than this (milliseconds), or nobody says that two stores have been the
+/// same between them: many heartbeats, and few enough for who looks after an outage.
+pub const COMPARED_WITHIN_MS: u64 = 5_000;
+
+/// A digest that did not come for this long is asked for again (milliseconds).
+pub const DIGEST_TIMEOUT_MS: u64 = 2_000;
+
+/// Milliseconds before a digest is asked for again that could not be compared, because of what was written
+/// meanwhile: it has 40 kilobytes.
+pub const DIGEST_RETRY_MS: u64 = 250;
+
+/// The shortest pause between two repairs from one peer (milliseconds); it doubles while that does not help.
+pub const REPAIR_PAUSE_MS: u64 = 1_000;
+
+/// The longest one (milliseconds): what repairs can not mend is looked at by people.
+pub const LONGEST_REPAIR_PAUSE_MS: u64 = 10 * 60 * 1_000;

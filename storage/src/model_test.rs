@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use gridkv_protocol::digest::Proof;
 use gridkv_protocol::loose::LooseSet;
 use gridkv_protocol::{Frontier, Hlc, Key, Op, Origin, Record, State, UnixMs};
 
+use crate::digest_keeper::DigestKeeper;
 use crate::list::ListQuery;
 use crate::test_store::{
     Dice, NOW, TestStore, all_records, assert_counts, delete, hlc, key, keyed, live, op, origin,
@@ -47,6 +49,13 @@ impl Model {
         live.map(|(key, record)| (key.clone(), record.clone())).collect()
     }
 
+    /// What it all amounts to, counted anew.
+    fn digest(&self) -> Option<(Proof, Vec<u64>)> {
+        let mut digest = DigestKeeper::at(self.frontier.clone());
+        self.records.iter().for_each(|(key, record)| digest.hold(key, record));
+        self.loose().is_empty().then(|| (digest.proof(), digest.buckets().to_vec()))
+    }
+
     /// Hashes of what the frontier does not cover.
     fn loose(&self) -> BTreeMap<Origin, u64> {
         let mut loose = LooseSet::default();
@@ -69,6 +78,8 @@ struct Run {
     dice: Dice,
     now: UnixMs,
     last: Hlc,
+    /// The store knows all that it was opened with.
+    is_surveyed: bool,
 }
 
 impl Run {
@@ -76,7 +87,7 @@ impl Run {
         let peer = |node| Peer { origin: origin(node), ops: Vec::new(), sent: 0 };
         let peers = PEERS.into_iter().map(peer).collect();
         let (model, dice) = (Model::default(), Dice(seed));
-        Self { store, model, peers, dice, now: NOW, last: Hlc::ZERO }
+        Self { store, model, peers, dice, now: NOW, last: Hlc::ZERO, is_surveyed: true }
     }
 
     fn key(&mut self) -> String {
@@ -92,6 +103,7 @@ impl Run {
             82..90 => self.now = self.now.plus(self.dice.below(20)),
             90..94 => self.expire(),
             94..96 => self.close_time(),
+            96..97 => self.is_surveyed = !self.store.writer.survey().unwrap(),
             _ => self.store.commit(),
         }
     }
@@ -217,6 +229,8 @@ impl Run {
         assert_counts(reader, &records);
         assert_eq!(reader.applied(), model.frontier);
         assert_eq!(*reader.loose(), model.loose());
+        assert_eq!(self.store.writer.digest(), model.digest().filter(|_| self.is_surveyed));
+        assert_eq!(reader.proof(), self.store.writer.digest().map(|(proof, _)| proof));
         for n in 0..KEYS {
             let key = key(&format!("k{n}"));
             let standing = model.records.get(&key);
@@ -255,6 +269,7 @@ fn run(store: TestStore, seed: u64) {
         if persistent && step % 250 == 0 {
             run.store.flusher.flush().unwrap();
             run.store = run.store.reopen();
+            run.is_surveyed = run.store.reader.proof().is_some() || !run.model.loose().is_empty();
             assert!(run.store.writer.clock() >= hlc(run.model.frontier.greatest().bits()));
             run.compare();
         }

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use gridkv_protocol::digest::bucket_of;
+use gridkv_protocol::digest::{Proof, bucket_of};
 use gridkv_protocol::limits::{MAX_PAGE_RECORDS, PAGE_BYTES};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::{Page, PageCursor, PageRequest, Scope};
@@ -221,6 +221,17 @@ impl StoreReader {
         self.shared.loose.load()
     }
 
+    /// What the state amounts to; `None` for a cache, while a record is loose, and until all records that
+    /// it was opened with are known.
+    pub fn proof(&self) -> Option<Proof> {
+        self.shared.proofs.latest()
+    }
+
+    /// The root of the digest when the applied frontier had this fingerprint, if that was lately.
+    pub fn root_at(&self, frontier: u64) -> Option<u64> {
+        self.shared.proofs.root_at(frontier)
+    }
+
     /// Below this, absent keys may have been deleted and forgotten.
     pub fn floor(&self) -> Hlc {
         self.shared.frontiers.floor()
@@ -245,7 +256,7 @@ impl StoreReader {
             floor: self.floor(),
             loose: loose.as_ref().clone(),
             durable_loose: durable_loose.as_ref().clone(),
-            proof: None,
+            proof: self.proof(),
             keys: self.keys(),
         }
     }

@@ -17,6 +17,7 @@ use crate::flusher::StoreFlusher;
 use crate::loose_view::LooseView;
 use crate::owner;
 use crate::pending::Counted;
+use crate::proofs::Proofs;
 use crate::reader::StoreReader;
 use crate::recovery::Recovery;
 use crate::registry::{OpenError, OpenRequest, Registry};
@@ -67,10 +68,13 @@ pub(crate) struct Shared {
     pub(crate) applies: ApplyCounters,
     pub(crate) frontiers: SharedFrontiers,
     pub(crate) loose: LooseView,
+    pub(crate) proofs: Proofs,
     pub(crate) expired: Counter,
     pub(crate) purged: Counter,
     /// Bytes of the writer's schedules, as of its last commit.
     pub(crate) scheduled_bytes: AtomicU64,
+    /// Bytes of what the digest is kept from, likewise.
+    pub(crate) digest_bytes: AtomicU64,
     pub(crate) persists: PersistCounters,
     pub(crate) watermark: Option<Watermark>,
     /// Held while the store is flushed: two would write the same watermark.
@@ -153,7 +157,8 @@ impl Shared {
         let and_schedules =
             |bytes: u64| bytes.saturating_add(self.scheduled_bytes.load(Ordering::Relaxed));
         let records = footprint.memory_bytes.map_or_else(|| self.account.bytes(), and_schedules);
-        records.saturating_add(footprint.structure_bytes)
+        let digest = self.digest_bytes.load(Ordering::Relaxed);
+        records.saturating_add(footprint.structure_bytes).saturating_add(digest)
     }
 }
 
@@ -282,9 +287,11 @@ pub fn open(
             recovered.floor,
         ),
         loose: LooseView::default(),
+        proofs: Proofs::default(),
         expired: Counter::default(),
         purged: Counter::default(),
         scheduled_bytes: AtomicU64::default(),
+        digest_bytes: AtomicU64::default(),
         persists: PersistCounters::default(),
         watermark,
         flushing: Mutex::new(()),

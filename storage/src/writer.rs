@@ -19,13 +19,16 @@ use gridkv_protocol::{
 };
 
 use crate::backend::{BackendError, Cache, Commit, CommitError, Counts, Standing};
+use crate::digest_keeper::DigestKeeper;
 use crate::durability::Durability;
 use crate::pending::{Change, Loosened, Pending};
 use crate::recovery::Recovery;
 use crate::schedule::{Deadlines, Graveyard, deadline, ripe};
 use crate::store::Shared;
+use crate::survey::Survey;
 
 mod client;
+mod digest;
 mod expiry;
 mod forgetting;
 mod purging;
@@ -46,6 +49,10 @@ pub struct StoreWriter {
     deadlines: Deadlines,
     /// Dead records, to be purged; a cache keeps them by itself.
     graves: Graveyard,
+    /// A cache has none: what it holds is its own affair.
+    digest: Option<DigestKeeper>,
+    /// How far the records have been read that the digest does not know yet; `None`: it knows all.
+    survey: Option<Survey>,
     /// No record's version is later.
     greatest: Hlc,
     pending: Pending,
@@ -54,26 +61,30 @@ pub struct StoreWriter {
 impl StoreWriter {
     /// A writer of what was recovered.
     pub(crate) fn new(shared: Arc<Shared>, origin: Origin, recovery: Recovery) -> Self {
-        let Recovery { account, loose, deadlines, graves, greatest } = recovery;
+        let Recovery { account, loose, deadlines, graves, digest, survey, greatest } = recovery;
         let others = shared.frontiers.others.load_full();
         let floor = shared.frontiers.floor();
         shared.account.apply(&account);
         shared.loose.publish(loose.hashes());
         let scheduled_bytes = deadlines.bytes().saturating_add(graves.bytes());
         shared.scheduled_bytes.store(scheduled_bytes, Release);
-        Self {
+        let writer = Self {
             clock: HlcClock::starting_at(greatest.max(others.greatest()).max(floor)),
             own_upto: Hlc::ZERO,
             floor,
             greatest,
             pending: Pending::default(),
+            digest: (!shared.promises.cache).then_some(digest),
+            survey,
             shared,
             origin,
             others,
             loose,
             deadlines,
             graves,
-        }
+        };
+        writer.prove();
+        writer
     }
 
     /// What stands under `key`, the next commit included. Every change asks this first, so here a
@@ -285,6 +296,7 @@ impl StoreWriter {
     }
 
     fn publish(&mut self, own_moved: bool, reached: Durability) {
+        self.digest_pending();
         let Shared { account, persists, frontiers, ring, loose, backend, .. } = &*self.shared;
         // Time that was closed without a change is not counted as one; a floor that rose is.
         let floor_moved = u64::from(self.floor > frontiers.floor());
@@ -330,6 +342,7 @@ impl StoreWriter {
             frontiers.set_own(self.origin, self.own_upto);
             ring.close(self.own_upto);
         }
+        self.prove();
         // Last: a flush that starts now has all of this commit.
         persists.changes.add(records.saturating_add(floor_moved));
         if reached == Durability::Fsync {

@@ -72,6 +72,7 @@ families! {
     SYNC_CONFLICTS COUNTER "gridkv_sync_conflicts_total" ["store", "winner"] "Concurrent writes of one key, by whose stands."
     REPLICATION_LAG GAUGE "gridkv_replication_lag_seconds" ["store", "peer"] "Age of the oldest own operation that the peer does not cover, else 0."
     SYNC_PENDING GAUGE "gridkv_sync_peer_pending_operations" ["store", "peer"] "Own operations that the peer does not cover."
+    DIVERGED_BUCKETS GAUGE "gridkv_diverged_buckets" ["store", "peer"] "Buckets of the digest in which the store differs from the peer's although both have seen the same; 0 is as it should be. Absent for caches."
     FULL_SYNCS COUNTER "gridkv_full_syncs_total" ["store", "direction", "result"] "Catch-up sessions that ended."
     FULL_SYNC_RUNNING GAUGE "gridkv_full_sync_in_progress" ["store"] "Whether a catch-up session runs."
     PEER_UP GAUGE "gridkv_peer_up" ["peer"] "Whether the peer was heard from lately."

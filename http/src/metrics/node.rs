@@ -214,6 +214,9 @@ fn collect_peer(peer: &PeerView, out: &mut Exposition) {
         let labels = [store.as_str(), name];
         out.sample(&names::REPLICATION_LAG, &labels, as_f64(view.lag_ms) / 1_000.0);
         out.count(&names::SYNC_PENDING, &labels, view.pending);
+        if let Some(agreement) = view.agreement {
+            out.count(&names::DIVERGED_BUCKETS, &labels, agreement.diverged_buckets);
+        }
         out.count(&names::SYNC_SENT_OPERATIONS, &labels, view.sent_operations);
     }
 }

@@ -3,13 +3,20 @@
 use std::collections::BTreeMap;
 
 use gridkv_actors::views::{LinkCounts, PeerStoreView};
+use gridkv_protocol::convergence::Agreement;
 use gridkv_protocol::{Origin, StoreName, UnixMs};
 
 use super::*;
 
 fn peer(last_contact: Option<u64>, clock_skew_ms: Option<i64>) -> PeerView {
-    let store =
-        PeerStoreView { pending: 2, lag_ms: 1_500, sent_operations: 9, ..Default::default() };
+    let store = PeerStoreView {
+        pending: 2,
+        lag_ms: 1_500,
+        sent_operations: 9,
+        agreement: Some(Agreement { identical_since: None, diverged_buckets: 3 }),
+        ..Default::default()
+    };
+    let cache = PeerStoreView::default();
     PeerView {
         name: "n2".to_owned(),
         origin: Origin::from_bits(1),
@@ -17,7 +24,9 @@ fn peer(last_contact: Option<u64>, clock_skew_ms: Option<i64>) -> PeerView {
         state: PeerState::Up,
         last_contact: last_contact.map(UnixMs),
         clock_skew_ms,
-        stores: BTreeMap::from([(StoreName::new("main").unwrap(), store)]),
+        stores: [("main", store), ("hot", cache)]
+            .map(|(name, view)| (StoreName::new(name).unwrap(), view))
+            .into(),
         missing_stores: vec![],
         other_backends: BTreeMap::new(),
         link: LinkCounts { batches_ok: 3, batches_error: 1, sent_bytes: 77 },
@@ -42,6 +51,7 @@ fn a_peer_as_prometheus_sees_it() {
         "gridkv_replication_lag_seconds{store=\"main\",peer=\"n2\"} 1.5",
         "gridkv_sync_peer_pending_operations{store=\"main\",peer=\"n2\"} 2",
         "gridkv_sync_sent_operations_total{store=\"main\",peer=\"n2\"} 9",
+        "gridkv_diverged_buckets{store=\"main\",peer=\"n2\"} 3",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
     }
@@ -70,6 +80,7 @@ fn the_clock_as_prometheus_sees_it() {
 #[test]
 fn what_is_not_known_is_absent() {
     let text = shown(&peer(None, None));
+    assert!(!text.contains("gridkv_diverged_buckets{store=\"hot\""), "a cache");
     assert!(!text.contains("gridkv_peer_last_contact") && !text.contains("gridkv_peer_clock_skew"));
 }
 

@@ -49,6 +49,16 @@ fn statistics_of_stores() {
 }
 
 #[test]
+fn convergence_of_stores() {
+    let node = serve(HttpConfig::default());
+    let answer = node.get("/v1/stores/main/convergence");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.json(), json!({"store": "main", "peers": []}), "a node without peers");
+    assert_eq!(node.get("/v1/stores/none/convergence").code(), "store_not_found");
+    assert_eq!(node.get("/v1/stores/main/convergence?x=1").code(), "invalid_parameter");
+}
+
+#[test]
 fn the_node_and_its_cluster() {
     let node = serve(HttpConfig::default());
     let view = node.get("/v1/node").json();

@@ -166,6 +166,7 @@ impl StoreWriter {
         self.loose = LooseSet::default();
         self.deadlines = Deadlines::default();
         self.graves = Graveyard::default();
+        self.digest_nothing();
         let Shared { account, frontiers, loose, scheduled_bytes, persists, .. } = &*shared;
         account.reset();
         loose.publish(BTreeMap::new());

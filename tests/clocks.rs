@@ -1,7 +1,7 @@
 //! A machine's clock is set an hour forward or back, before its node starts or while it runs: no version is reused or goes
 //! back, a node that is ahead takes no writes, the others notice nothing, and once the clock is right all hold the same.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod faketime;
 mod mesh;
@@ -125,9 +125,13 @@ fn wait_not_ready(node: &Node, saying: &str) {
 fn is_fenced(node: &Node) {
     let client = node.client();
     let batch = json!({"ops": [{"op": "get", "key": "k1"}, {"op": "delete", "key": "k1"}]});
-    for reply in
-        [client.put("main", "new", b"v"), client.delete("main", "k1"), client.batch("main", &batch)]
-    {
+    let acked = client.at_key("PUT", "main", "k1").query("acks", "1").body(b"v");
+    for reply in [
+        client.put("main", "new", b"v"),
+        client.delete("main", "k1"),
+        client.batch("main", &batch),
+        acked.send(),
+    ] {
         let reply = reply.unwrap();
         assert_eq!((reply.status, reply.code().as_deref()), (503, Some("clock_fenced")));
     }

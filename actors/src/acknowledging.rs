@@ -82,6 +82,7 @@ impl NodeHandle {
         if level == AckLevel::Peers(0) {
             return Ok(AckRequest { seat: None, asked: 0, peers: Vec::new() });
         }
+        store.check_clock()?;
         store.takes_writes()?;
         let (board, now) = (self.inner().board.read(), self.now());
         let asked = level.of(board.neighbours.len());

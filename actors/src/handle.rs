@@ -170,7 +170,8 @@ impl StoreHandle {
         answer.await.map_err(|_| WriteError::Stopped)?
     }
 
-    fn check_clock(&self) -> Result<(), WriteError> {
+    /// Whether the node may mint, as far as its clock goes.
+    pub(crate) fn check_clock(&self) -> Result<(), WriteError> {
         match self.inner.state.clock() {
             Standing::Fenced => Err(WriteError::ClockFenced),
             Standing::Unjudged | Standing::Sound | Standing::Undecided | Standing::Behind => Ok(()),

@@ -53,7 +53,8 @@ impl WallClock {
 fn library() -> Option<PathBuf> {
     let below = |directory: &str| {
         let inner = fs::read_dir(directory).ok()?.filter_map(Result::ok).map(|one| one.path());
-        inner.chain([PathBuf::from(directory)]).map(|one| one.join(LIBRARY)).find(|it| it.exists())
+        let all = inner.chain([PathBuf::from(directory)]).map(|one| one.join(LIBRARY));
+        all.into_iter().find(|library| library.try_exists().unwrap_or(false))
     };
     DIRECTORIES.into_iter().find_map(below)
 }

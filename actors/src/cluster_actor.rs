@@ -259,6 +259,8 @@ impl ClusterActor {
         self.step(Event::Reported(members), ctx);
         self.judge_clock();
         self.look_if_ready();
+        // With the heartbeat alone, which closes a time that no peer has yet, it might never be.
+        self.rebuild_what_is_covered(ctx);
     }
 
     fn spread(&self, report: &Report) {

@@ -17,7 +17,7 @@ use gridkv_storage::writer::StoreWriter;
 use tokio::sync::oneshot;
 
 use crate::clock::ClockSource;
-use crate::error::{WriteError, describe};
+use crate::error::WriteError;
 use crate::gate::Permit;
 use crate::intake::Intake;
 use crate::node_state::NodeState;
@@ -32,11 +32,13 @@ use crate::version_waits::VersionWaits;
 mod answers;
 mod commit_log;
 mod digest;
+mod expiry;
 mod forgetting;
 mod stability;
 
 use self::answers::{aborted, all_reached, answer, first_refused, refusal, take_ops, unreadable};
 use self::commit_log::CommitLog;
+use self::expiry::Expire;
 
 /// Messages in one commit, at most: a flood can not put off the flush.
 const MAX_GROUP: usize = 512;
@@ -91,11 +93,6 @@ enum Waiting {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Flush;
-
-/// More records are due than one turn takes.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Expire;
 
 impl StorageActor {
     pub(crate) fn new(parts: StorageParts) -> Self {
@@ -204,23 +201,6 @@ impl StorageActor {
         match self.applier.step(self.clock.now(), event) {
             Effect::Answer(outcome) => outcome,
             Effect::Merge(_) => BatchOutcome::Unavailable,
-        }
-    }
-
-    /// Stages what is due. Says whether more is.
-    fn expire(&mut self, now: UnixMs) -> bool {
-        match self.writer.expire(self.deadlines_at(now)) {
-            Ok(more) => {
-                self.expires = true;
-                more
-            }
-            Err(error) => {
-                if std::mem::replace(&mut self.expires, false) {
-                    let (store, reason) = (self.reader.name(), describe(&error));
-                    tracing::error!(%store, reason, "some records can not be expired");
-                }
-                false
-            }
         }
     }
 
@@ -417,17 +397,5 @@ impl Handler<Flush> for StorageActor {
 
     fn handle(&mut self, _: Flush, _ctx: &mut Self::Context) {
         self.flush();
-    }
-}
-
-impl Handler<Expire> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Expire, ctx: &mut Self::Context) {
-        let now = self.now();
-        let more = self.expire(now);
-        if self.flush() && more {
-            ctx.notify(Expire);
-        }
     }
 }

@@ -39,8 +39,8 @@ impl Bench {
         self.step(Event::Reported { peer: PEER, proof: Some(Proof { frontier, root }) })
     }
 
-    fn digest(&mut self, theirs: Option<Sums>, mine: Option<Sums>) -> Vec<Effect> {
-        let digests = theirs.zip(mine).map(|(theirs, mine)| Digests { theirs, mine });
+    fn digest(&mut self, theirs: Sums, mine: Sums) -> Vec<Effect> {
+        let digests = Some(Digests { theirs, mine });
         self.step(Event::DigestCame { peer: PEER, digests })
     }
 
@@ -57,12 +57,12 @@ impl Bench {
 }
 
 /// A digest whose buckets hold zeros but for these.
-fn sums(frontier: u64, root: u64, filled: &[usize]) -> Option<Sums> {
+fn sums(frontier: u64, root: u64, filled: &[usize]) -> Sums {
     let mut buckets = vec![0; DIGEST_BUCKETS];
     for at in filled {
         buckets[*at] = 1;
     }
-    Some(Sums { proof: Proof { frontier, root }, buckets })
+    Sums { proof: Proof { frontier, root }, buckets }
 }
 
 #[test]
@@ -175,12 +175,11 @@ fn what_can_not_be_repaired_is_tried_ever_more_seldom() {
 fn digests_of_other_moments_are_not_compared() {
     let mut bench = Bench::new();
     bench.diverge();
-    let written_since = (sums(2, 11, &[1]), sums(7, 99, &[2]));
-    let unknown = (sums(77, 11, &[1]), sums(2, 10, &[]));
-    for (theirs, mine) in
-        [written_since, unknown, (None, sums(2, 10, &[])), (sums(2, 11, &[1]), None)]
-    {
-        assert_eq!(bench.digest(theirs, mine), [], "and it is not asked for at once");
+    let written_since = Digests { theirs: sums(2, 11, &[1]), mine: sums(7, 99, &[2]) };
+    let unknown = Digests { theirs: sums(77, 11, &[1]), mine: sums(2, 10, &[]) };
+    for digests in [Some(written_since), Some(unknown), None] {
+        let came = bench.step(Event::DigestCame { peer: PEER, digests });
+        assert_eq!(came, [], "and it is not asked for at once");
         assert_eq!(bench.pass(DIGEST_RETRY_MS - 1), []);
         assert_eq!(bench.pass(1), [Effect::RequestDigest { peer: PEER }]);
     }

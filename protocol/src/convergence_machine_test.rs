@@ -191,6 +191,33 @@ fn digests_of_other_moments_are_not_compared() {
 }
 
 #[test]
+fn while_writes_go_on_it_is_what_differs_each_time() {
+    let mut bench = Bench::new();
+    bench.diverge();
+    let mut look = |at: u64, written: &[usize], wanted: Option<Vec<u16>>| {
+        let effects = bench.digest(sums(100 + at, 11, &[9]), sums(200 + at, 99, written));
+        let repair = |buckets| Effect::Repair { peer: PEER, buckets };
+        assert_eq!(effects, wanted.map(repair).into_iter().collect::<Vec<_>>());
+        bench.pass(DIGEST_RETRY_MS);
+        bench.agreement().diverged_buckets
+    };
+    for at in 0..3 {
+        assert_eq!(look(at, &[1, 10 + usize::try_from(at).unwrap()], None), 1);
+    }
+    assert_eq!(look(3, &[1, 2], Some(vec![1, 9])), 2);
+    bench.step(Event::Repaired { peer: PEER });
+    bench.pass(REPAIR_PAUSE_MS);
+    bench.meet(20, 10, 11);
+    assert_eq!(bench.meet(21, 10, 11), [Effect::RequestDigest { peer: PEER }]);
+    for at in 0..10 {
+        let effects =
+            bench.digest(sums(300 + at, 11, &[]), sums(400 + at, 99, &[usize::from(at % 2 == 0)]));
+        assert_eq!(effects, [], "never the same one");
+        bench.pass(DIGEST_RETRY_MS);
+    }
+}
+
+#[test]
 fn each_peer_is_one_of_its_own() {
     let mut bench = Bench::new();
     bench.diverge();

@@ -5,7 +5,8 @@ mod mesh;
 use std::thread;
 use std::time::Duration;
 
-use gridkv_cluster::{Cluster, Node, wait_until};
+use gridkv_cluster::{Cluster, Node, Reply, wait_until};
+use serde_json::{Value, json};
 
 use mesh::{Model, PATIENCE, agree, builder, puts, ready, same, wait_state, write, write_and_note};
 
@@ -159,4 +160,57 @@ fn a_node_that_hung_for_a_while_catches_up() {
     nodes[1].must_run().unwrap();
     let patient = Duration::from_secs(10);
     nodes[1].wait_ready(patient).unwrap();
+}
+
+/// What a node says of a store's convergence with its peers.
+fn convergence(node: &Node, store: &str) -> Reply {
+    let path = format!("/v1/stores/{store}/convergence");
+    node.client().request("GET", &path).send().unwrap()
+}
+
+/// Waits until each node says of each of its peers that a store is the same there.
+fn wait_identical(nodes: &[&Node], store: &str) {
+    let mut last = String::new();
+    let waited = wait_until(PATIENCE, "all nodes to know that they hold the same", || {
+        nodes.iter().all(|node| {
+            let found = convergence(node, store).expect_status(200).unwrap().json().unwrap();
+            last = found.to_string();
+            let peers = found["peers"].as_array().unwrap();
+            let same = |peer: &Value| {
+                peer["identical_since"].is_string()
+                    && peer["diverged_buckets"] == 0
+                    && peer["behind_ops"] == 0
+            };
+            peers.len() == nodes.len() - 1 && peers.iter().all(same)
+        })
+    });
+    assert!(waited.is_ok(), "{waited:?} in {store}: {last}\n{}", mesh::logs(nodes));
+}
+
+#[test]
+fn nodes_know_that_they_hold_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = ready(builder(dir.path()).stores(STORES));
+    let nodes = all(&cluster);
+    let compared = ["main", "sessions", "big", "scratch"];
+    for store in compared {
+        write(&nodes[0].client(), store, &puts("a", 2_000, "from n1"));
+        write(&nodes[1].client(), store, &mesh::deletes("a", 2_000, 7));
+        let short = nodes[2].client();
+        let short = short.at_key("PUT", store, "short").query("ttl", "1s").body(b"v").send();
+        short.unwrap().expect_status(201).unwrap();
+    }
+    for store in compared {
+        wait_identical(&nodes, store);
+    }
+    // It reads what it has again, and then it knows.
+    cluster.node(2).kill().unwrap();
+    write(&nodes[0].client(), "main", &puts("while", 100, "v"));
+    cluster.node(2).start().unwrap();
+    cluster.node(2).wait_ready(PATIENCE).unwrap();
+    for store in compared {
+        wait_identical(&nodes, store);
+    }
+    let cache = convergence(nodes[0], "hot").json().unwrap();
+    assert_eq!((&cache["status"], &cache["code"]), (&json!(501), &json!("not_supported")));
 }

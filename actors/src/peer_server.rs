@@ -159,11 +159,20 @@ async fn read_all(
     }
 }
 
-/// Bytes that a message takes until it is dealt with: a small request for a page makes a large answer.
+/// Bytes that a message takes until it is dealt with: a small request can make a large answer.
 fn costs(message: &Message, bytes: usize) -> usize {
-    match message {
-        Message::PageRequest(_) => bytes.max(PAGE_BYTES),
-        Message::DigestRequest(_) => bytes.max(DIGEST_BUCKETS * size_of::<u64>()),
-        _ => bytes,
-    }
+    let answer = match message {
+        Message::PageRequest(_) => PAGE_BYTES,
+        Message::DigestRequest(_) => DIGEST_BUCKETS * size_of::<u64>(),
+        Message::Hello(_)
+        | Message::Welcome(_)
+        | Message::Refusal(_)
+        | Message::Report(_)
+        | Message::Batch(_)
+        | Message::Answer(_)
+        | Message::Page(_)
+        | Message::NoPage(_)
+        | Message::Digest(_) => 0,
+    };
+    bytes.max(answer)
 }

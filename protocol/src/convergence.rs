@@ -4,7 +4,8 @@
 //! moment ago, or will be in a moment, or never; only when it was do the two say anything beside each
 //! other. Equal frontiers must mean equal digests. A difference that is seen again at another frontier is
 //! divergence: the digests are compared bucket by bucket, and the buckets that differ are fetched from the
-//! peer and merged. Nothing is ever removed because of an alarm.
+//! peer and merged. While writes go on no two digests are of one moment; then it is those that differ again
+//! and again. Nothing is ever removed because of an alarm.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,6 +18,10 @@ use crate::{NodeId, UnixMs};
 
 /// Frontiers at which a difference is seen before it is believed.
 const SEEN_AT: u32 = 2;
+
+/// Pairs of digests of different moments in which a bucket differs each time before it is believed to differ:
+/// what was only being written is no longer among them.
+const LOOKS: u32 = 4;
 
 /// What happened.
 #[derive(Debug)]
@@ -124,6 +129,9 @@ struct Difference {
     seen_at: u32,
     /// Buckets that differ, once they were compared.
     buckets: u64,
+    /// While writes go on: buckets that differed in all of so many pairs of digests.
+    suspects: Vec<u16>,
+    looks: u32,
     /// When the digest was asked for that has not come yet.
     asked: Option<UnixMs>,
     repairs: u32,
@@ -245,13 +253,11 @@ impl Peer {
         // Another frontier is as good while nothing has changed here since.
         let is_same = mine.proof.frontier == theirs.proof.frontier
             || root_at(theirs.proof.frontier) == Some(mine.proof.root);
-        if !is_same {
-            return None; // too much is written: another time
-        }
         let buckets = differing(&mine.buckets, &theirs.buckets);
-        if buckets.is_empty() {
+        if is_same && buckets.is_empty() {
             return self.agrees(now, id);
         }
+        let buckets = if is_same { buckets } else { difference.suspect(buckets)? };
         difference.buckets = u64::try_from(buckets.len()).unwrap_or(u64::MAX);
         difference.repairing = true;
         Some(Effect::Repair { peer: id, buckets })
@@ -264,6 +270,7 @@ impl Peer {
         difference.repairs = difference.repairs.saturating_add(1);
         difference.repairing = false;
         difference.seen_at = 0;
+        difference.looks = 0;
     }
 
     fn agreement(&self) -> Agreement {
@@ -278,6 +285,21 @@ impl Peer {
 impl Difference {
     fn lasts(&self) -> bool {
         self.seen_at >= SEEN_AT
+    }
+
+    /// Takes the buckets in which two digests of different moments differ: some only because of what was
+    /// written between. Gives those that differed often enough; repairing one too many does no harm.
+    fn suspect(&mut self, differing: Vec<u16>) -> Option<Vec<u16>> {
+        if self.looks == 0 {
+            self.suspects = differing;
+        } else {
+            self.suspects.retain(|bucket| differing.binary_search(bucket).is_ok());
+        }
+        self.looks += 1;
+        if self.suspects.is_empty() {
+            self.looks = 0;
+        }
+        (self.looks >= LOOKS).then(|| std::mem::take(&mut self.suspects))
     }
 }
 

@@ -39,8 +39,8 @@ impl Bench {
         self.step(Event::Reported { peer: PEER, proof: Some(Proof { frontier, root }) })
     }
 
-    fn digest(&mut self, theirs: Option<Sums>, mine: Option<Sums>) -> Vec<Effect> {
-        let digests = theirs.zip(mine).map(|(theirs, mine)| Digests { theirs, mine });
+    fn digest(&mut self, theirs: Sums, mine: Sums) -> Vec<Effect> {
+        let digests = Some(Digests { theirs, mine });
         self.step(Event::DigestCame { peer: PEER, digests })
     }
 
@@ -57,12 +57,12 @@ impl Bench {
 }
 
 /// A digest whose buckets hold zeros but for these.
-fn sums(frontier: u64, root: u64, filled: &[usize]) -> Option<Sums> {
+fn sums(frontier: u64, root: u64, filled: &[usize]) -> Sums {
     let mut buckets = vec![0; DIGEST_BUCKETS];
     for at in filled {
         buckets[*at] = 1;
     }
-    Some(Sums { proof: Proof { frontier, root }, buckets })
+    Sums { proof: Proof { frontier, root }, buckets }
 }
 
 #[test]
@@ -175,12 +175,11 @@ fn what_can_not_be_repaired_is_tried_ever_more_seldom() {
 fn digests_of_other_moments_are_not_compared() {
     let mut bench = Bench::new();
     bench.diverge();
-    let written_since = (sums(2, 11, &[1]), sums(7, 99, &[2]));
-    let unknown = (sums(77, 11, &[1]), sums(2, 10, &[]));
-    for (theirs, mine) in
-        [written_since, unknown, (None, sums(2, 10, &[])), (sums(2, 11, &[1]), None)]
-    {
-        assert_eq!(bench.digest(theirs, mine), [], "and it is not asked for at once");
+    let written_since = Digests { theirs: sums(2, 11, &[1]), mine: sums(7, 99, &[2]) };
+    let unknown = Digests { theirs: sums(77, 11, &[1]), mine: sums(2, 10, &[]) };
+    for digests in [Some(written_since), Some(unknown), None] {
+        let came = bench.step(Event::DigestCame { peer: PEER, digests });
+        assert_eq!(came, [], "and it is not asked for at once");
         assert_eq!(bench.pass(DIGEST_RETRY_MS - 1), []);
         assert_eq!(bench.pass(1), [Effect::RequestDigest { peer: PEER }]);
     }
@@ -189,6 +188,33 @@ fn digests_of_other_moments_are_not_compared() {
     assert_eq!(bench.digest(sums(5, 10, &[3]), sums(5, 10, &[3])), [], "it is the same by now");
     assert_eq!(bench.agreement().diverged_buckets, 0);
     assert_eq!(bench.digest(sums(2, 11, &[1]), sums(2, 10, &[])), [], "nobody asked");
+}
+
+#[test]
+fn while_writes_go_on_it_is_what_differs_each_time() {
+    let mut bench = Bench::new();
+    bench.diverge();
+    let mut look = |at: u64, written: &[usize], wanted: Option<Vec<u16>>| {
+        let effects = bench.digest(sums(100 + at, 11, &[9]), sums(200 + at, 99, written));
+        let repair = |buckets| Effect::Repair { peer: PEER, buckets };
+        assert_eq!(effects, wanted.map(repair).into_iter().collect::<Vec<_>>());
+        bench.pass(DIGEST_RETRY_MS);
+        bench.agreement().diverged_buckets
+    };
+    for at in 0..3 {
+        assert_eq!(look(at, &[1, 10 + usize::try_from(at).unwrap()], None), 1);
+    }
+    assert_eq!(look(3, &[1, 2], Some(vec![1, 9])), 2);
+    bench.step(Event::Repaired { peer: PEER });
+    bench.pass(REPAIR_PAUSE_MS);
+    bench.meet(20, 10, 11);
+    assert_eq!(bench.meet(21, 10, 11), [Effect::RequestDigest { peer: PEER }]);
+    for at in 0..10 {
+        let effects =
+            bench.digest(sums(300 + at, 11, &[]), sums(400 + at, 99, &[usize::from(at % 2 == 0)]));
+        assert_eq!(effects, [], "never the same one");
+        bench.pass(DIGEST_RETRY_MS);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The end of a store that everyone may hold: reads from the caller's thread, past any mailbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -149,11 +149,12 @@ impl StoreReader {
             page.next = None;
             return Ok(page);
         }
+        let buckets = buckets_of(&request.scope);
         let (mut bytes, mut scanned, mut limit) = (0, 0, WALK_CHUNK);
         loop {
             let walk = self.shared.read(self.walk(&request.scope, page.next.as_ref(), limit))?;
             scanned += WALK_CHUNK;
-            let is_asked = |keyed: &KeyedRecord| is_asked(request, keyed);
+            let is_asked = |keyed: &KeyedRecord| is_asked(request, &buckets, keyed);
             let fits = fitting(&walk.records, is_asked, PAGE_BYTES.saturating_sub(bytes));
             if fits < walk.records.len() {
                 if fits == 0 && !page.records.is_empty() {
@@ -366,11 +367,19 @@ impl StoreReader {
 }
 
 /// Whether a record is one of those that a peer asks for.
-fn is_asked(request: &PageRequest, keyed: &KeyedRecord) -> bool {
+fn is_asked(request: &PageRequest, buckets: &BTreeSet<u16>, keyed: &KeyedRecord) -> bool {
     match &request.scope {
         Scope::Missing => !request.frontier.covers(keyed.record.version),
         Scope::Everything => true,
-        Scope::Buckets(buckets) => buckets.contains(&bucket_of(&keyed.key)),
+        Scope::Buckets(_) => buckets.contains(&bucket_of(&keyed.key)),
+    }
+}
+
+/// The buckets of a scope, to be looked up: a peer may ask for thousands.
+fn buckets_of(scope: &Scope) -> BTreeSet<u16> {
+    match scope {
+        Scope::Buckets(buckets) => buckets.iter().copied().collect(),
+        Scope::Missing | Scope::Everything => BTreeSet::new(),
     }
 }
 

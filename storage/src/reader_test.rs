@@ -259,3 +259,33 @@ fn a_page_may_have_more_than_it_claims() {
     assert_eq!(all[0].frontier, frontier(&[(origin(2), 5)]));
     assert_eq!(all[0].records, keyed(&[put_op(origin(2), 9, "k")]));
 }
+
+#[test]
+fn pages_of_buckets_hold_all_of_them_whatever_the_receiver_has() {
+    let mut store = TestStore::memory();
+    for n in 0..3_000 {
+        store.writer.stage(put(&n.to_string(), "v"), NOW).unwrap();
+    }
+    store.writer.stage(delete("1"), NOW).unwrap();
+    store.commit();
+    let buckets: Vec<u16> = ["1", "22"].map(|text| bucket_of(&key(text))).into();
+    let mut request = PageRequest {
+        store: store.reader.name().clone(),
+        session: 1,
+        frontier: store.reader.applied(),
+        scope: Scope::Buckets(buckets.clone()),
+        cursor: None,
+    };
+    let mut found = BTreeMap::new();
+    loop {
+        let page = store.reader.page(&request, origin(1)).unwrap();
+        found.extend(page.records.into_iter().map(|keyed| (keyed.key, keyed.record)));
+        request.cursor = page.next;
+        if request.cursor.is_none() {
+            break;
+        }
+    }
+    let mut wanted = all_records(&store.reader);
+    wanted.retain(|key, _| buckets.contains(&bucket_of(key)));
+    assert!(found == wanted && found[&key("1")].state == State::Deleted);
+}

@@ -64,7 +64,7 @@ impl CatchUpCounters {
 /// What a store does behind a gap.
 pub(crate) enum Machine {
     /// It gets from a peer what is missing.
-    CatchUp(CatchUp),
+    CatchUp(Box<CatchUp>),
     /// It is a cache, and goes on without.
     Forgetting(Forgetting),
 }

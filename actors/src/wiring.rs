@@ -172,7 +172,7 @@ impl Wiring {
             Machine::Forgetting(Forgetting::new(self.origin(), max_clock_skew_ms))
         } else {
             let store = reader.name().clone();
-            Machine::CatchUp(CatchUp::new(store, self.origin(), max_clock_skew_ms))
+            Machine::CatchUp(Box::new(CatchUp::new(store, self.origin(), max_clock_skew_ms)))
         }
     }
 

@@ -154,15 +154,15 @@ fn batches_wait_while_the_store_is_filled_and_those_of_closed_origins_are_refuse
         ops: vec![op("k", peer, 5)],
     };
     let mut applier = Applier::new(NODE, 500);
-    let mut applied = Frontier::default();
-    let step = |applier: &Applier, applied: &Frontier| {
-        let event = Event::Batch { batch: batch(), applied, durable: applied };
+    let mut has = Frontier::default();
+    let step = |applier: &Applier, has: &Frontier| {
+        let event = Event::Batch { batch: batch(), applied: has, durable: has };
         applier.step(UnixMs(5), event)
     };
     applier.hold(true);
-    assert_eq!(step(&applier, &applied), Effect::Answer(BatchOutcome::Unavailable));
+    assert_eq!(step(&applier, &has), Effect::Answer(BatchOutcome::Unavailable));
     applier.hold(false);
-    assert!(matches!(step(&applier, &applied), Effect::Merge(_)));
-    applied.close(peer, crate::frontier::Closing { at: at(1), loose: false });
-    assert_eq!(step(&applier, &applied), Effect::Answer(BatchOutcome::Refused));
+    assert!(matches!(step(&applier, &has), Effect::Merge(_)));
+    has.close(peer, crate::frontier::Closing { at: at(1), loose: false });
+    assert_eq!(step(&applier, &has), Effect::Answer(BatchOutcome::Refused));
 }

@@ -1,3 +1,5 @@
+//! What a frontier covers, what closing says, and the laws of joining.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -63,7 +63,9 @@ impl World {
     }
 
     fn everybody_has(&mut self, of: Points<'_>) {
-        [NODE, PEER, OTHER].into_iter().for_each(|id| self.has(id, of));
+        for id in [NODE, PEER, OTHER] {
+            self.has(id, of);
+        }
     }
 
     fn hear(&mut self, from: NodeId) {

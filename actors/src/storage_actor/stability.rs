@@ -1,6 +1,7 @@
 //! What all members have agreed on, and what a donor does not have any more: through the store, and at once.
 
 use actix::{AsyncContext as _, Context, Handler};
+use gridkv_protocol::Key;
 use gridkv_storage::backend::CommitError;
 use gridkv_storage::writer::DonorStretch;
 
@@ -36,8 +37,8 @@ impl Handler<TakeStretch> for StorageActor {
         let taken = self.at_once(
             |actor| {
                 let donor = DonorStretch {
-                    after: stretch.after.as_ref().map(|key| key.as_str()),
-                    upto: stretch.upto.as_ref().map(|key| key.as_str()),
+                    after: stretch.after.as_ref().map(Key::as_str),
+                    upto: stretch.upto.as_ref().map(Key::as_str),
                     floor: stretch.floor,
                     frontier: &stretch.frontier,
                 };

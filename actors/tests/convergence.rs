@@ -104,7 +104,7 @@ impl Running {
     fn agreement(&self) -> Agreement {
         let mesh = self.node.handle().cluster();
         let stores = mesh.peers.iter().flat_map(|peer| peer.stores.values());
-        stores.filter_map(|view| view.agreement).next().unwrap_or_default()
+        stores.find_map(|view| view.agreement).unwrap_or_default()
     }
 
     async fn is_ready(&self) {

@@ -1,0 +1,49 @@
+//! Equal frontiers mean equal records: at any moment, not only at rest.
+
+use gridkv_protocol::{Frontier, Key, Live, Record, State, UnixMs, Version};
+use std::collections::BTreeMap;
+
+use super::frontier::shown;
+use super::Verdict;
+use crate::network::At;
+
+/// Its name.
+pub const NAME: &str = "equal frontiers mean equal records";
+
+/// Records that count at a frontier: those whose deadline, if they have one, lies beyond its low water.
+fn counts(record: &Record, low_water: UnixMs) -> bool {
+    match &record.state {
+        State::Live(Live { expires_at, .. }) => expires_at.is_none_or(|at| at > low_water),
+        State::Expired { expires_at } => *expires_at > low_water,
+        State::Deleted => false,
+    }
+}
+
+/// The least point of any origin, in milliseconds.
+#[must_use]
+pub fn low_water(frontier: &Frontier) -> UnixMs {
+    frontier.iter().map(|(_, upto)| upto.physical()).min().unwrap_or_default()
+}
+
+/// Two machines have the same frontier, and no loose record.
+///
+/// # Errors
+/// When they hold something else.
+pub fn same(
+    (a, of_a): (At, &BTreeMap<Key, Record>),
+    (b, of_b): (At, &BTreeMap<Key, Record>),
+    low_water: UnixMs,
+) -> Verdict {
+    let counted = |of: &BTreeMap<Key, Record>, key: &Key| -> Option<Version> {
+        of.get(key).filter(|record| counts(record, low_water)).map(|record| record.version)
+    };
+    for key in of_a.keys().chain(of_b.keys()) {
+        let (in_a, in_b) = (counted(of_a, key), counted(of_b, key));
+        if in_a != in_b {
+            let (in_a, in_b) = (shown(in_a), shown(in_b));
+            let key = key.as_str();
+            return Err(format!("n{a} and n{b} are level, and hold {in_a} and {in_b} under {key}"));
+        }
+    }
+    Ok(())
+}

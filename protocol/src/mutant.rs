@@ -55,6 +55,28 @@ pub enum Mutant {
     AckBeforeFsync,
     /// A node mints before it has joined.
     MintsBeforeJoining,
+    /// A receiver that may hold what its donor has forgotten is caught up like any other.
+    NoBootstrap,
+    /// The stable point counts what a power cut would take.
+    StableApplied,
+    /// An origin is closed as soon as a later run of its node is known.
+    ClosedByEpoch,
+    /// Members that are not heard of do not hold the stable point.
+    DownMembersIgnored,
+    /// The stable point is found while a configured peer is not known.
+    UnknownSeedsIgnored,
+    /// What was purged is still sent from the log.
+    LogAboveFloor,
+    /// What comes from below the floor is taken where its key is absent.
+    NoFloorRule,
+    /// Dead records go when time has passed.
+    PurgeByTime,
+    /// A delete removes the record at once.
+    NoTombstones,
+    /// A bootstrapped store takes batches meanwhile.
+    BatchesDuringBootstrap,
+    /// A node whose clock is far ahead goes on minting.
+    NoFence,
 }
 
 /// Whether this rule is broken now.
@@ -63,6 +85,11 @@ pub enum Mutant {
 #[inline]
 pub const fn is(_: Mutant) -> bool {
     false
+}
+
+/// A limit of the future, unless that rule is broken.
+pub(crate) fn limit(limit: crate::Hlc) -> crate::Hlc {
+    if is(Mutant::NoSkewBound) { crate::Hlc::from_bits(u64::MAX) } else { limit }
 }
 
 #[cfg(feature = "mutants")]

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Release;
 
 use gridkv_protocol::frontier::Closing;
 use gridkv_protocol::loose::LooseSet;
+use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Frontier, Hlc, Key, Origin, UnixMs};
 

@@ -162,7 +162,11 @@ impl Process {
             .collect();
         let infos = stores
             .iter()
-            .map(|store| StoreInfo { name: store.name().clone(), cache: store.is_cache() })
+            .map(|store| StoreInfo {
+                name: store.name().clone(),
+                cache: store.is_cache(),
+                backend: store.reader().backend().to_owned(),
+            })
             .collect();
         let me = Member { origin, name, addr, stores: infos };
         let config = MembershipConfig { cluster, me, seeds, bootstrap: false };

@@ -126,7 +126,7 @@ pub fn committed(
         resurrection::put(known, sight.at, touch).map_err(bad(resurrection::NAME))?;
     }
     if *sight.applied != known.applied {
-        skew::moved(sight, known, history).map_err(bad(skew::NAME))?;
+        skew::moved(sight, known).map_err(bad(skew::NAME))?;
         frontier::moved(sight, known, history).map_err(bad(frontier::NAME))?;
         known.applied.clone_from(sight.applied);
         known.ever.merge_except(sight.applied, gridkv_protocol::Origin::from_bits(0));

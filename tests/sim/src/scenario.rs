@@ -63,15 +63,16 @@ pub struct Scenario {
     pub look_every: u64,
     /// Milliseconds between two syncs of stores that have an interval.
     pub persist_every: u64,
-    /// The longest that a staged write waits for its commit, and a committed one for the publisher.
+    /// The longest that a staged write waits for its commit.
     pub commit_within: u64,
+    /// The longest that a committed one waits for the publisher.
     pub drain_within: u64,
     /// Slots of the op ring.
     pub ring_slots: usize,
     /// Keys that clients know.
     pub keys: u64,
     /// Records in a catch-up page.
-    pub page_records: u8,
+    pub page_records: usize,
     /// Milliseconds between two requests of clients, on average.
     pub client_every: u64,
     /// Milliseconds between two faults, on average.

@@ -4,7 +4,6 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 use gridkv_storage::backend::{
     Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Walk,
@@ -14,20 +13,23 @@ use gridkv_storage::durability::Durability;
 use super::{Disk, Mode};
 
 /// Stretches of a walk that the layer above puts in one page, at most.
-const STRETCHES: u8 = 64;
+const STRETCHES: usize = 64;
+
+/// What a walk puts behind a key to count its stretches.
+const LAP: &str = "\u{1}";
 
 /// A backend on a [`Disk`].
 pub struct DiskBackend {
     disk: Disk,
     mode: Mode,
     /// Stretches that one record takes: a page then ends after few records.
-    laps: u8,
+    laps: usize,
 }
 
 impl DiskBackend {
     /// Opens what the disk holds. A catch-up page will have about `page_records` of its records.
     #[must_use]
-    pub fn open(disk: Disk, page_records: u8) -> (Arc<dyn Backend>, Recovered) {
+    pub fn open(disk: Disk, page_records: usize) -> (Arc<dyn Backend>, Recovered) {
         let (mode, (frontier, floor)) = {
             let mut platter = disk.platter();
             (platter.mode(), platter.open())
@@ -61,7 +63,8 @@ impl Backend for DiskBackend {
 
     fn put_batch(&self, commit: &Commit<'_>) -> Result<Durability, CommitError> {
         let mut platter = self.disk.platter();
-        if platter.is_full() && !commit.records.is_empty() {
+        let changes = commit.records.len() + commit.removed.len();
+        if platter.is_full() && changes > 0 {
             let full = BackendError::DiskFull { free_bytes: 0, wanted_bytes: 1 };
             return Err(CommitError::Unchanged(full));
         }
@@ -70,7 +73,7 @@ impl Backend for DiskBackend {
         if durability < Durability::Fsync {
             return Ok(durability);
         }
-        if commit.records.is_empty() {
+        if changes == 0 {
             return Ok(Durability::Memory); // it waits for one that has some
         }
         if !platter.takes_sync() {
@@ -80,43 +83,22 @@ impl Backend for DiskBackend {
         Ok(Durability::Fsync)
     }
 
-    /// Each record takes some stretches, the others without any, so that pages are short.
-    fn page(
-        &self,
-        after: Option<&PageCursor>,
-        _limit: usize,
-    ) -> Result<Walk<PageCursor>, BackendError> {
-        let (lap, key) = match after.map(|cursor| cursor.bytes().split_first()) {
-            None => (0, None),
-            Some(Some((lap, key))) => {
-                (*lap, Some(Key::from_bytes(key).map_err(|_| BackendError::BadCursor)?))
-            }
-            Some(None) => return Err(BackendError::BadCursor),
-        };
-        if let (Some(key), 1..) = (&key, lap) {
-            return Ok(Walk { records: Vec::new(), next: cursor(lap - 1, key) });
-        }
-        let from = key.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
+    /// Each record takes some stretches, the others without any, so that pages are short. What counts them
+    /// are letters that no client puts behind a key.
+    fn list(&self, from: Bound<&str>, _limit: usize) -> Result<Walk<Key>, BackendError> {
         let platter = self.disk.platter();
         let mut rest = platter.readable.range::<str, _>((from, Bound::Unbounded));
         let Some((key, record)) = rest.next() else {
             return Ok(Walk { records: Vec::new(), next: None });
         };
-        let next = rest.next().and_then(|_| cursor(self.laps - 1, key));
+        if let Bound::Excluded(from) = from {
+            let laps = from.bytes().rev().take_while(|byte| LAP.as_bytes() == [*byte]).count();
+            if laps > 0 && laps < self.laps {
+                return Ok(Walk { records: Vec::new(), next: later(from) });
+            }
+        }
+        let next = rest.next().and_then(|_| later(key.as_str()));
         let records = vec![KeyedRecord { key: key.clone(), record: record.clone() }];
-        Ok(Walk { records, next })
-    }
-
-    fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {
-        let platter = self.disk.platter();
-        let rest = platter.readable.range::<str, _>((from, Bound::Unbounded));
-        let one = |(key, record): (&Key, &Record)| KeyedRecord {
-            key: key.clone(),
-            record: record.clone(),
-        };
-        let records: Vec<KeyedRecord> = rest.take(limit.max(1)).map(one).collect();
-        let full = records.len() == limit.max(1);
-        let next = records.last().filter(|_| full).map(|keyed| keyed.key.clone());
         Ok(Walk { records, next })
     }
 
@@ -132,13 +114,17 @@ impl Backend for DiskBackend {
         Ok(())
     }
 
+    fn clear(&self) -> Result<(), CommitError> {
+        self.disk.platter().clear();
+        Ok(())
+    }
+
     fn footprint(&self) -> Footprint {
         Footprint::default()
     }
 }
 
-fn cursor(lap: u8, key: &Key) -> Option<PageCursor> {
-    let mut bytes = vec![lap];
-    bytes.extend_from_slice(key.as_str().as_bytes());
-    PageCursor::new(&bytes)
+/// The next stop of a walk after a key, or after another stop.
+fn later(text: &str) -> Option<Key> {
+    Key::new(&format!("{text}{LAP}")).ok()
 }

@@ -12,12 +12,12 @@ use crate::dice::Dice;
 /// Entries of a journal before it is folded into the image.
 const MOST_ENTRIES: usize = 24;
 
-/// A record that was put under a key, for those who watch.
+/// A record that was put under a key, or let go, for those who watch.
 #[derive(Clone, Debug)]
 pub struct Touch {
     /// The key.
     pub key: Key,
-    /// What it has now.
+    /// The record.
     pub record: Record,
 }
 
@@ -40,6 +40,7 @@ struct Image {
 #[derive(Clone, Debug, Default)]
 struct Entry {
     records: Vec<KeyedRecord>,
+    removed: Vec<Key>,
     moved: Vec<(Origin, Hlc)>,
     floor: Hlc,
     damaged: bool,
@@ -62,6 +63,7 @@ pub struct Platter {
     /// The next sync fails.
     breaks: bool,
     touched: Vec<Touch>,
+    gone: Vec<Touch>,
     commits: u64,
 }
 
@@ -80,6 +82,7 @@ impl Platter {
             full: false,
             breaks: false,
             touched: Vec::new(),
+            gone: Vec::new(),
             commits: 0,
         }
     }
@@ -115,6 +118,11 @@ impl Platter {
         std::mem::take(&mut self.touched)
     }
 
+    /// Records that were let go since the last call, in order.
+    pub fn take_gone(&mut self) -> Vec<Touch> {
+        std::mem::take(&mut self.gone)
+    }
+
     /// Commits that were made since it was opened.
     #[must_use]
     pub fn commits(&self) -> u64 {
@@ -134,18 +142,35 @@ impl Platter {
             self.readable.insert(keyed.key.clone(), keyed.record.clone());
             self.touched.push(Touch { key: keyed.key.clone(), record: keyed.record.clone() });
         }
+        for keyed in commit.removed {
+            self.readable.remove(&keyed.key);
+            self.gone.push(Touch { key: keyed.key.clone(), record: keyed.record.clone() });
+        }
         if !self.mode.persists() {
             return;
         }
-        if commit.records.is_empty() && commit.floor <= self.floor {
+        let changes = commit.records.len() + commit.removed.len();
+        if changes == 0 && commit.floor <= self.floor {
             self.idle.extend_from_slice(commit.moved);
             return;
         }
         self.floor = commit.floor.max(self.floor);
         let mut moved = std::mem::take(&mut self.idle);
         moved.extend_from_slice(commit.moved);
+        let removed = commit.removed.iter().map(|keyed| keyed.key.clone()).collect();
         let (records, floor) = (commit.records.to_vec(), self.floor);
-        self.journal.push(Entry { records, moved, floor, damaged: false });
+        self.journal.push(Entry { records, removed, moved, floor, damaged: false });
+    }
+
+    /// Empties it, for good.
+    pub(super) fn clear(&mut self) {
+        let gone = std::mem::take(&mut self.readable);
+        self.gone.extend(gone.into_iter().map(|(key, record)| Touch { key, record }));
+        (self.image, self.synced) = (Some(Image::default()), 0);
+        self.journal.clear();
+        self.idle.clear();
+        self.floor = Hlc::ZERO;
+        self.commits += 1;
     }
 
     /// Everything that was appended survives a power cut from now on.
@@ -161,7 +186,7 @@ impl Platter {
         self.idle.clear();
         self.floor = self.floor.max(floor);
         let (moved, floor) = (frontier.iter().collect(), self.floor);
-        self.journal.push(Entry { records: Vec::new(), moved, floor, damaged: false });
+        self.journal.push(Entry { moved, floor, ..Entry::default() });
         self.sync();
     }
 
@@ -183,6 +208,7 @@ impl Platter {
         self.idle.clear();
         self.readable.clear();
         self.touched.clear();
+        self.gone.clear();
         (self.full, self.breaks) = (false, false);
     }
 
@@ -233,6 +259,9 @@ impl Image {
     fn take(&mut self, entry: Entry, believed: bool) {
         for KeyedRecord { key, record } in entry.records {
             self.records.insert(key, record);
+        }
+        for key in entry.removed {
+            self.records.remove(&key);
         }
         self.floor = self.floor.max(entry.floor);
         if believed {

@@ -1,6 +1,8 @@
 //! What a process does with a message that came over a connection.
 
-use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message, NoPage, StoreBatch};
+use gridkv_protocol::message::{
+    BatchAnswer, BatchOutcome, DigestAnswer, DigestRequest, Message, NoPage, StoreBatch,
+};
 use gridkv_protocol::page::PageRequest;
 use gridkv_protocol::{NodeId, StoreName};
 
@@ -21,6 +23,10 @@ impl Process {
                 self.batch(conn, peer.node(), batch);
             }
             Message::PageRequest(request) => self.page(conn, request),
+            Message::DigestRequest(DigestRequest { store }) => {
+                let answer = DigestAnswer { store, proof: None, buckets: Vec::new() };
+                self.acts.push(Act::Send(conn, Message::Digest(answer)));
+            }
             Message::Report(report) if report.origin.node() == peer.node() => {
                 self.reported(report);
                 self.acts.push(Act::Send(conn, Message::Report(self.report())));

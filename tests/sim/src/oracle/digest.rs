@@ -1,6 +1,6 @@
 //! Equal frontiers mean equal records: at any moment, not only at rest.
 
-use gridkv_protocol::{Frontier, Key, Live, Record, State, UnixMs, Version};
+use gridkv_protocol::{Key, Live, Record, State, UnixMs, Version};
 use std::collections::BTreeMap;
 
 use super::frontier::shown;
@@ -17,12 +17,6 @@ fn counts(record: &Record, low_water: UnixMs) -> bool {
         State::Expired { expires_at } => *expires_at > low_water,
         State::Deleted => false,
     }
-}
-
-/// The least point of any origin, in milliseconds.
-#[must_use]
-pub fn low_water(frontier: &Frontier) -> UnixMs {
-    frontier.iter().map(|(_, upto)| upto.physical()).min().unwrap_or_default()
 }
 
 /// Two machines have the same frontier, and no loose record.

@@ -1,5 +1,6 @@
 //! A frontier covers nothing whose effect is missing: a frontier that lies is how replicas diverge for good.
 
+use gridkv_protocol::frontier::Closing;
 use gridkv_protocol::{Hlc, Key, Origin, Version};
 
 use super::{Known, Memory, Sight, Verdict};
@@ -14,7 +15,8 @@ pub const NAME: &str = "a frontier covers only what is there";
 /// # Errors
 /// When it now covers an op whose effect is missing.
 pub fn moved(sight: &Sight<'_>, known: &Known, history: &History) -> Verdict {
-    for (origin, upto) in sight.applied.iter() {
+    for (origin, point) in sight.applied.iter() {
+        let upto = Closing::of(point).map_or(point, |closing| closing.at);
         let before = known.applied.get(origin);
         if before < upto {
             covers(sight, history, (origin, before, upto))?;

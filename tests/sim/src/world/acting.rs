@@ -198,6 +198,8 @@ pub(super) fn shown(message: &Message) -> String {
             let (session, last) = (page.session, page.next.is_none());
             format!("{} page of session {session}, last {last}: {records}", page.store)
         }
+        Message::DigestRequest(request) => format!("{} digest wanted", request.store),
+        Message::Digest(answer) => format!("{} digest {:?}", answer.store, answer.proof),
         Message::NoPage(answer) => format!("{} no page, session {}", answer.store, answer.session),
     }
 }

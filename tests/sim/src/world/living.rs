@@ -117,7 +117,7 @@ impl World {
 
     fn begin_turns(&mut self, at: At) {
         let settings = self.scenario.settings;
-        let mut phase = |world: &mut Self, most: u64| world.dice.below(most);
+        let phase = |world: &mut Self, most: u64| world.dice.below(most);
         let after = phase(self, settings.heartbeat);
         self.arrange_turn(at, after, Turn::Beat);
         for store in 0..self.stores() {

@@ -1,6 +1,6 @@
 //! Letting the oracles look at what a turn of a process changed.
 
-use gridkv_protocol::{Hlc, Origin};
+use gridkv_protocol::{Frontier, Hlc};
 
 use super::World;
 use crate::network::At;
@@ -60,7 +60,7 @@ impl World {
             .filter(|(other, known)| *other != at && level(known))
             .map(|(other, _)| other)
             .collect();
-        let low_water = digest::low_water(&mine.applied);
+        let low_water = mine.applied.low_water().physical();
         for other in others {
             let disks = (self.machines.get(at), self.machines.get(other));
             let (Some(a), Some(b)) = disks else { continue };
@@ -80,8 +80,7 @@ impl World {
         known.claimed = if reader.promises().persistent {
             reader.durable()
         } else {
-            gridkv_protocol::Frontier::default()
+            Frontier::default()
         };
-        let _ = Origin::from_bits(0);
     }
 }

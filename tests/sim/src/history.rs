@@ -63,6 +63,17 @@ impl History {
         self.facts.insert(version, fact).is_none()
     }
 
+    /// A version was minted for a write that was refused: it must not be anywhere.
+    pub fn revoke(&mut self, version: Version) {
+        let Some(fact) = self.facts.remove(&version) else { return };
+        if let Some(ops) = self.by_origin.get_mut(&version.origin) {
+            ops.retain(|(hlc, _)| *hlc != version.hlc);
+        }
+        if let Some(versions) = self.by_key.get_mut(&fact.key) {
+            versions.retain(|other| *other != version);
+        }
+    }
+
     /// What a version says.
     #[must_use]
     pub fn fact(&self, version: Version) -> Option<&Fact> {

@@ -77,6 +77,17 @@ pub enum Phase {
     Ready,
 }
 
+/// What became of a client's write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is committed, and survives this.
+    Committed(Durability),
+    /// Nothing of it is there, now or later.
+    NotThere,
+    /// It may be there after a restart.
+    Unknown,
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub enum Act {
@@ -90,8 +101,8 @@ pub enum Act {
     Flush(StoreAt),
     /// Drain the ring, soon.
     Drain(StoreAt),
-    /// Answer a client: what it wrote survives this, or may not be there.
-    Answer(Ticket, Option<Durability>),
+    /// Answer a client.
+    Answer(Ticket, Outcome),
     /// Peers cover what a client wrote: this many, of all that it asked for.
     Acks(Ticket, usize),
     /// The roster and the epoch are kept.

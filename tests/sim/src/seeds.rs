@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use gridkv_protocol::mutant::{self, Mutant};
@@ -52,15 +52,26 @@ pub fn replay(seed: u64, broken: Option<Mutant>) -> (Result<Counts, Violation>, 
 /// # Errors
 /// The seed that failed.
 pub fn run_all(seeds: Range<u64>, broken: Option<Mutant>, threads: usize) -> Result<Sum, Failure> {
+    let (sum, failures) = survey(seeds, broken, (threads, 1));
+    failures.into_iter().min_by_key(|failure| failure.seed).map_or(Ok(sum), Err)
+}
+
+/// Runs seeds on some threads until so many have failed. What the others came to, and those that failed.
+#[must_use]
+pub fn survey(
+    seeds: Range<u64>,
+    broken: Option<Mutant>,
+    (threads, most): (usize, usize),
+) -> (Sum, Vec<Failure>) {
     let next = AtomicU64::new(seeds.start);
-    let failed = AtomicBool::new(false);
+    let failed = AtomicUsize::new(0);
     let sum = Mutex::new(Sum::default());
     let failures: Mutex<Vec<Failure>> = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 let mut mine = Sum::default();
-                while !failed.load(Ordering::Relaxed) {
+                while failed.load(Ordering::Relaxed) < most {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         break;
@@ -68,7 +79,7 @@ pub fn run_all(seeds: Range<u64>, broken: Option<Mutant>, threads: usize) -> Res
                     match run(seed, broken) {
                         Ok(counts) => mine.add(counts),
                         Err(violation) => {
-                            failed.store(true, Ordering::Relaxed);
+                            failed.fetch_add(1, Ordering::Relaxed);
                             if let Ok(mut failures) = failures.lock() {
                                 failures.push(Failure { seed, violation });
                             }
@@ -81,11 +92,7 @@ pub fn run_all(seeds: Range<u64>, broken: Option<Mutant>, threads: usize) -> Res
             });
         }
     });
-    let failures = failures.into_inner().unwrap_or_default();
-    match failures.into_iter().min_by_key(|failure| failure.seed) {
-        Some(failure) => Err(failure),
-        None => Ok(sum.into_inner().unwrap_or_default()),
-    }
+    (sum.into_inner().unwrap_or_default(), failures.into_inner().unwrap_or_default())
 }
 
 impl Sum {

@@ -22,11 +22,21 @@ struct Contact {
     inbound: Vec<Origin>,
 }
 
+impl Contact {
+    /// A peer that took a new epoch did not leave: its connections are of the new run from now on.
+    fn goes_on(&mut self, run: Origin) {
+        for known in self.inbound.iter_mut().chain(&mut self.link) {
+            *known = run.max(*known);
+        }
+    }
+}
+
 impl Contacts {
     pub(super) fn reported(&mut self, report: &Report, now: UnixMs) {
         let contact = self.by_node.entry(report.origin.node()).or_default();
         contact.last = Some(now);
         contact.run = Some(report.origin);
+        contact.goes_on(report.origin);
         contact.skew_ms = Some(report.now.0.cast_signed() - now.0.cast_signed());
     }
 
@@ -50,10 +60,12 @@ impl Contacts {
     }
 
     pub(super) fn left(&mut self, origin: Origin) {
-        if let Some(contact) = self.by_node.get_mut(&origin.node())
-            && let Some(at) = contact.inbound.iter().position(|one| *one == origin)
-        {
-            contact.inbound.swap_remove(at);
+        if let Some(contact) = self.by_node.get_mut(&origin.node()) {
+            let exact = contact.inbound.iter().position(|one| *one == origin);
+            let at = exact.unwrap_or(0);
+            if at < contact.inbound.len() {
+                contact.inbound.swap_remove(at);
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use gridkv_storage::writer::StoreWriter;
 
 use self::behind::Behind;
 use self::waiting::{AcksWanted, Waiting};
-use super::{Act, ConnId, StoreAt, Ticket};
+use super::{Act, ConnId, Outcome, StoreAt, Ticket};
 use crate::sim_clock::NodeClock;
 
 /// Why a client's write was not made. Nothing was changed.
@@ -146,7 +146,7 @@ impl StoreEnd {
         self.writer.drop_staged();
         self.asked = Durability::Memory;
         for waiting in std::mem::take(&mut self.waiting) {
-            self.disappoint(waiting, acts);
+            self.disappoint(waiting, Outcome::NotThere, acts);
         }
     }
 
@@ -191,18 +191,22 @@ impl StoreEnd {
         let asked = std::mem::take(&mut self.asked);
         let committed = self.writer.commit(asked);
         clock.observe(self.writer.clock());
-        if let Err(CommitError::Unknown(_)) = &committed {
+        let outcome = match &committed {
+            Ok(reached) => Outcome::Committed(*reached),
+            Err(CommitError::Unchanged(_)) => Outcome::NotThere,
+            Err(CommitError::Unknown(_)) => Outcome::Unknown,
+        };
+        if outcome == Outcome::Unknown {
             acts.push(Act::Die("a commit may or may not be on the disk".into()));
         }
-        let reached = committed.ok();
         for waiting in std::mem::take(&mut self.waiting) {
-            match reached {
-                Some(reached) => self.satisfy(clock, waiting, reached, acts),
-                None => self.disappoint_with(clock, waiting, acts),
+            match outcome {
+                Outcome::Committed(reached) => self.satisfy(clock, waiting, reached, acts),
+                failed => self.disappoint_with(clock, (waiting, failed), acts),
             }
         }
         acts.push(Act::Drain(self.at));
-        reached.is_some()
+        committed.is_ok()
     }
 
     pub(super) fn close_time(&mut self, clock: &mut NodeClock, may_mint: bool) {

@@ -6,17 +6,22 @@ use super::machine::{Asked, Role};
 use super::{Turn, World};
 use crate::history::Promise;
 use crate::network::{At, Frame, Way};
-use crate::node::{Act, ConnId, NodeFile, StoreAt, Ticket};
+use crate::node::{Act, ConnId, NodeFile, Outcome, StoreAt, Ticket};
 use crate::oracle::{acks, membership};
-use gridkv_storage::durability::Durability;
 
 impl World {
     /// Does all that a process has left to be done, and looks at what became of its stores.
     pub(super) fn act(&mut self, at: At) {
-        self.watch(at);
         loop {
             let process = self.machines.get_mut(at).and_then(|machine| machine.process.as_mut());
             let acts = process.map(crate::node::Process::take_acts).unwrap_or_default();
+            // Who was refused first: what was minted for them is nobody's, and time goes on over it.
+            for act in &acts {
+                if let Act::Answer(ticket, Outcome::NotThere) = act {
+                    self.revoke(*ticket);
+                }
+            }
+            self.watch(at);
             if acts.is_empty() {
                 return;
             }
@@ -50,7 +55,7 @@ impl World {
                     self.arrange_turn(at, after, Turn::Drain(store));
                 }
             }
-            Act::Answer(ticket, reached) => self.answered(at, ticket, reached),
+            Act::Answer(ticket, outcome) => self.answered(at, ticket, outcome),
             Act::Acks(ticket, wanted) => self.acked(at, ticket, wanted),
             Act::Keep(file) => self.keep(at, file),
             Act::Die(reason) => self.dies(at, &reason),
@@ -125,11 +130,21 @@ impl World {
         self.demand(membership::NAME, verdict);
     }
 
-    /// A client is answered: what it wrote is committed, and survives `reached`; or it may not be there.
-    fn answered(&mut self, at: At, ticket: Ticket, reached: Option<Durability>) {
+    fn revoke(&mut self, ticket: Ticket) {
         let Some((store, request)) = self.histories.request(ticket).cloned() else { return };
-        let Some(survives) = reached else { return };
-        self.note(|_| format!("n{at} answers {ticket}: {survives}"));
+        if let Some(history) = self.histories.store_mut(store) {
+            request.written.iter().for_each(|(_, version)| history.revoke(*version));
+        }
+    }
+
+    /// A client is answered.
+    fn answered(&mut self, at: At, ticket: Ticket, outcome: Outcome) {
+        let Some((store, request)) = self.histories.request(ticket).cloned() else { return };
+        self.note(|_| format!("n{at} answers {ticket}: {outcome:?}"));
+        let survives = match outcome {
+            Outcome::Committed(survives) => survives,
+            Outcome::NotThere | Outcome::Unknown => return,
+        };
         for (key, version) in request.written {
             let known = self.memory.of(store, at);
             let acked = known.acked.entry(key.clone()).or_insert(version);
@@ -144,7 +159,7 @@ impl World {
     fn acked(&mut self, at: At, ticket: Ticket, wanted: usize) {
         let Some((store, request)) = self.histories.request(ticket).cloned() else { return };
         self.note(|_| format!("n{at} tells {ticket} of {wanted} peers"));
-        for (_, version) in request.written {
+        for (_, version) in request.written.into_iter().filter(|_| store == 0) {
             let verdict = acks::told(&self.memory, (store, at), version, wanted);
             self.demand(acks::NAME, verdict);
         }

@@ -49,6 +49,7 @@ impl World {
         machine.clock.repair(self.now, offset);
         if machine.role != Role::Member {
             self.lose(at, Loss::Process);
+            self.lose_disk(at); // it never comes back
             return;
         }
         let wrong = machine.process.as_ref().is_some_and(|process| {
@@ -71,6 +72,7 @@ impl World {
                 self.over = true;
             }
             Err(says) => {
+                self.replace_forgotten();
                 let since = self.healed_at.unwrap_or(self.now);
                 if self.now - since > BOUND_MS {
                     self.fails(convergence::NAME, says);
@@ -78,6 +80,21 @@ impl World {
                     self.arrange(self.now + LOOK_EVERY_MS, Event::Look);
                 }
             }
+        }
+    }
+
+    /// Whoever was forgotten comes back empty, as the refusal says.
+    fn replace_forgotten(&mut self) {
+        let is_forgotten = |id| {
+            let mut all = self.members().filter_map(|(_, machine)| machine.process.as_ref());
+            all.any(|process| process.membership().members().is_forgotten(id))
+        };
+        let gone = self.members().filter(|(_, machine)| machine.id().is_some_and(is_forgotten));
+        let gone: Vec<At> = gone.map(|(at, _)| at).collect();
+        for at in gone {
+            self.lose(at, Loss::Process);
+            self.wipe(at);
+            self.starts(at, 1);
         }
     }
 

@@ -7,7 +7,7 @@ use gridkv_protocol::{Hlc, NodeId, Origin, Version};
 use gridkv_storage::durability::Durability;
 
 use super::{StoreEnd, behind};
-use crate::node::{Act, ConnId, Ticket};
+use crate::node::{Act, ConnId, Outcome, Ticket};
 use crate::sim_clock::NodeClock;
 
 /// Which batch an answer is for.
@@ -43,7 +43,7 @@ impl StoreEnd {
     ) {
         match waiting {
             Waiting::Client(ticket, version, wanted) => {
-                acts.push(Act::Answer(ticket, Some(reached)));
+                acts.push(Act::Answer(ticket, Outcome::Committed(reached)));
                 if let Some(version) = version.filter(|_| wanted > 0) {
                     self.acks.push(AcksWanted { ticket, version, wanted });
                 }
@@ -64,19 +64,19 @@ impl StoreEnd {
     pub(super) fn disappoint_with(
         &mut self,
         clock: &mut NodeClock,
-        waiting: Waiting,
+        (waiting, outcome): (Waiting, Outcome),
         acts: &mut Vec<Act>,
     ) {
         if matches!(waiting, Waiting::Merge) {
             self.behind_step(clock, behind::Event::MergeFailed, acts);
         } else {
-            self.disappoint(waiting, acts);
+            self.disappoint(waiting, outcome, acts);
         }
     }
 
-    pub(super) fn disappoint(&self, waiting: Waiting, acts: &mut Vec<Act>) {
+    pub(super) fn disappoint(&self, waiting: Waiting, outcome: Outcome, acts: &mut Vec<Act>) {
         match waiting {
-            Waiting::Client(ticket, ..) => acts.push(Act::Answer(ticket, None)),
+            Waiting::Client(ticket, ..) => acts.push(Act::Answer(ticket, outcome)),
             Waiting::Apply { conn, bounds, .. } => {
                 let outcome = BatchOutcome::Unavailable;
                 acts.push(Act::Send(conn, self.answer_to(bounds, outcome)));

@@ -243,12 +243,6 @@ impl Publisher {
         self.peers.get(&peer).is_some_and(|cursor| cursor.have >= self.log.closed())
     }
 
-    /// How many peers cover an own op that was minted at `hlc`.
-    #[must_use]
-    pub fn covering(&self, hlc: Hlc) -> usize {
-        self.peers.values().filter(|cursor| cursor.have >= hlc).count()
-    }
-
     /// Who publishes, in which run.
     #[must_use]
     pub fn origin(&self) -> Origin {

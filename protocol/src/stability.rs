@@ -148,7 +148,10 @@ impl Stability {
         });
         let stable = match voices {
             Ok(voices) => {
-                let stable = survey(&voices, store, effects);
+                let mut stable = survey(&voices, store, effects);
+                if mutant::is(Mutant::PurgeByTime) {
+                    stable.upto = Hlc::at(own.now.moved(-1_000)); // long ago, by any clock
+                }
                 if stable.upto > before && purges {
                     effects.push(Effect::Purge { store: name.clone(), upto: stable.upto });
                 }

@@ -278,8 +278,7 @@ impl StoreWriter {
         };
         match backend.put_batch(&commit) {
             Ok(reached) => {
-                let reached =
-                    if mutant::is(Mutant::AckBeforeFsync) { durability } else { reached };
+                let reached = if mutant::is(Mutant::AckBeforeFsync) { durability } else { reached };
                 self.publish(own_moved, reached);
                 Ok(reached)
             }

@@ -9,7 +9,8 @@ use gridkv_protocol::mutant::Mutant;
 use gridkv_sim::mutants;
 use gridkv_sim::seeds::{self, Failure, Sum};
 
-const USAGE: &str = "sim run FROM..TO | survey FROM..TO | replay SEED [--mutant NAME] | mutants | long [FROM]";
+const USAGE: &str =
+    "sim run FROM..TO | survey FROM..TO | replay SEED [--mutant NAME] | mutants | long [FROM]";
 
 /// Lines of a failed seed's trace that are shown.
 const LAST_LINES: usize = 40;
@@ -24,9 +25,11 @@ fn main() -> ExitCode {
         ["run", range] => span(range).map(run),
         ["survey", range] => span(range).map(survey),
         ["replay", seed] => seed.parse().ok().map(|seed| replay(seed, None)),
-        ["replay", seed, "--mutant", name] => {
-            seed.parse().ok().zip(mutants::named(name)).map(|(seed, mutant)| replay(seed, Some(mutant)))
-        }
+        ["replay", seed, "--mutant", name] => seed
+            .parse()
+            .ok()
+            .zip(mutants::named(name))
+            .map(|(seed, mutant)| replay(seed, Some(mutant))),
         ["mutants"] => Some(all_mutants()),
         ["long"] => Some(long(0)),
         ["long", from] => from.parse().ok().map(long),
@@ -114,7 +117,11 @@ fn all_mutants() -> io::Result<bool> {
         let mut out = io::stdout().lock();
         match seeds::run_all(0..mutants::WITHIN, Some(mutant), threads()) {
             Err(Failure { seed, violation }) => {
-                writeln!(out, "{name:<28} seed {seed:<5} {}: {}", violation.oracle, violation.says)?;
+                writeln!(
+                    out,
+                    "{name:<28} seed {seed:<5} {}: {}",
+                    violation.oracle, violation.says
+                )?;
             }
             Ok(_) => {
                 all_noticed = false;

@@ -168,11 +168,13 @@ impl Network {
     pub fn way_of(&self, conn: ConnId, at: At, run: u64) -> Option<Way> {
         let conn = self.conns.get(&conn)?;
         let is = |end: &End| end.at == at && end.run == run && end.open;
-        if is(&conn.dialler) {
-            Some(Way::Forth)
-        } else {
-            is(&conn.server).then_some(Way::Back)
-        }
+        if is(&conn.dialler) { Some(Way::Forth) } else { is(&conn.server).then_some(Way::Back) }
+    }
+
+    /// Whether what comes this way is read by anybody.
+    #[must_use]
+    pub fn is_open(&self, conn: ConnId, way: Way) -> bool {
+        self.conns.get(&conn).is_some_and(|conn| conn.from(way.turned()).open)
     }
 
     /// Sends a message. What arrives of it, and when.
@@ -252,12 +254,7 @@ impl Network {
     }
 
     /// A process closes its end. What tells the other one, and which way.
-    pub fn close(
-        &mut self,
-        (conn, way): (ConnId, Way),
-        now: u64,
-        dice: &mut Dice,
-    ) -> Vec<Flight> {
+    pub fn close(&mut self, (conn, way): (ConnId, Way), now: u64, dice: &mut Dice) -> Vec<Flight> {
         let Some(ends) = self.conns.get_mut(&conn) else { return Vec::new() };
         ends.to_mut(way.turned()).open = false;
         if ends.to_mut(way).open {

@@ -283,6 +283,9 @@ impl World {
 
     /// A frame is read by the process that it was sent to.
     fn frame(&mut self, at: At, conn: ConnId, way: Way, frame: Frame) {
+        if !self.network.is_open(conn, way) {
+            return; // it was closed while the process was stopped
+        }
         self.network.heard(conn, way, self.now);
         if matches!(frame, Frame::Ended) {
             self.note(|_| format!("n{at} connection {conn} ended"));

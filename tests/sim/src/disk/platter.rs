@@ -227,7 +227,10 @@ impl Platter {
             entry.damaged = true;
             return Some(Damage::Journal);
         }
-        let had_any = self.image.take().is_some_and(|image| !image.records.is_empty());
+        let had_any = self
+            .image
+            .take()
+            .is_some_and(|image| !image.records.is_empty() || !image.frontier.is_empty());
         had_any.then_some(Damage::Image)
     }
 

@@ -19,6 +19,7 @@ impl Process {
             self.catch_up();
         }
         self.step(Event::Started);
+        self.meet();
     }
 
     /// Steps the machine and does what it says; returns what is to be answered to who knocked.
@@ -40,7 +41,15 @@ impl Process {
         answer
     }
 
+    fn meet(&mut self) {
+        let others = self.others();
+        for store in &mut self.stores {
+            store.meet(others.clone());
+        }
+    }
+
     fn keep(&mut self, roster: &Roster) {
+        self.meet();
         if roster.members.is_forgotten(self.origin.node()) {
             self.acts.push(Act::Die("this identity was forgotten".into()));
         }
@@ -200,9 +209,8 @@ impl Process {
             return;
         }
         let own = self.origin;
-        let covers = |store: &super::StoreEnd| {
-            boot.covers(store.name(), &store.reader().applied(), own)
-        };
+        let covers =
+            |store: &super::StoreEnd| boot.covers(store.name(), &store.reader().applied(), own);
         if self.stores.iter().all(covers) {
             self.boot = None;
             self.phase = Phase::Ready;
@@ -301,7 +309,11 @@ impl Process {
     pub fn closed(&mut self, conn: ConnId) {
         if let Some(origin) = self.inbound.remove(&conn) {
             self.contacts.left(origin);
-        } else if self.dialling.peer_of(conn).is_some_and(|peer| self.links.get(&peer) == Some(&conn)) {
+        } else if self
+            .dialling
+            .peer_of(conn)
+            .is_some_and(|peer| self.links.get(&peer) == Some(&conn))
+        {
             self.end(conn, Ending::Served);
         } else {
             self.silent(conn, None, "the connection ended".into());

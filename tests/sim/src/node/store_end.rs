@@ -4,6 +4,8 @@
 mod behind;
 mod waiting;
 
+use std::collections::BTreeSet;
+
 use gridkv_protocol::applier::{Applier, Effect, Event};
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message, NoPage, StoreBatch};
 use gridkv_protocol::mutant::{self, Mutant};
@@ -46,6 +48,8 @@ pub struct StoreEnd {
     behind: Behind,
     waiting: Vec<Waiting>,
     acks: Vec<AcksWanted>,
+    /// The other members: only theirs count.
+    members: BTreeSet<NodeId>,
     asked: Durability,
     outgoing: Vec<(NodeId, Message)>,
 }
@@ -69,6 +73,7 @@ impl StoreEnd {
             flusher,
             waiting: Vec::new(),
             acks: Vec::new(),
+            members: BTreeSet::new(),
             asked: Durability::Memory,
             outgoing: Vec::new(),
         }
@@ -96,6 +101,10 @@ impl StoreEnd {
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.behind.is_running()
+    }
+
+    pub(super) fn meet(&mut self, members: BTreeSet<NodeId>) {
+        self.members = members;
     }
 
     pub(super) fn take_outgoing(&mut self) -> Vec<(NodeId, Message)> {

@@ -13,7 +13,12 @@ pub const NAME: &str = "acknowledged peers have it";
 ///
 /// # Errors
 /// When fewer ever did.
-pub fn told(memory: &Memory, (store, at): (StoreAt, At), version: Version, wanted: usize) -> Verdict {
+pub fn told(
+    memory: &Memory,
+    (store, at): (StoreAt, At),
+    version: Version,
+    wanted: usize,
+) -> Verdict {
     let others = memory.all(store).filter(|(other, _)| *other != at);
     let had = others.filter(|(_, known)| known.ever.covers(version)).count();
     if had < wanted {

@@ -3,8 +3,8 @@
 use gridkv_protocol::{Key, Live, Record, State, UnixMs, Version};
 use std::collections::BTreeMap;
 
-use super::frontier::shown;
 use super::Verdict;
+use super::frontier::shown;
 use crate::network::At;
 
 /// Its name.

@@ -44,13 +44,15 @@ impl World {
                 self.arrange_turn(at, jitter, Turn::Dial(addr));
             }
             Act::Flush(store) => {
-                if !self.machine_asked(at, store, |asked| std::mem::replace(&mut asked.flush, true)) {
+                if !self.machine_asked(at, store, |asked| std::mem::replace(&mut asked.flush, true))
+                {
                     let after = self.dice.below(self.scenario.commit_within);
                     self.arrange_turn(at, after, Turn::Flush(store));
                 }
             }
             Act::Drain(store) => {
-                if !self.machine_asked(at, store, |asked| std::mem::replace(&mut asked.drain, true)) {
+                if !self.machine_asked(at, store, |asked| std::mem::replace(&mut asked.drain, true))
+                {
                     let after = self.dice.below(self.scenario.drain_within);
                     self.arrange_turn(at, after, Turn::Drain(store));
                 }
@@ -185,9 +187,8 @@ pub(super) fn shown(message: &Message) -> String {
         }
         Message::Batch(batch) => {
             let (store, batch) = (&batch.store, &batch.batch);
-            let ops = batch.ops.iter().map(|op| {
-                format!("{}@{}", op.key.as_str(), op.record.version.hlc)
-            });
+            let ops =
+                batch.ops.iter().map(|op| format!("{}@{}", op.key.as_str(), op.record.version.hlc));
             let ops = ops.collect::<Vec<_>>().join(" ");
             format!("{store} batch of {} {}..{}: {ops}", batch.origin, batch.after, batch.upto)
         }
@@ -203,7 +204,10 @@ pub(super) fn shown(message: &Message) -> String {
             format!("{} answer to {}..{}: {outcome}", answer.store, answer.after, answer.upto)
         }
         Message::PageRequest(request) => {
-            format!("{} page wanted, session {} at {:?}", request.store, request.session, request.cursor)
+            format!(
+                "{} page wanted, session {} at {:?}",
+                request.store, request.session, request.cursor
+            )
         }
         Message::Page(page) => {
             let records = page.records.iter();

@@ -137,7 +137,9 @@ impl World {
         let applied = end.reader().applied();
         let known = self.memory.of(store, at);
         if store == 1 {
-            let (Some(record), Some(history)) = (&read, self.histories.store(store)) else { return };
+            let (Some(record), Some(history)) = (&read, self.histories.store(store)) else {
+                return;
+            };
             let verdict = cache::read(known, history, &applied, (at, &key), record);
             self.demand(cache::NAME, verdict);
             return;

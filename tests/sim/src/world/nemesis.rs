@@ -47,7 +47,8 @@ impl World {
         }
         let next = 1 + self.dice.below(2 * self.scenario.fault_every);
         self.arrange(self.now + next, Event::Fault);
-        let (at, other) = (self.dice.index(self.machines.len()), self.dice.index(self.machines.len()));
+        let (at, other) =
+            (self.dice.index(self.machines.len()), self.dice.index(self.machines.len()));
         self.back_up(at);
         let Some(fault) = self.chosen() else { return };
         self.note(|_| format!("n{at} {fault:?} n{other}"));
@@ -165,7 +166,9 @@ impl World {
             Undo::Restore(a, b) => self.restore(a, b),
             Undo::Stall(a, b) if self.healed_at.is_none() => self.stall_one(a, b),
             Undo::Stall(..) => {}
-            Undo::Room(at) => self.with_machine(at, |machine| machine.disk.platter().set_full(false)),
+            Undo::Room(at) => {
+                self.with_machine(at, |machine| machine.disk.platter().set_full(false))
+            }
         }
     }
 
@@ -241,7 +244,9 @@ impl World {
     fn clone_disk(&mut self, at: At) {
         let Some(machine) = self.machines.get(at) else { return };
         let cloned = self.machines.iter().any(|machine| machine.role == Role::Clone);
-        let (Some(file), true) = (machine.file.clone(), machine.role == Role::Member) else { return };
+        let (Some(file), true) = (machine.file.clone(), machine.role == Role::Member) else {
+            return;
+        };
         if cloned || machine.process.is_none() {
             return;
         }
@@ -249,8 +254,7 @@ impl World {
         platter.lose_process();
         let place = Place { mode: machine.mode, dataless: false, offset: 0 };
         let name = machine.name.clone();
-        let mut copy =
-            Machine::new(Role::Clone, &name, "copy:1", place, Disk::holding(platter));
+        let mut copy = Machine::new(Role::Clone, &name, "copy:1", place, Disk::holding(platter));
         copy.clock = machine.clock.clone();
         copy.file = Some(file);
         self.machines.push(copy);

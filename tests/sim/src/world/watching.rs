@@ -50,7 +50,8 @@ impl World {
     /// Compares a machine with all that have the same frontier.
     fn compare(&mut self, at: At) {
         let Some((_, mine)) = self.memory.all(0).find(|(other, _)| *other == at) else { return };
-        let level = |known: &oracle::Known| known.up && known.settled && known.applied == mine.applied;
+        let level =
+            |known: &oracle::Known| known.up && known.settled && known.applied == mine.applied;
         if !level(mine) {
             return;
         }
@@ -77,10 +78,7 @@ impl World {
         let store = machine.and_then(|m| m.process.as_ref()).and_then(|process| process.store(0));
         let Some(reader) = store.map(crate::node::StoreEnd::reader) else { return };
         let known = self.memory.of(0, at);
-        known.claimed = if reader.promises().persistent {
-            reader.durable()
-        } else {
-            Frontier::default()
-        };
+        known.claimed =
+            if reader.promises().persistent { reader.durable() } else { Frontier::default() };
     }
 }

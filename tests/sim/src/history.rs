@@ -44,6 +44,8 @@ pub struct History {
     by_origin: BTreeMap<Origin, Vec<(Hlc, Key)>>,
     by_key: BTreeMap<Key, Vec<Version>>,
     promises: BTreeMap<At, BTreeMap<Key, Vec<Promise>>>,
+    /// Of each key the latest dead version that somebody let go.
+    purged: BTreeMap<Key, Version>,
 }
 
 /// What was written to each store, and what clients wait for.
@@ -112,6 +114,22 @@ impl History {
     #[must_use]
     pub fn last_of(&self, origin: Origin) -> Option<Hlc> {
         self.by_origin.get(&origin).and_then(|ops| ops.last()).map(|(hlc, _)| *hlc)
+    }
+
+    /// Somebody let a dead record go: it and all that is older may be absent from now on.
+    pub fn purged(&mut self, key: &Key, version: Version) {
+        let known = self.purged.entry(key.clone()).or_insert(version);
+        *known = version.max(*known);
+    }
+
+    /// Whether who holds this under a key has what a version says: itself, a newer one, or nothing because
+    /// all of that is dead and gone.
+    #[must_use]
+    pub fn honours(&self, held: Option<Version>, key: &Key, version: Version) -> bool {
+        match held {
+            Some(held) => held >= version,
+            None => self.purged.get(key).is_some_and(|purged| *purged >= version),
+        }
     }
 
     /// A write was acknowledged.

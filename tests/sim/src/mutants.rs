@@ -6,7 +6,7 @@ use gridkv_protocol::mutant::Mutant;
 pub const WITHIN: u64 = 2_000;
 
 /// Every rule that can be broken, by the name that a person types.
-pub const ALL: [(&str, Mutant); 24] = [
+pub const ALL: [(&str, Mutant); 35] = [
     ("ring-drained-to-one-peer", Mutant::RingDrainedToOnePeer),
     ("silent-overflow", Mutant::SilentOverflow),
     ("slot-race", Mutant::SlotRace),
@@ -31,6 +31,17 @@ pub const ALL: [(&str, Mutant); 24] = [
     ("no-skew-bound", Mutant::NoSkewBound),
     ("ack-before-fsync", Mutant::AckBeforeFsync),
     ("mints-before-joining", Mutant::MintsBeforeJoining),
+    ("no-bootstrap", Mutant::NoBootstrap),
+    ("stable-applied", Mutant::StableApplied),
+    ("closed-by-epoch", Mutant::ClosedByEpoch),
+    ("down-members-ignored", Mutant::DownMembersIgnored),
+    ("unknown-seeds-ignored", Mutant::UnknownSeedsIgnored),
+    ("log-above-floor", Mutant::LogAboveFloor),
+    ("no-floor-rule", Mutant::NoFloorRule),
+    ("purge-by-time", Mutant::PurgeByTime),
+    ("no-tombstones", Mutant::NoTombstones),
+    ("batches-during-bootstrap", Mutant::BatchesDuringBootstrap),
+    ("no-fence", Mutant::NoFence),
 ];
 
 /// The rule of a name.

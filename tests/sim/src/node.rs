@@ -9,16 +9,19 @@ mod cluster;
 mod contacts;
 mod dialling;
 mod serving;
+mod settling;
 mod store_end;
 
 use std::collections::BTreeMap;
 
+use gridkv_protocol::fence::{Fence, Standing};
 use gridkv_protocol::membership::{Membership, MembershipConfig, Roster};
 use gridkv_protocol::message::Message;
 use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::publisher::PublisherLimits;
+use gridkv_protocol::stability::Stability;
 use gridkv_protocol::welcome::{Member, Members, StoreInfo};
-use gridkv_protocol::{Epoch, NodeId, Origin, UnixMs};
+use gridkv_protocol::{Epoch, NodeId, Origin, StoreName, UnixMs};
 use gridkv_storage::durability::Durability;
 use gridkv_storage::store::Store;
 use gridkv_storage::write::Written;
@@ -138,6 +141,11 @@ pub struct Process {
     contacts: Contacts,
     dialling: Dialling,
     boot: Option<Boot>,
+    fence: Fence,
+    standing: Standing,
+    stability: Stability,
+    /// Stores to be emptied once their peers have all that they have, and from whom they are filled then.
+    rebuilds: BTreeMap<StoreName, NodeId>,
     stores: Vec<StoreEnd>,
     /// Connections over which this node publishes, by the peer that they lead to.
     links: BTreeMap<NodeId, ConnId>,
@@ -191,6 +199,10 @@ impl Process {
             contacts: Contacts::default(),
             dialling: Dialling::default(),
             boot: None,
+            fence: Fence::new(skew, settings.suspect_after),
+            standing: Standing::Unjudged,
+            stability: Stability::default(),
+            rebuilds: BTreeMap::new(),
             stores,
             links: BTreeMap::new(),
             inbound: BTreeMap::new(),
@@ -247,7 +259,8 @@ impl Process {
     }
 
     fn may_mint(&self) -> bool {
-        self.phase >= Phase::CatchingUp || mutant::is(Mutant::MintsBeforeJoining)
+        let joined = self.phase >= Phase::CatchingUp && self.standing.may_mint();
+        joined || mutant::is(Mutant::MintsBeforeJoining)
     }
 
     /// A client writes, all or nothing, and asks what the commit must survive. Says what was minted.
@@ -261,7 +274,8 @@ impl Process {
         writes: Vec<gridkv_storage::write::Write>,
         (durability, acks): (Option<Durability>, usize),
     ) -> Result<Vec<Written>, Refused> {
-        if self.phase != Phase::Ready && !mutant::is(Mutant::MintsBeforeJoining) {
+        let takes = self.phase == Phase::Ready && self.is_filled(at) && self.standing.may_mint();
+        if !takes && !mutant::is(Mutant::MintsBeforeJoining) {
             return Err(Refused::NotReady);
         }
         let Some(store) = self.stores.get_mut(at) else { return Err(Refused::NotReady) };
@@ -289,7 +303,8 @@ impl Process {
     pub fn tick(&mut self, at: StoreAt, between: bool) {
         let may_mint = self.may_mint();
         if let Some(store) = self.stores.get_mut(at) {
-            store.close_time(&mut self.clock, may_mint);
+            store.believe(may_mint);
+            store.close_time(&mut self.clock);
             if between {
                 store.drain(self.clock.now(), &mut self.acts);
             }

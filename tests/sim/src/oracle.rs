@@ -11,6 +11,7 @@ pub mod expiry;
 pub mod frontier;
 pub mod invention;
 pub mod membership;
+pub mod removal;
 pub mod resurrection;
 pub mod session;
 pub mod skew;
@@ -55,6 +56,8 @@ pub struct Sight<'a> {
     pub held: &'a BTreeMap<Key, Record>,
     /// What was put by the commit.
     pub touched: &'a [Touch],
+    /// What was let go with it.
+    pub gone: &'a [Touch],
     /// Its reader.
     pub reader: &'a StoreReader,
 }
@@ -124,6 +127,9 @@ pub fn committed(
     for touch in sight.touched {
         invention::put(history, sight.at, touch).map_err(bad(invention::NAME))?;
         resurrection::put(known, sight.at, touch).map_err(bad(resurrection::NAME))?;
+    }
+    for touch in sight.gone {
+        removal::gone(history, touch);
     }
     if *sight.applied != known.applied {
         skew::moved(sight, known).map_err(bad(skew::NAME))?;

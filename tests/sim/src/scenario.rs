@@ -39,6 +39,10 @@ pub struct Faults {
     pub rollbacks: u64,
     /// A second process is started on a copy of a disk.
     pub clones: u64,
+    /// An operator forgets a node that is down; it comes back some time later.
+    pub forgets: u64,
+    /// An operator wants a store to be filled from a peer, emptied first or not.
+    pub full_syncs: u64,
 }
 
 /// A machine of the world.
@@ -175,6 +179,8 @@ impl Faults {
             wipes: some(2),
             rollbacks: some(3),
             clones: some(1),
+            forgets: some(2),
+            full_syncs: some(2),
         };
         if bad_clocks {
             faults.jumps = faults.jumps.max(3);

@@ -1,8 +1,9 @@
 //! Clocks: a machine's quartz and wall, which drift and jump, and a node's clock made of them.
 //!
 //! [`NodeClock`] keeps the rules of the node's own clock source: wall time at start plus monotonic time,
-//! slewed by at most 0.5%, never back.
+//! slewed by at most 0.5% or stepped forward, never back.
 
+use gridkv_protocol::wall::Course;
 use gridkv_protocol::{Hlc, UnixMs};
 
 /// Wall time when a world begins: late enough for epochs made of seconds.
@@ -80,7 +81,7 @@ pub struct NodeClock {
     started: Moment,
     moment: Moment,
     slewed: i64,
-    last_slew: u64,
+    last_look: u64,
     said: UnixMs,
     observed: Hlc,
 }
@@ -89,8 +90,8 @@ impl NodeClock {
     /// A clock that starts now.
     #[must_use]
     pub fn start(moment: Moment) -> Self {
-        let (started, last_slew, said) = (moment, moment.mono, UnixMs(0));
-        Self { started, moment, slewed: 0, last_slew, said, observed: Hlc::ZERO }
+        let (started, last_look, said) = (moment, moment.mono, UnixMs(0));
+        Self { started, moment, slewed: 0, last_look, said, observed: Hlc::ZERO }
     }
 
     /// The machine's clocks moved on.
@@ -116,18 +117,19 @@ impl NodeClock {
         self.moment.wall.0.cast_signed() - self.reckoned().0.cast_signed()
     }
 
-    /// Steps forward.
-    pub fn step_forward(&mut self, ms: u64) {
-        self.slewed = self.slewed.saturating_add_unsigned(ms);
-    }
-
-    /// Moves physical time towards the wall clock, by at most 0.5% of the time since the last call.
-    pub fn slew(&mut self) {
-        let step = (self.moment.mono - self.last_slew).cast_signed() / SLEW_DIVISOR;
-        if step > 0 {
-            self.last_slew = self.moment.mono;
-            self.slewed += self.wall_ahead_ms().clamp(-step, step);
-        }
+    /// Takes a course beside the wall clock: slews by at most 0.5% of the time since the last call, or steps
+    /// forward. Says by how many milliseconds physical time was moved.
+    pub fn follow(&mut self, course: Course) -> i64 {
+        let most = (self.moment.mono - self.last_look).cast_signed() / SLEW_DIVISOR;
+        let moved = match course {
+            Course::Hold => 0,
+            Course::Slew if most == 0 => return 0,
+            Course::Slew => self.wall_ahead_ms().clamp(-most, most),
+            Course::Step => self.wall_ahead_ms().max(0),
+        };
+        self.last_look = self.moment.mono;
+        self.slewed += moved;
+        moved
     }
 
     /// Notes a point that a store's clock reached, or that a member's clock was seen at.

@@ -241,6 +241,15 @@ impl World {
         self.act(at);
     }
 
+    /// The clocks of a machine moved on.
+    fn pass(&mut self, at: At) {
+        let Some(machine) = self.machines.get_mut(at) else { return };
+        let moment = machine.clock.at(self.now);
+        if let Some(process) = machine.process.as_mut() {
+            process.pass(moment);
+        }
+    }
+
     fn with(&mut self, at: At, what: impl FnOnce(&mut Process)) {
         if let Some(process) = self.machines.get_mut(at).and_then(|m| m.process.as_mut()) {
             what(process);

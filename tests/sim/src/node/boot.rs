@@ -27,6 +27,11 @@ impl Boot {
         self.heard.insert(from.node(), (from, stores));
     }
 
+    /// Physical time was moved: nobody has waited longer for that.
+    pub(super) fn moved(&mut self, ms: i64) {
+        self.since = self.since.moved(ms);
+    }
+
     /// A peer went away.
     pub(super) fn lost(&mut self, peer: NodeId) {
         self.heard.remove(&peer);

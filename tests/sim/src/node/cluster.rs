@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use gridkv_protocol::fence::{self, Standing};
 use gridkv_protocol::membership::{Effect, Event, Roster};
 use gridkv_protocol::message::Message;
 use gridkv_protocol::report::Report;
-use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
-use gridkv_protocol::{Hlc, NodeId, Origin};
+use gridkv_protocol::stability;
+use gridkv_protocol::welcome::{Hello, ProtocolRange, Refusal, RefusalReason, Welcome};
+use gridkv_protocol::{Epoch, Hlc, NodeId, Origin};
 
 use super::boot::Boot;
 use super::dialling::Ending;
@@ -64,6 +66,7 @@ impl Process {
     fn catch_up(&mut self) {
         self.boot = Some(Boot::start(self.clock.now()));
         self.phase = self.phase.max(Phase::CatchingUp);
+        self.judge_clock();
         self.look_if_ready();
     }
 
@@ -110,7 +113,7 @@ impl Process {
             origin: self.origin,
             now: self.clock.now(),
             clock: self.clock.observed(),
-            ready: self.phase == Phase::Ready,
+            ready: self.phase == Phase::Ready && self.may_mint(),
             members: self.membership.members().clone(),
             stores: self.stores.iter().map(|store| store.reader().report()).collect(),
         }
@@ -118,27 +121,18 @@ impl Process {
 
     /// A heartbeat is due.
     pub fn beat(&mut self) {
-        self.clock.slew();
         self.follow_the_wall();
+        self.judge_clock();
         self.look_if_ready();
         if self.membership.is_joined() {
             let report = self.report();
+            self.agree(&report);
             for conn in self.links.values() {
                 self.acts.push(Act::Send(*conn, Message::Report(report.clone())));
             }
         }
+        self.rebuild_what_is_covered();
         self.settle();
-    }
-
-    fn follow_the_wall(&mut self) {
-        let ahead = self.clock.wall_ahead_ms();
-        let limit = self.settings.max_clock_skew.cast_signed();
-        let median = self.contacts.median_skew_ms();
-        let agreed = median.is_none_or(|median| (median - ahead).abs() <= limit);
-        if ahead > limit && agreed {
-            self.acts.push(Act::Note(format!("its clock steps forward by {ahead} ms")));
-            self.clock.step_forward(ahead.unsigned_abs());
-        }
     }
 
     /// A peer reported, over either connection.
@@ -148,6 +142,13 @@ impl Process {
             return; // forgotten, or not added yet
         }
         self.contacts.reported(&report, now);
+        for store in &mut self.stores {
+            if let Some(theirs) = report.stores.iter().find(|theirs| theirs.store == *store.name())
+            {
+                store.held(report.origin, theirs, &mut self.acts);
+            }
+        }
+        self.fence.step(now, fence::Event::Reported { from: report.origin, now: report.now });
         self.observe(report.clock);
         self.leave_epochs_of_others(&report);
         let limit = self.limit();
@@ -162,7 +163,10 @@ impl Process {
                 }
             }
         }
-        self.step(Event::Reported(report.members));
+        let members = report.members.clone();
+        self.stability.step(stability::Event::Reported(report));
+        self.step(Event::Reported(members));
+        self.judge_clock();
         self.look_if_ready();
     }
 
@@ -172,10 +176,15 @@ impl Process {
         let own = self.origin;
         let newest = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node())).max();
         let Some(seen) = newest.filter(|seen| *seen > own.epoch()) else { return };
-        if mutant::is(Mutant::CountedEpoch) || mutant::is(Mutant::SameEpoch) {
-            return;
+        if !mutant::is(Mutant::CountedEpoch) && !mutant::is(Mutant::SameEpoch) {
+            self.go_on_above(seen);
         }
-        self.origin = Origin::new(own.node(), seen.next());
+    }
+
+    /// Goes on under a new epoch, above this one.
+    pub(super) fn go_on_above(&mut self, seen: Epoch) {
+        let epoch = self.origin.epoch().max(seen).next();
+        self.origin = Origin::new(self.origin.node(), epoch);
         self.acts.push(Act::Note(format!("goes on as {}", self.origin)));
         let roster = Roster {
             joined: self.membership.is_joined(),
@@ -196,7 +205,7 @@ impl Process {
         self.contacts.up().into_iter().chain(others).collect()
     }
 
-    fn others(&self) -> BTreeSet<NodeId> {
+    pub(super) fn others(&self) -> BTreeSet<NodeId> {
         let own = self.origin.node();
         let members = self.membership.members().iter();
         members.map(|member| member.origin.node()).filter(|id| *id != own).collect()
@@ -204,6 +213,9 @@ impl Process {
 
     fn look_if_ready(&mut self) {
         let Some(boot) = &self.boot else { return };
+        if self.standing == Standing::Unjudged {
+            return;
+        }
         let refused = self.contacts.refuse(!self.links.is_empty());
         if refused || !boot.has_listened(self.clock.now(), &self.others()) {
             return;
@@ -222,6 +234,12 @@ impl Process {
     #[must_use]
     pub fn hello(&self) -> Hello {
         self.membership.hello(self.clock.now())
+    }
+
+    /// An operator says that a node is gone for good.
+    pub fn forget(&mut self, id: NodeId) {
+        self.step(Event::Forget(id));
+        self.settle();
     }
 
     /// A node knocked over a connection that it made.
@@ -258,7 +276,8 @@ impl Process {
     pub(super) fn welcomed(&mut self, conn: ConnId, welcome: Welcome) {
         let Some(addr) = self.dialling.addr_of(conn).map(str::to_owned) else { return };
         self.contacts.dialled(&addr, None);
-        if self.membership.is_copy(&welcome.member, &self.contacts.up()) {
+        let speaks = welcome.protocol.common(ProtocolRange::OWN).is_some();
+        if !speaks || self.membership.is_copy(&welcome.member, &self.contacts.up()) {
             let reason = "it runs on a copy of a member's data".into();
             self.step(Event::Silent { addr, reason });
             self.end(conn, Ending::NotYet);

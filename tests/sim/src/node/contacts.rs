@@ -17,7 +17,6 @@ pub(super) struct Contacts {
 struct Contact {
     last: Option<UnixMs>,
     run: Option<Origin>,
-    skew_ms: Option<i64>,
     link: Option<Origin>,
     inbound: Vec<Origin>,
 }
@@ -37,7 +36,6 @@ impl Contacts {
         contact.last = Some(now);
         contact.run = Some(report.origin);
         contact.goes_on(report.origin);
-        contact.skew_ms = Some(report.now.0.cast_signed() - now.0.cast_signed());
     }
 
     pub(super) fn link_up(&mut self, origin: Origin, now: UnixMs) {
@@ -53,6 +51,11 @@ impl Contacts {
 
     pub(super) fn has_link(&self, peer: NodeId) -> bool {
         self.by_node.get(&peer).is_some_and(|contact| contact.link.is_some())
+    }
+
+    /// The run of a peer that is linked.
+    pub(super) fn linked_run(&self, peer: NodeId) -> Option<Origin> {
+        self.by_node.get(&peer).and_then(|contact| contact.link)
     }
 
     pub(super) fn arrived(&mut self, origin: Origin) {
@@ -74,14 +77,6 @@ impl Contacts {
         let lately =
             self.by_node.values().filter(move |c| c.last.is_some_and(|at| now.since(at) < ms));
         lately.filter_map(|contact| contact.run)
-    }
-
-    /// The median of the linked peers' clocks minus this node's, in milliseconds.
-    pub(super) fn median_skew_ms(&self) -> Option<i64> {
-        let linked = self.by_node.values().filter(|contact| contact.link.is_some());
-        let mut skews: Vec<i64> = linked.filter_map(|contact| contact.skew_ms).collect();
-        skews.sort_unstable();
-        skews.get(skews.len() / 2).copied()
     }
 
     /// The runs of peers that are connected now, in either direction.

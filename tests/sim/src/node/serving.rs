@@ -4,7 +4,7 @@ use gridkv_protocol::message::{
     BatchAnswer, BatchOutcome, DigestAnswer, DigestRequest, Message, NoPage, StoreBatch,
 };
 use gridkv_protocol::page::PageRequest;
-use gridkv_protocol::{NodeId, StoreName};
+use gridkv_protocol::{Epoch, NodeId, Origin, StoreName};
 
 use super::{Act, ConnId, Process, StoreEnd};
 
@@ -46,9 +46,9 @@ impl Process {
                 self.reported(report);
             }
             (Message::Answer(answer), Some(peer)) => {
-                let acts = &mut self.acts;
+                let run = self.contacts.linked_run(peer).unwrap_or(Origin::new(peer, Epoch(0)));
                 if let Some(store) = find(&mut self.stores, &answer.store) {
-                    store.answered(self.clock.now(), peer, &answer, acts);
+                    store.answered(self.clock.now(), run, &answer, &mut self.acts);
                 }
             }
             (Message::Page(page), Some(peer)) => {

@@ -1,12 +1,14 @@
 //! One store of a process: its writer, its machines, and who waits for its next commit, as the storage
 //! actor, the publisher and the catch-up actor have them.
 
+mod agreed;
 mod behind;
 mod waiting;
 
 use std::collections::BTreeSet;
 
 use gridkv_protocol::applier::{Applier, Effect, Event};
+use gridkv_protocol::holdings::Holdings;
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message, NoPage, StoreBatch};
 use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::page::Page;
@@ -48,8 +50,11 @@ pub struct StoreEnd {
     behind: Behind,
     waiting: Vec<Waiting>,
     acks: Vec<AcksWanted>,
+    holdings: Holdings,
     /// The other members: only theirs count.
     members: BTreeSet<NodeId>,
+    /// The node's clock is not believed: no deadline passes for good, and nothing is minted.
+    doubted: bool,
     asked: Durability,
     outgoing: Vec<(NodeId, Message)>,
 }
@@ -73,7 +78,9 @@ impl StoreEnd {
             flusher,
             waiting: Vec::new(),
             acks: Vec::new(),
+            holdings: Holdings::default(),
             members: BTreeSet::new(),
+            doubted: true,
             asked: Durability::Memory,
             outgoing: Vec::new(),
         }
@@ -97,6 +104,17 @@ impl StoreEnd {
         &self.reader
     }
 
+    /// Whether it is filled from scratch.
+    #[must_use]
+    pub fn is_bootstrapping(&self) -> bool {
+        self.behind.is_bootstrapping()
+    }
+
+    /// Whether a peer needs nothing more of this node.
+    pub(super) fn is_covered_by(&self, peer: NodeId) -> bool {
+        self.reader.ring().is_empty() && self.publisher.is_covered_by(peer)
+    }
+
     /// Whether a session or a forgetting runs.
     #[must_use]
     pub fn is_behind(&self) -> bool {
@@ -104,6 +122,7 @@ impl StoreEnd {
     }
 
     pub(super) fn meet(&mut self, members: BTreeSet<NodeId>) {
+        self.holdings.keep(|peer| members.contains(&peer));
         self.members = members;
     }
 
@@ -175,7 +194,7 @@ impl StoreEnd {
             Effect::Answer(outcome) => Some(outcome),
             Effect::Merge(stretch) => {
                 let upto = stretch.upto;
-                match self.writer.merge(stretch, now) {
+                match self.writer.merge(stretch, self.deadlines_at(now)) {
                     Ok(()) if mutant::is(Mutant::AckBeforeApply) => {
                         let outcome = BatchOutcome::Applied { applied: upto, durable: upto };
                         acts.push(Act::Send(conn, self.answer_to(bounds, outcome)));
@@ -218,9 +237,19 @@ impl StoreEnd {
         committed.is_ok()
     }
 
-    pub(super) fn close_time(&mut self, clock: &mut NodeClock, may_mint: bool) {
+    /// Whether the node's clock may mint.
+    pub(super) fn believe(&mut self, may_mint: bool) {
+        self.doubted = !may_mint;
+    }
+
+    /// The time by which deadlines are judged.
+    fn deadlines_at(&self, now: UnixMs) -> UnixMs {
+        if self.doubted { UnixMs(0) } else { now }
+    }
+
+    pub(super) fn close_time(&mut self, clock: &mut NodeClock) {
         let now = self.now(clock);
-        if may_mint {
+        if !self.doubted {
             self.writer.close_time(now);
         }
     }
@@ -231,7 +260,7 @@ impl StoreEnd {
         if !self.flush(clock, acts) {
             self.flush(clock, acts);
         }
-        if self.writer.expire(now).is_ok() {
+        if self.writer.expire(self.deadlines_at(now)).is_ok() {
             self.flush(clock, acts);
         }
     }
@@ -273,11 +302,15 @@ impl StoreEnd {
     pub(super) fn answered(
         &mut self,
         now: UnixMs,
-        peer: NodeId,
+        run: Origin,
         answer: &BatchAnswer,
         acts: &mut Vec<Act>,
     ) {
         let BatchAnswer { origin, after, upto, outcome, .. } = answer.clone();
+        if let BatchOutcome::Applied { applied, .. } = outcome {
+            self.holdings.answered(run, origin, applied);
+        }
+        let peer = run.node();
         let event = publisher::Event::Answered { peer, origin, after, upto, outcome };
         self.publish(now, event, acts);
     }

@@ -25,12 +25,12 @@ pub fn opened(
 ) -> Verdict {
     for (key, version) in history.promised_at(at) {
         let held = held.get(key).map(|record| record.version);
-        if held < Some(version) {
+        if !history.honours(held, key, version) {
             let (key, held) = (key.as_str(), shown(held));
             return Err(format!("n{at} promised {version} of {key} and opens with {held}"));
         }
     }
-    let lost = claimed.iter().find(|(origin, upto)| recovered.get(*origin) < *upto);
+    let lost = claimed.iter().find(|(origin, _)| recovered.get(*origin) < claimed.get(*origin));
     lost.map_or(Ok(()), |(origin, upto)| {
         Err(format!(
             "n{at} had {origin} durable up to {upto} and opens with {}",
@@ -46,7 +46,7 @@ pub fn opened(
 pub fn settled(history: &History, at: At, held: &BTreeMap<Key, Record>) -> Verdict {
     for (key, version) in history.promised() {
         let found = held.get(key).map(|record| record.version);
-        if found < Some(version) {
+        if !history.honours(found, key, version) {
             let (key, found) = (key.as_str(), shown(found));
             return Err(format!("{version} of {key} was promised, and n{at} ends with {found}"));
         }

@@ -4,6 +4,7 @@ use gridkv_protocol::{Key, Record};
 
 use super::frontier::shown;
 use super::{Known, Verdict};
+use crate::history::History;
 use crate::network::At;
 
 /// Its name.
@@ -15,14 +16,14 @@ pub const NAME: &str = "a node reads what it acknowledged";
 /// When it is older than what was acknowledged, or read, before.
 pub fn read(
     known: &mut Known,
+    history: &History,
     (at, key): (At, &Key),
-    read: Option<&Record>,
-    held: Option<&Record>,
+    (read, held): (Option<&Record>, Option<&Record>),
 ) -> Verdict {
     let found = read.or(held).map(|record| record.version);
     let least = known.acked.get(key).max(known.read.get(key)).copied();
-    if found < least {
-        let (found, least) = (shown(found), shown(least));
+    if let Some(least) = least.filter(|least| !history.honours(found, key, *least)) {
+        let found = shown(found);
         return Err(format!("n{at} reads {found} under {} after {least}", key.as_str()));
     }
     if let Some(record) = read {

@@ -144,7 +144,9 @@ impl World {
             self.demand(cache::NAME, verdict);
             return;
         }
-        let verdict = session::read(known, (at, &key), read.as_ref(), held.as_ref());
+        let Some(history) = self.histories.store(store) else { return };
+        let found = (read.as_ref(), held.as_ref());
+        let verdict = session::read(known, history, (at, &key), found);
         let skew = self.scenario.settings.max_clock_skew;
         let judged = !self.scenario.bad_clocks && off <= skew;
         let now: UnixMs = true_time(self.now);

@@ -1,5 +1,7 @@
 //! The end of all faults: everything runs, every link is made anew, and all nodes converge.
 
+use gridkv_protocol::Hlc;
+
 use super::living::Loss;
 use super::machine::{Machine, Role};
 use super::{Event, World};
@@ -111,9 +113,14 @@ impl World {
                 return Err(format!("n{at} is {:?}", process.phase()));
             }
             self.covers_all(at, process)?;
+            let healed = Hlc::at(true_time(self.healed_at.unwrap_or(self.now)));
+            if process.stable(0) < healed {
+                return Err(format!("the stable point of n{at} stands"));
+            }
             if let Some((other, theirs)) = first {
                 let (a, b) = (theirs.disk.platter(), machine.disk.platter());
-                convergence::same((other, a.readable()), (at, b.readable()))?;
+                let moment = (true_time(self.now), self.scenario.settings.max_clock_skew);
+                convergence::same((other, a.readable()), (at, b.readable()), moment)?;
             }
             first = first.or(Some((at, machine)));
         }

@@ -37,6 +37,8 @@ enum Fault {
     Wipe,
     Rollback,
     Clone,
+    Forget,
+    FullSync,
 }
 
 impl World {
@@ -85,6 +87,8 @@ impl World {
             }
             Fault::Rollback => self.roll_back(at),
             Fault::Clone => self.clone_disk(at),
+            Fault::Forget => self.forget(at, other),
+            Fault::FullSync => self.full_sync(at, other),
         }
     }
 
@@ -111,6 +115,8 @@ impl World {
             (f.wipes, Fault::Wipe),
             (f.rollbacks, Fault::Rollback),
             (f.clones, Fault::Clone),
+            (f.forgets, Fault::Forget),
+            (f.full_syncs, Fault::FullSync),
         ];
         let mut hit = self.dice.below(weights.iter().map(|(weight, _)| weight).sum());
         weights.into_iter().find_map(|(weight, fault)| {
@@ -200,6 +206,29 @@ impl World {
         self.lose(at, loss);
         let after = self.dice.between(100, LONGEST_MS);
         self.starts(at, after);
+    }
+
+    /// An operator says of a node that is down that it is gone for good. What only it had is lost.
+    fn forget(&mut self, at: At, other: At) {
+        let Some(machine) = self.machines.get(at) else { return };
+        let id = machine.file.as_ref().map(|file| file.id).filter(|_| machine.process.is_none());
+        let awake = self.machines.get(other).is_some_and(|m| m.is_awake(self.now));
+        let (Some(id), true) = (id, awake && machine.role == Role::Member) else { return };
+        self.lose_disk(at);
+        self.pass(other);
+        self.with(other, |process| process.forget(id));
+        self.act(other);
+    }
+
+    fn full_sync(&mut self, at: At, other: At) {
+        let rebuild = self.dice.chance(500);
+        let peer = self.machines.get(other).and_then(Machine::id);
+        let awake = self.machines.get(at).is_some_and(|machine| machine.is_awake(self.now));
+        if let Some(peer) = peer.filter(|_| awake) {
+            self.pass(at);
+            self.with(at, |process| process.full_sync(0, peer, rebuild));
+            self.act(at);
+        }
     }
 
     fn damage(&mut self, at: At) {

@@ -17,7 +17,7 @@ impl World {
             return;
         }
         machine.seen = platter.commits();
-        let touched = platter.take_touched();
+        let (touched, gone) = (platter.take_touched(), platter.take_gone());
         let (physical, applied) = (process.now(), store.reader().applied());
         let sight = Sight {
             at,
@@ -27,6 +27,7 @@ impl World {
             applied: &applied,
             held: platter.readable(),
             touched: &touched,
+            gone: &gone,
             reader: store.reader(),
         };
         let Some(history) = self.histories.store_mut(0) else { return };
@@ -41,6 +42,10 @@ impl World {
         for touch in touched {
             let at_key = touch.key.as_str().to_owned();
             self.note(|_| format!("n{at} has {at_key}@{}", touch.record.version));
+        }
+        for touch in gone {
+            let at_key = touch.key.as_str().to_owned();
+            self.note(|_| format!("n{at} lets {at_key}@{} go", touch.record.version));
         }
         if had {
             self.compare(at);

@@ -32,6 +32,13 @@ impl Behind {
         }
     }
 
+    pub(super) fn is_bootstrapping(&self) -> bool {
+        match self {
+            Self::CatchUp(machine) => machine.is_bootstrapping(),
+            Self::Forgetting(_) => false,
+        }
+    }
+
     pub(super) fn is_running(&self) -> bool {
         match self {
             Self::CatchUp(machine) => machine.is_running(),
@@ -50,7 +57,9 @@ impl StoreEnd {
                 Behind::CatchUp(machine) => {
                     let loose = self.reader.loose();
                     let view = View { applied: &applied, loose: &loose };
-                    for effect in machine.step(now, event, view) {
+                    let effects = machine.step(now, event, view);
+                    self.applier.hold(machine.is_bootstrapping());
+                    for effect in effects {
                         events.extend(self.perform(clock, effect, acts));
                     }
                 }
@@ -76,9 +85,19 @@ impl StoreEnd {
                 self.outgoing.push((peer, Message::PageRequest(request)));
             }
             Effect::Merge(records) => return self.merge(clock, records, acts),
+            Effect::Replace(stretch) => {
+                let taken = self.take_stretch(clock, stretch, acts);
+                return Some(if taken { Event::Merged } else { Event::MergeFailed });
+            }
+            Effect::Empty => {
+                acts.push(Act::Note(format!("{}: is emptied", self.name())));
+                let emptied = self.at_once(clock, gridkv_storage::writer::StoreWriter::empty, acts);
+                return Some(Event::Emptied(emptied));
+            }
             Effect::Install { frontier, floor } => self.install(clock, &frontier, floor, acts),
-            Effect::Started { peer } => {
-                acts.push(Act::Note(format!("{}: catches up from {peer}", self.name())));
+            Effect::Started { peer, bootstrap } => {
+                let name = self.name();
+                acts.push(Act::Note(format!("{name}: catches up from {peer}, all {bootstrap}")));
             }
             Effect::Ended { peer, records, complete } => acts.push(Act::Note(format!(
                 "{}: catch-up from {peer} ends, {records} records, complete {complete}",
@@ -95,6 +114,7 @@ impl StoreEnd {
         acts: &mut Vec<Act>,
     ) -> Option<Event> {
         let now = self.now(clock);
+        let now = self.deadlines_at(now);
         if self.writer.merge_page(records, now).is_err() {
             return Some(Event::MergeFailed);
         }
@@ -136,6 +156,11 @@ fn of_a_cache(event: &Event) -> Option<forgetting::Event<'_>> {
         Event::Merged | Event::MergeFailed => Some(forgetting::Event::Done),
         Event::NewOrigin(own) => Some(forgetting::Event::NewOrigin(*own)),
         Event::Tick => Some(forgetting::Event::Tick),
-        Event::Gap { .. } | Event::Page { .. } | Event::NoPage { .. } => None,
+        Event::Gap { .. }
+        | Event::Page { .. }
+        | Event::NoPage { .. }
+        | Event::Requested { .. }
+        | Event::Rebuild { .. }
+        | Event::Emptied(_) => None,
     }
 }

@@ -100,13 +100,10 @@ impl StoreEnd {
         if self.acks.is_empty() {
             return;
         }
-        let Self { acks, publisher, members, .. } = self;
+        let Self { acks, holdings, members, .. } = self;
         acks.retain(|AcksWanted { ticket, version, wanted }| {
-            if version.origin != publisher.origin() {
-                return false; // a new epoch: the client waits in vain
-            }
             let least = if mutant::is(Mutant::LoweredQuorum) { wanted - 1 } else { *wanted };
-            let got = publisher.covering(version.hlc).filter(|peer| members.contains(peer)).count();
+            let got = members.iter().filter(|peer| holdings.covers(**peer, *version)).count();
             let enough = got >= least;
             if enough {
                 acts.push(Act::Acks(*ticket, *wanted));

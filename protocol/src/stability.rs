@@ -94,6 +94,9 @@ impl Stability {
             }
             Event::Tick { own, knows_all_seeds, held } => {
                 self.reports.retain(|id, _| own.members.contains(*id));
+                if !own.members.contains(own.origin.node()) {
+                    return Vec::new(); // what members agree on is nothing to who is none any more
+                }
                 let mut effects = Vec::new();
                 for store in &own.stores {
                     let purges = !held.contains(&store.store);

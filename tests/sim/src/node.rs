@@ -32,6 +32,9 @@ use self::dialling::Dialling;
 pub use self::store_end::{Refused, StoreEnd};
 use crate::sim_clock::{Moment, NodeClock};
 
+/// Why a process ends whose identity was forgotten: somebody has to empty its disk.
+pub const FORGOTTEN: &str = "this identity was forgotten";
+
 /// A connection, by its number in the world.
 pub type ConnId = u64;
 
@@ -280,6 +283,12 @@ impl Process {
         }
         let Some(store) = self.stores.get_mut(at) else { return Err(Refused::NotReady) };
         store.write(&mut self.clock, (ticket, acks), (writes, durability), &mut self.acts)
+    }
+
+    /// Whether clients may read a store.
+    #[must_use]
+    pub fn serves(&self, at: StoreAt) -> bool {
+        self.phase == Phase::Ready && self.is_filled(at)
     }
 
     /// Commits what a store has staged.

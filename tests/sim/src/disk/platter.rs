@@ -227,11 +227,12 @@ impl Platter {
             entry.damaged = true;
             return Some(Damage::Journal);
         }
-        let had_any = self
-            .image
-            .take()
-            .is_some_and(|image| !image.records.is_empty() || !image.frontier.is_empty());
-        had_any.then_some(Damage::Image)
+        let empty = |image: &Image| image.records.is_empty() && image.frontier.is_empty();
+        if self.image.as_ref().is_none_or(empty) {
+            return None; // there is no byte to flip
+        }
+        self.image = None;
+        Some(Damage::Image)
     }
 
     /// Reads what is there, as a store that is opened does. Damage costs the records that it hit and all

@@ -53,7 +53,7 @@ impl Process {
     fn keep(&mut self, roster: &Roster) {
         self.meet();
         if roster.members.is_forgotten(self.origin.node()) {
-            self.acts.push(Act::Die("this identity was forgotten".into()));
+            self.acts.push(Act::Die(super::FORGOTTEN.into()));
         }
         self.acts.push(Act::Keep(NodeFile {
             id: self.origin.node(),

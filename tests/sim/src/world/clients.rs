@@ -129,7 +129,7 @@ impl World {
         let moment = machine.clock.at(self.now);
         let Some(process) = machine.process.as_mut() else { return };
         process.pass(moment);
-        let Some(end) = process.store(store) else { return };
+        let Some(end) = process.store(store).filter(|_| process.serves(store)) else { return };
         let Ok(read) = end.reader().get(&key, process.now()) else { return };
         self.counts.operations += 1;
         let off = process.now().0.abs_diff(true_time(self.now).0);

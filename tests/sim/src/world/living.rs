@@ -13,7 +13,7 @@ use super::machine::{Asked, Machine, Role};
 use super::{Event, Turn, World};
 use crate::disk::{Disk, DiskBackend, Platter};
 use crate::network::At;
-use crate::node::{NodeFile, Process, Start, next_run};
+use crate::node::{FORGOTTEN, NodeFile, Process, Start, next_run};
 use crate::oracle::durability;
 
 /// The cluster of every machine but a stranger.
@@ -71,7 +71,8 @@ impl World {
         let (seeds, fresh) = (self.seeds(), NodeId(self.dice.between(1, 0xffff_ffff) as u32));
         let Some(machine) = self.machines.get_mut(at) else { return };
         machine.starts = false;
-        if machine.process.is_some() {
+        let goes_on = machine.role == Role::Member || self.healed_at.is_none();
+        if machine.process.is_some() || !goes_on {
             return;
         }
         machine.run += 1;
@@ -234,7 +235,10 @@ impl World {
     pub(super) fn dies(&mut self, at: At, reason: &str) {
         self.note(|_| format!("n{at} dies: {reason}"));
         self.lose(at, Loss::Process);
-        if reason.contains("forgotten") {
+        if reason == FORGOTTEN {
+            if self.machines.get(at).is_some_and(|machine| machine.role != Role::Member) {
+                return;
+            }
             self.wipe(at);
         }
         let after = self.dice.between(200, 1_500);

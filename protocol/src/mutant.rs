@@ -77,6 +77,10 @@ pub enum Mutant {
     BatchesDuringBootstrap,
     /// A node whose clock is far ahead goes on minting.
     NoFence,
+    /// Digests are compared while records are loose.
+    DigestsUnsettled,
+    /// A record leaves the digest when its deadline passes by the node's own clock.
+    ExpiryByClock,
 }
 
 /// Whether this rule is broken now.

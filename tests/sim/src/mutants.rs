@@ -6,7 +6,7 @@ use gridkv_protocol::mutant::Mutant;
 pub const WITHIN: u64 = 2_000;
 
 /// Every rule that can be broken, by the name that a person types.
-pub const ALL: [(&str, Mutant); 35] = [
+pub const ALL: [(&str, Mutant); 37] = [
     ("ring-drained-to-one-peer", Mutant::RingDrainedToOnePeer),
     ("silent-overflow", Mutant::SilentOverflow),
     ("slot-race", Mutant::SlotRace),
@@ -42,6 +42,8 @@ pub const ALL: [(&str, Mutant); 35] = [
     ("no-tombstones", Mutant::NoTombstones),
     ("batches-during-bootstrap", Mutant::BatchesDuringBootstrap),
     ("no-fence", Mutant::NoFence),
+    ("digests-unsettled", Mutant::DigestsUnsettled),
+    ("expiry-by-clock", Mutant::ExpiryByClock),
 ];
 
 /// The rule of a name.

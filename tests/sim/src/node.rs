@@ -4,7 +4,6 @@
 //! Where actors would run beside each other, the world decides who comes first: a commit is made some
 //! time after it was staged, the ring is drained some time after the commit.
 
-mod boot;
 mod cluster;
 mod contacts;
 mod dialling;
@@ -14,6 +13,7 @@ mod store_end;
 
 use std::collections::BTreeMap;
 
+use gridkv_protocol::boot::Boot;
 use gridkv_protocol::fence::{Fence, Standing};
 use gridkv_protocol::membership::{Membership, MembershipConfig, Roster};
 use gridkv_protocol::message::Message;
@@ -26,7 +26,6 @@ use gridkv_storage::durability::Durability;
 use gridkv_storage::store::Store;
 use gridkv_storage::write::Written;
 
-use self::boot::Boot;
 use self::contacts::Contacts;
 use self::dialling::Dialling;
 pub use self::store_end::{Refused, StoreEnd};
@@ -113,6 +112,8 @@ pub enum Act {
     Acks(Ticket, usize),
     /// The roster and the epoch are kept.
     Keep(NodeFile),
+    /// The product itself says that a store differs from a peer's at the same frontier.
+    Diverged(NodeId),
     /// The process ends.
     Die(String),
     /// Something worth a line in the trace.

@@ -23,6 +23,7 @@ use crate::dice::Dice;
 use crate::history::Histories;
 use crate::network::{At, Flight, Frame, Network, Way, opened};
 use crate::node::{ConnId, Process, StoreAt, Ticket};
+use crate::oracle::digest::Roots;
 use crate::oracle::{Memory, Violation};
 use crate::scenario::Scenario;
 use crate::trace::Trace;
@@ -102,6 +103,7 @@ pub struct World {
     arranged: u64,
     trace: Trace,
     memory: Memory,
+    roots: Roots,
     histories: Histories,
     failure: Option<Violation>,
     healed_at: Option<u64>,
@@ -129,6 +131,7 @@ impl World {
             arranged: 0,
             trace,
             memory: Memory::default(),
+            roots: Roots::default(),
             histories: Histories::of(stores),
             failure: None,
             healed_at: None,

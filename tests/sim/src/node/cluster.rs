@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gridkv_protocol::boot::Boot;
 use gridkv_protocol::fence::{self, Standing};
 use gridkv_protocol::membership::{Effect, Event, Roster};
 use gridkv_protocol::message::Message;
@@ -10,7 +11,6 @@ use gridkv_protocol::stability;
 use gridkv_protocol::welcome::{Hello, ProtocolRange, Refusal, RefusalReason, Welcome};
 use gridkv_protocol::{Epoch, Hlc, NodeId, Origin};
 
-use super::boot::Boot;
 use super::dialling::Ending;
 use super::{Act, ConnId, NodeFile, Phase, Process};
 

@@ -73,6 +73,12 @@ impl Process {
         self.stores.get(at).map_or(Hlc::ZERO, |store| self.stability.of(store.name()).upto)
     }
 
+    /// Which member holds it back.
+    #[must_use]
+    pub fn held_back_by(&self, at: StoreAt) -> Option<NodeId> {
+        self.stores.get(at).and_then(|store| self.stability.of(store.name()).held_back_by)
+    }
+
     /// An operator wants a store to be emptied and filled from a peer, or all of its copy merged.
     pub fn full_sync(&mut self, at: StoreAt, peer: NodeId, rebuild: bool) {
         let Some(store) = self.stores.get_mut(at) else { return };

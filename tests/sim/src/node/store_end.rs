@@ -8,6 +8,7 @@ mod waiting;
 use std::collections::BTreeSet;
 
 use gridkv_protocol::applier::{Applier, Effect, Event};
+use gridkv_protocol::convergence::{self, Convergence};
 use gridkv_protocol::holdings::Holdings;
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message, NoPage, StoreBatch};
 use gridkv_protocol::mutant::{self, Mutant};
@@ -51,6 +52,8 @@ pub struct StoreEnd {
     waiting: Vec<Waiting>,
     acks: Vec<AcksWanted>,
     holdings: Holdings,
+    /// Its alarm is never raised in a world where all rules are kept, so nothing is repaired here.
+    convergence: Convergence,
     /// The other members: only theirs count.
     members: BTreeSet<NodeId>,
     /// The node's clock is not believed: no deadline passes for good, and nothing is minted.
@@ -79,6 +82,7 @@ impl StoreEnd {
             waiting: Vec::new(),
             acks: Vec::new(),
             holdings: Holdings::default(),
+            convergence: Convergence::default(),
             members: BTreeSet::new(),
             doubted: true,
             asked: Durability::Memory,
@@ -284,7 +288,23 @@ impl StoreEnd {
 
     pub(super) fn look_at_deadlines(&mut self, clock: &mut NodeClock, acts: &mut Vec<Act>) {
         self.publish(clock.now(), publisher::Event::Tick, acts);
+        self.compare(clock, convergence::Event::Tick, acts);
         self.behind_step(clock, behind::Event::Tick, acts);
+    }
+
+    fn compare(&mut self, clock: &NodeClock, event: convergence::Event, acts: &mut Vec<Act>) {
+        if self.is_cache() {
+            return;
+        }
+        let reader = &self.reader;
+        let alarms = self.convergence.step(clock.now(), event, |frontier| reader.root_at(frontier));
+        for alarm in alarms {
+            match alarm {
+                convergence::Effect::RequestDigest { peer }
+                | convergence::Effect::Repair { peer, .. }
+                | convergence::Effect::Agreed { peer } => acts.push(Act::Diverged(peer)),
+            }
+        }
     }
 
     pub(super) fn reported(
@@ -296,6 +316,8 @@ impl StoreEnd {
     ) {
         let (peer, have) = (from.node(), theirs.applied.get(self.publisher.origin()));
         self.publish(clock.now(), publisher::Event::Reported { peer, have }, acts);
+        let event = convergence::Event::Reported { peer, proof: theirs.proof };
+        self.compare(clock, event, acts);
         self.behind_step(clock, behind::Event::Reported { from, report: theirs.clone() }, acts);
     }
 
@@ -338,6 +360,7 @@ impl StoreEnd {
 
     pub(super) fn link_down(&mut self, clock: &mut NodeClock, peer: NodeId, acts: &mut Vec<Act>) {
         self.publish(clock.now(), publisher::Event::LinkDown { peer }, acts);
+        self.compare(clock, convergence::Event::LinkDown { peer }, acts);
         self.behind_step(clock, behind::Event::LinkDown { peer }, acts);
     }
 

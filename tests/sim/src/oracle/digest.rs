@@ -1,5 +1,6 @@
 //! Equal frontiers mean equal records: at any moment, not only at rest.
 
+use gridkv_protocol::digest::Proof;
 use gridkv_protocol::{Key, Live, Record, State, UnixMs, Version};
 use std::collections::BTreeMap;
 
@@ -16,6 +17,26 @@ fn counts(record: &Record, low_water: UnixMs) -> bool {
         State::Live(Live { expires_at, .. }) => expires_at.is_none_or(|at| at > low_water),
         State::Expired { expires_at } => *expires_at > low_water,
         State::Deleted => false,
+    }
+}
+
+/// Roots of digests by the fingerprint of the frontier that they were seen at, and where.
+#[derive(Debug, Default)]
+pub struct Roots {
+    seen: BTreeMap<u64, (u64, At)>,
+}
+
+impl Roots {
+    /// A store says what it amounts to at a frontier.
+    ///
+    /// # Errors
+    /// When one said something else at the same frontier, whenever that was.
+    pub fn said(&mut self, at: At, Proof { frontier, root }: Proof) -> Verdict {
+        let (known, other) = *self.seen.entry(frontier).or_insert((root, at));
+        if known != root {
+            return Err(format!("n{at} and n{other} were level, with other digests"));
+        }
+        Ok(())
     }
 }
 

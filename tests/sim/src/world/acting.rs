@@ -7,7 +7,7 @@ use super::{Turn, World};
 use crate::history::Promise;
 use crate::network::{At, Frame, Way};
 use crate::node::{Act, ConnId, NodeFile, Outcome, StoreAt, Ticket};
-use crate::oracle::{acks, membership};
+use crate::oracle::{acks, digest, membership};
 
 impl World {
     /// Does all that a process has left to be done, and looks at what became of its stores.
@@ -60,6 +60,9 @@ impl World {
             Act::Answer(ticket, outcome) => self.answered(at, ticket, outcome),
             Act::Acks(ticket, wanted) => self.acked(at, ticket, wanted),
             Act::Keep(file) => self.keep(at, file),
+            Act::Diverged(peer) => {
+                self.fails(digest::NAME, format!("n{at} raises the alarm beside {peer}"));
+            }
             Act::Die(reason) => self.dies(at, &reason),
             Act::Note(what) => self.note(|_| format!("n{at} {what}")),
         }

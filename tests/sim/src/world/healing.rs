@@ -115,7 +115,8 @@ impl World {
             self.covers_all(at, process)?;
             let healed = Hlc::at(true_time(self.healed_at.unwrap_or(self.now)));
             if process.stable(0) < healed {
-                return Err(format!("the stable point of n{at} stands"));
+                let by = process.held_back_by(0).map_or("nobody".into(), |id| id.to_string());
+                return Err(format!("the stable point of n{at} stands, held back by {by}"));
             }
             if let Some((other, theirs)) = first {
                 let (a, b) = (theirs.disk.platter(), machine.disk.platter());

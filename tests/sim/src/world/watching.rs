@@ -33,6 +33,7 @@ impl World {
         let Some(history) = self.histories.store_mut(0) else { return };
         let known = self.memory.of(0, at);
         let had = known.applied != applied;
+        let proof = store.reader().proof();
         let verdict = oracle::committed(&sight, known, history);
         known.up = true;
         drop(platter);
@@ -48,6 +49,8 @@ impl World {
             self.note(|_| format!("n{at} lets {at_key}@{} go", touch.record.version));
         }
         if had {
+            let said = proof.map_or(Ok(()), |proof| self.roots.said(at, proof));
+            self.demand(digest::NAME, said);
             self.compare(at);
         }
     }

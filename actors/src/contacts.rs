@@ -31,6 +31,16 @@ pub(crate) struct Contact {
     inbound: Vec<Origin>,
 }
 
+impl Contact {
+    /// A peer that took a new epoch did not leave: its connections are of the new run from now on. Else it
+    /// would be taken for a copy of itself when it is dialled again.
+    fn goes_on(&mut self, run: Origin) {
+        for known in self.inbound.iter_mut().chain(&mut self.link) {
+            *known = run.max(*known);
+        }
+    }
+}
+
 impl Contacts {
     pub(crate) fn get(&self, peer: NodeId) -> Option<&Contact> {
         self.by_node.get(&peer)
@@ -41,6 +51,7 @@ impl Contacts {
         let contact = self.by_node.entry(report.origin.node()).or_default();
         contact.last = Some(now);
         contact.run = Some(report.origin);
+        contact.goes_on(report.origin);
         contact.skew_ms = Some(report.now.0.cast_signed().saturating_sub(now.0.cast_signed()));
         contact.keys = report.stores.iter().map(|s| (s.store.clone(), s.keys)).collect();
     }
@@ -72,10 +83,12 @@ impl Contacts {
     }
 
     pub(crate) fn left(&mut self, origin: Origin) {
-        if let Some(contact) = self.by_node.get_mut(&origin.node())
-            && let Some(at) = contact.inbound.iter().position(|one| *one == origin)
-        {
-            contact.inbound.swap_remove(at);
+        if let Some(contact) = self.by_node.get_mut(&origin.node()) {
+            let at = contact.inbound.iter().position(|one| *one == origin);
+            let at = at.unwrap_or(0); // it went on under another run since it arrived
+            if at < contact.inbound.len() {
+                contact.inbound.swap_remove(at);
+            }
         }
     }
 
@@ -90,5 +103,35 @@ impl Contacts {
     pub(crate) fn up(&self) -> Vec<Origin> {
         let all = self.by_node.values();
         all.flat_map(|contact| contact.link.iter().chain(&contact.inbound).copied()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gridkv_protocol::{Epoch, Hlc};
+
+    use super::*;
+
+    fn run(epoch: u32) -> Origin {
+        Origin::new(NodeId(7), Epoch(epoch))
+    }
+
+    fn report(origin: Origin) -> Report {
+        let (now, clock) = (UnixMs(5), Hlc::ZERO);
+        let (members, stores) = (gridkv_protocol::welcome::Members::default(), Vec::new());
+        Report { origin, now, clock, ready: true, members, stores }
+    }
+
+    #[test]
+    fn a_peer_that_takes_a_new_epoch_is_up_in_that_run_and_leaves_whole() {
+        let mut contacts = Contacts::default();
+        contacts.arrived(run(1));
+        contacts.link_up(run(1), UnixMs(4));
+        contacts.reported(&report(run(2)), UnixMs(5));
+        assert_eq!(contacts.up(), [run(2), run(2)]);
+        contacts.left(run(1));
+        contacts.link_down(NodeId(7));
+        assert_eq!(contacts.up(), []);
+        contacts.left(run(1));
     }
 }

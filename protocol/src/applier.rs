@@ -5,6 +5,7 @@
 //! limit it takes what is within; a batch with an op beyond the limit waits whole.
 
 use crate::message::BatchOutcome;
+use crate::mutant::{self, Mutant};
 use crate::{Frontier, Hlc, NodeId, Op, OpBatch, Origin, UnixMs};
 
 /// What happened.
@@ -97,14 +98,14 @@ impl Applier {
         if newer_epoch || applied.is_closed(origin) || origin.node() == self.own {
             return Some(Effect::Answer(BatchOutcome::Refused));
         }
-        if self.is_held {
+        if self.is_held && !mutant::is(Mutant::BatchesDuringBootstrap) {
             return Some(Effect::Answer(BatchOutcome::Unavailable));
         }
         let have = applied.get(origin);
-        if have < after {
+        if have < after && !mutant::is(Mutant::NoGapCheck) {
             return Some(Effect::Answer(BatchOutcome::Gap { have }));
         }
-        let limit = Hlc::end_of(now.plus(self.max_clock_skew_ms));
+        let limit = mutant::limit(Hlc::end_of(now.plus(self.max_clock_skew_ms)));
         let upto = upto.min(limit);
         // An op beyond the limit may stand for earlier ones of its key, within the limit, that were
         // coalesced into it: without it no part of the batch can be covered.

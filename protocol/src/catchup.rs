@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frontier::Closing;
 use crate::limits::{PAGE_TIMEOUT_MS, PAGE_TRIES, PAUSE_MS, SILENT_MS, SKEW_RETRY_MS};
+use crate::mutant::{self, Mutant};
 use crate::page::Page;
 use crate::report::StoreReport;
 use crate::{Frontier, Hlc, NodeId, Origin, StoreName, UnixMs};
@@ -163,15 +164,22 @@ impl CatchUp {
         view: View<'_>,
         effects: &mut Vec<Effect>,
     ) {
-        let limit = Hlc::end_of(now.plus(self.max_clock_skew_ms));
+        let limit = mutant::limit(Hlc::end_of(now.plus(self.max_clock_skew_ms)));
         let Some(session) = &mut self.session else { return };
         if !session.awaits(peer, &page) {
             return; // late, or asked for twice
         }
         // A page over the limit is retried; what the donor claims beyond it is not believed either.
         let first = session.first.get_or_insert_with(|| First::of(&page, limit));
+        if mutant::is(Mutant::LastFrontier) {
+            first.frontier = page.frontier.up_to(limit);
+        }
+        if mutant::is(Mutant::EarlyInstall) {
+            let (frontier, floor) = (first.frontier.clone(), first.floor);
+            effects.push(Effect::Install { frontier, floor });
+        }
         let is_below = !covers_floor(view.applied, &first.frontier, page.floor);
-        if first.donor != page.donor {
+        if first.donor != page.donor && !mutant::is(Mutant::AnyDonor) {
             self.abort(now, effects); // the donor restarted: its first page says nothing any more
             return;
         }
@@ -294,7 +302,9 @@ impl CatchUp {
         let ahead = applied.iter().filter(|(o, h)| *h > view.applied.get(*o) && !holds(*o, *h));
         let ahead = ahead.map(|(o, _)| o);
         let differ = loose.keys().copied().filter(|o| {
-            applied.get(*o) == view.applied.get(*o) && loose.get(o) != view.loose.get(o)
+            applied.get(*o) == view.applied.get(*o)
+                && loose.get(o) != view.loose.get(o)
+                && !mutant::is(Mutant::LooseIgnored)
         });
         ahead.chain(differ).filter(|origin| *origin != self.own).collect()
     }

@@ -39,6 +39,7 @@ pub mod membership;
 #[cfg(test)]
 mod mesh_test;
 pub mod message;
+pub mod mutant;
 pub mod op;
 pub mod op_log;
 pub mod origin;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::mutant::{self, Mutant};
 use crate::{Frontier, Hlc, Op, UnixMs};
 
 /// An op as it waits to be sent: with what its writer had seen of the others.
@@ -45,6 +46,9 @@ impl OpLog {
         if logged.hlc() <= self.floor {
             return;
         }
+        if mutant::is(Mutant::LogCoalesced) {
+            self.ops.retain(|earlier| earlier.op.key != logged.op.key);
+        }
         self.bytes += logged.op.weight();
         self.closed = self.closed.max(logged.hlc());
         self.ops.push_back(logged);
@@ -63,6 +67,13 @@ impl OpLog {
     pub fn raise_floor(&mut self, floor: Hlc) {
         self.floor = self.floor.max(floor);
         while self.ops.front().is_some_and(|oldest| oldest.hlc() <= self.floor) {
+            self.pop_oldest();
+        }
+    }
+
+    /// Drops ops up to `upto` without a word: what a broken rule does.
+    pub(crate) fn forget(&mut self, upto: Hlc) {
+        while self.ops.front().is_some_and(|oldest| oldest.hlc() <= upto) {
             self.pop_oldest();
         }
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::limits::{MAX_BATCH_OPS, MAX_BATCHES_IN_FLIGHT};
 use crate::message::BatchOutcome;
+use crate::mutant::{self, Mutant};
 use crate::op_log::{LoggedOp, OpLog};
 use crate::{Frontier, Hlc, NodeId, Op, OpBatch, Origin, UnixMs};
 
@@ -213,6 +214,9 @@ impl Publisher {
                     break;
                 };
                 cursor.note_sent(&batch, bytes);
+                if mutant::is(Mutant::RingDrainedToOnePeer) {
+                    self.log.forget(batch.upto);
+                }
                 sends.push(Send { peer: *peer, batch });
             }
         }

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 
+use crate::mutant::{self, Mutant};
 use crate::{ContentType, UnixMs, Value, Version};
 
 /// What a store holds under a key.
@@ -115,6 +116,12 @@ impl Record {
     #[must_use]
     pub fn judge(standing: Option<&Self>, incoming: &Self) -> Admission {
         let Some(standing) = standing else { return Admission::Applied };
+        if mutant::is(Mutant::NoVersionCheck) && standing.version != incoming.version {
+            return Admission::Applied;
+        }
+        if mutant::is(Mutant::TiesByArrival) && standing.version.hlc == incoming.version.hlc {
+            return Admission::Applied;
+        }
         match incoming.version.cmp(&standing.version) {
             Ordering::Greater => Admission::Applied,
             Ordering::Less => Admission::Stale,

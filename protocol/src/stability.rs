@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frontier::Closing;
 use crate::limits::KEPT_CLOSINGS;
+use crate::mutant::{self, Mutant};
 use crate::report::{Report, StoreReport};
 use crate::welcome::Members;
 use crate::{Frontier, Hlc, NodeId, Origin, StoreName};
@@ -93,6 +94,9 @@ impl Stability {
             }
             Event::Tick { own, knows_all_seeds, held } => {
                 self.reports.retain(|id, _| own.members.contains(*id));
+                if !own.members.contains(own.origin.node()) {
+                    return Vec::new(); // what members agree on is nothing to who is none any more
+                }
                 let mut effects = Vec::new();
                 for store in &own.stores {
                     let purges = !held.contains(&store.store);
@@ -139,11 +143,18 @@ impl Stability {
         let before = self.of(name).upto;
         let voices = self.voices(own, name).and_then(|voices| {
             // Without them a member that is not known yet may still have what is to be forgotten.
-            if knows_all_seeds { Ok(voices) } else { Err(None) }
+            if knows_all_seeds || mutant::is(Mutant::UnknownSeedsIgnored) {
+                Ok(voices)
+            } else {
+                Err(None)
+            }
         });
         let stable = match voices {
             Ok(voices) => {
-                let stable = survey(&voices, store, effects);
+                let mut stable = survey(&voices, store, effects);
+                if mutant::is(Mutant::PurgeByTime) {
+                    stable.upto = Hlc::at(own.now.moved(-1_000)); // long ago, by any clock
+                }
                 if stable.upto > before && purges {
                     effects.push(Effect::Purge { store: name.clone(), upto: stable.upto });
                 }
@@ -171,7 +182,11 @@ impl Stability {
             let agrees = |report: &&Report| {
                 report.origin == member.origin && report.members.are_those_of(&own.members)
             };
-            let report = report.filter(agrees).ok_or(Some(id))?;
+            let report = match report.filter(agrees) {
+                Some(report) => report,
+                None if mutant::is(Mutant::DownMembersIgnored) => continue,
+                None => return Err(Some(id)),
+            };
             let found = report.stores.iter().find(|theirs| theirs.store == *store);
             if found.is_none() && member.stores.iter().any(|theirs| theirs.name == *store) {
                 return Err(Some(id));
@@ -204,7 +219,7 @@ fn survey(voices: &[Voice<'_>], own: &StoreReport, effects: &mut Vec<Effect>) ->
         unsettled = Some(origin.node());
         let points = holders
             .iter()
-            .map(|holder| (holder.store.durable.get(origin), holder.report.origin.node()));
+            .map(|holder| (lasting(holder.store).get(origin), holder.report.origin.node()));
         least = least.into_iter().chain(points).min();
     }
     forget_closings(&holders, own, effects);
@@ -217,6 +232,11 @@ fn survey(voices: &[Voice<'_>], own: &StoreReport, effects: &mut Vec<Effect>) ->
 struct Holder<'a> {
     report: &'a Report,
     store: &'a StoreReport,
+}
+
+/// What of a store outlasts its node.
+fn lasting(store: &StoreReport) -> &Frontier {
+    if mutant::is(Mutant::StableApplied) { &store.applied } else { &store.durable }
 }
 
 /// Every origin that is not closed everywhere, in order.
@@ -233,6 +253,9 @@ fn settled(holders: &[Holder<'_>], origin: Origin) -> Option<Closing> {
     let mut agreed = None;
     for holder in holders {
         let StoreReport { applied, durable, loose, durable_loose, .. } = holder.store;
+        if mutant::is(Mutant::ClosedByEpoch) && knows_dead(holder, origin) {
+            return Some(Closing { at: holder.store.applied.get(origin), loose: false });
+        }
         if !knows_dead(holder, origin) {
             return None;
         }

@@ -165,6 +165,16 @@ fn an_origin_that_a_member_has_nothing_of_holds_it_at_zero() {
 }
 
 #[test]
+fn who_is_no_member_any_more_has_no_part_in_what_members_agree_on() {
+    let mut world = World::at(50);
+    for report in world.reports.values_mut() {
+        report.members.forget(NODE);
+    }
+    *world.store(NODE) = store(&[]);
+    assert_eq!(world.hear_all(), [], "it holds nothing of what the others have closed and purged");
+}
+
+#[test]
 fn reports_of_a_run_that_is_over_say_nothing() {
     let mut world = World::at(10);
     world.hear_all();

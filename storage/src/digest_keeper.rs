@@ -10,6 +10,7 @@ use std::ops::Bound;
 
 use gridkv_protocol::digest::{Digest, Mark, Proof};
 use gridkv_protocol::frontier::Closing;
+use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::{Frontier, Hlc, Key, Live, Origin, Record, State, UnixMs, Version};
 
 /// Bytes of a record in the order of deadlines: three words, in nodes that are half full when deadlines come
@@ -31,6 +32,7 @@ impl Stake {
     pub(crate) fn of(record: &Record) -> Option<Self> {
         let until = match &record.state {
             State::Live(Live { expires_at, .. }) => *expires_at,
+            State::Expired { .. } if mutant::is(Mutant::ExpiryByClock) => return None,
             State::Expired { expires_at } => Some(*expires_at),
             State::Deleted => return None,
         };

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use gridkv_protocol::digest::{Proof, bucket_of};
 use gridkv_protocol::limits::{MAX_PAGE_RECORDS, PAGE_BYTES};
+use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::{Page, PageCursor, PageRequest, Scope};
 use gridkv_protocol::report::StoreReport;
@@ -167,6 +168,10 @@ impl StoreReader {
             }
             page.next = walk.next;
             for keyed in walk.records.into_iter().filter(is_asked) {
+                let dead = keyed.record.content_bytes() == 0;
+                if dead && mutant::is(Mutant::PagesWithoutTombstones) {
+                    continue;
+                }
                 bytes += keyed.weight();
                 page.records.push(keyed);
             }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 use gridkv_protocol::Hlc;
+use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::op_log::LoggedOp;
 
 use crate::stats::Counter;
@@ -52,8 +53,13 @@ impl OpRing {
 
     /// Appends a committed op; a full ring drops its oldest one and raises the floor. One thread pushes.
     pub fn push(&self, op: LoggedOp) {
+        if mutant::is(Mutant::SlotRace) && op.hlc().physical().0.is_multiple_of(5) {
+            return;
+        }
         let number = self.pushed.fetch_add(1, Ordering::Relaxed);
-        if let Some((_, oldest)) = self.queue.force_push((number, op)) {
+        if let Some((_, oldest)) = self.queue.force_push((number, op))
+            && !mutant::is(Mutant::SilentOverflow)
+        {
             self.floor.fetch_max(oldest.hlc().bits(), Ordering::AcqRel);
             self.overwritten.add(1);
         }
@@ -78,7 +84,9 @@ impl OpRing {
         let most = self.queue.capacity();
         while ops.len() < most {
             let Some((number, op)) = self.queue.pop() else { break };
-            if number != self.drained.swap(number + 1, Ordering::Relaxed) {
+            if number != self.drained.swap(number + 1, Ordering::Relaxed)
+                && !mutant::is(Mutant::SilentOverflow)
+            {
                 // Ops before this one were dropped, and the writer may not have said so yet.
                 let below = op.hlc().bits().saturating_sub(1);
                 self.floor.fetch_max(below, Ordering::AcqRel);

@@ -13,7 +13,9 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use gridkv_protocol::applier::Stretch;
 use gridkv_protocol::frontier::Closing;
 use gridkv_protocol::loose::LooseSet;
+use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::op::KeyedRecord;
+use gridkv_protocol::op_log::LoggedOp;
 use gridkv_protocol::{
     Admission, Frontier, Hlc, HlcClock, Key, Op, Origin, Record, UnixMs, Version,
 };
@@ -108,7 +110,11 @@ impl StoreWriter {
         let incoming = record.expired_at(now).unwrap_or(record);
         let verdict = match standing {
             // What it says was deleted, and the deletion forgotten.
-            Standing::Absent if incoming.version.hlc <= self.floor => Admission::Stale,
+            Standing::Absent
+                if incoming.version.hlc <= self.floor && !mutant::is(Mutant::NoFloorRule) =>
+            {
+                Admission::Stale
+            }
             Standing::Absent => Admission::Applied,
             Standing::Record(record) => Record::judge(Some(record), &incoming),
             Standing::Residue(version) => match incoming.version.cmp(version) {
@@ -145,6 +151,9 @@ impl StoreWriter {
             let unseen = standing
                 .version()
                 .filter(|version| version.origin != origin && !seen.covers(*version));
+            if mutant::is(Mutant::Echo) {
+                self.pending.log(LoggedOp { op: op.clone(), seen: Arc::clone(&self.others) });
+            }
             let verdict = self.admit(op, &standing, now);
             self.count(verdict, unseen.is_some());
         }
@@ -181,7 +190,10 @@ impl StoreWriter {
         now: UnixMs,
     ) -> Result<(), BackendError> {
         for KeyedRecord { key, record } in records {
-            let standing = self.standing(&key)?;
+            let standing = match self.standing(&key)? {
+                _ if mutant::is(Mutant::ClearAndLoad) => Standing::Absent,
+                standing => standing,
+            };
             self.clock.observe(record.version.hlc);
             let verdict = self.admit(Op { key, record }, &standing, now);
             self.count(verdict, false);
@@ -220,6 +232,9 @@ impl StoreWriter {
     /// that may mint calls it.
     pub fn close_time(&mut self, now: UnixMs) {
         self.own_upto = self.clock.mint(now);
+        if mutant::is(Mutant::UptoPastUncommitted) {
+            self.shared.ring.close(self.own_upto);
+        }
     }
 
     /// Commits what was staged, makes it readable, and publishes it. `asked` is what the commit must
@@ -249,7 +264,11 @@ impl StoreWriter {
             removed: self.pending.removed(),
             moved: self.pending.moved(),
             floor: self.floor,
-            durability,
+            durability: if mutant::is(Mutant::AckBeforeFsync) {
+                Durability::Memory
+            } else {
+                durability
+            },
             counts: Counts {
                 greatest: self.greatest.max(self.pending.greatest()),
                 loose: !self.loose.is_empty() || self.pending.loosens_any(),
@@ -259,6 +278,7 @@ impl StoreWriter {
         };
         match backend.put_batch(&commit) {
             Ok(reached) => {
+                let reached = if mutant::is(Mutant::AckBeforeFsync) { durability } else { reached };
                 self.publish(own_moved, reached);
                 Ok(reached)
             }
@@ -316,7 +336,8 @@ impl StoreWriter {
         }
         // The floor first: who reads a frontier and then a floor must not miss what was forgotten.
         frontiers.raise_floor(self.floor);
-        if floor_moved > 0 && backend.as_cache().is_none() {
+        let lowers = mutant::is(Mutant::LogAboveFloor);
+        if floor_moved > 0 && backend.as_cache().is_none() && !lowers {
             ring.raise_floor(self.floor); // what was purged is not to be sent any more
         }
         let (mut others_moved, mut closed) = (false, false);

@@ -1,6 +1,7 @@
 //! What the writer does when deadlines pass: through the funnel, a bounded number of records at a time.
 
-use gridkv_protocol::{Op, UnixMs};
+use gridkv_protocol::mutant::{self, Mutant};
+use gridkv_protocol::{Hlc, Op, UnixMs};
 
 use super::StoreWriter;
 use crate::backend::{BackendError, Cache, Evicted};
@@ -17,6 +18,9 @@ impl StoreWriter {
     /// [`BackendError`] when some records can not be read; they are looked at again next time.
     pub fn expire(&mut self, now: UnixMs) -> Result<bool, BackendError> {
         self.forget_evicted();
+        if mutant::is(Mutant::NoTombstones) && self.purge(Hlc::end_of(now)).is_err() {
+            return Ok(false);
+        }
         let due = self.deadlines.due(now, EXPIRE_AT_ONCE);
         let more = due.len() == EXPIRE_AT_ONCE;
         let mut unreadable = None;

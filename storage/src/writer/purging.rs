@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Release;
 
 use gridkv_protocol::frontier::Closing;
 use gridkv_protocol::loose::LooseSet;
+use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Frontier, Hlc, Key, Origin, UnixMs};
 
@@ -61,7 +62,9 @@ impl StoreWriter {
         }
         self.pending.counted().purged +=
             u64::try_from(self.pending.removed().len()).unwrap_or(u64::MAX);
-        self.raise_floor(stable);
+        if !mutant::is(Mutant::NoTombstones) {
+            self.raise_floor(stable);
+        }
         self.commit(Durability::Memory)?;
         Ok(more)
     }

@@ -1,0 +1,125 @@
+//! What a process does with a message that came over a connection.
+
+use gridkv_protocol::message::{
+    BatchAnswer, BatchOutcome, DigestAnswer, DigestRequest, Message, NoPage, StoreBatch,
+};
+use gridkv_protocol::page::PageRequest;
+use gridkv_protocol::{Epoch, NodeId, Origin, StoreName};
+
+use super::{Act, ConnId, Process, StoreEnd};
+
+impl Process {
+    /// A message came over a connection that a peer made.
+    pub fn serve(&mut self, conn: ConnId, message: Message) {
+        let Some(peer) = self.inbound.get(&conn).copied() else {
+            match message {
+                Message::Hello(hello) => self.knocked(conn, hello),
+                _ => self.cut(conn),
+            }
+            return;
+        };
+        match message {
+            Message::Batch(batch) if batch.batch.origin.node() == peer.node() => {
+                self.batch(conn, peer.node(), batch);
+            }
+            Message::PageRequest(request) => self.page(conn, request),
+            Message::DigestRequest(DigestRequest { store }) => {
+                let answer = DigestAnswer { store, proof: None, buckets: Vec::new() };
+                self.acts.push(Act::Send(conn, Message::Digest(answer)));
+            }
+            Message::Report(report) if report.origin.node() == peer.node() => {
+                self.reported(report);
+                self.acts.push(Act::Send(conn, Message::Report(self.report())));
+            }
+            _ => self.cut(conn),
+        }
+        self.settle();
+    }
+
+    /// A message came over a connection that this node made.
+    pub fn answered(&mut self, conn: ConnId, message: Message) {
+        let peer = self.dialling.peer_of(conn);
+        match (message, peer) {
+            (Message::Welcome(welcome), None) => self.welcomed(conn, welcome),
+            (Message::Refusal(refusal), None) => self.refused(conn, &refusal),
+            (Message::Report(report), Some(peer)) if report.origin.node() == peer => {
+                self.reported(report);
+            }
+            (Message::Answer(answer), Some(peer)) => {
+                let run = self.contacts.linked_run(peer).unwrap_or(Origin::new(peer, Epoch(0)));
+                if let Some(store) = find(&mut self.stores, &answer.store) {
+                    store.answered(self.clock.now(), run, &answer, &mut self.acts);
+                }
+            }
+            (Message::Page(page), Some(peer)) => {
+                if let Some(store) = find(&mut self.stores, &page.store) {
+                    store.page_came(&mut self.clock, peer, page, &mut self.acts);
+                }
+            }
+            (Message::NoPage(answer), Some(peer)) => {
+                if let Some(store) = find(&mut self.stores, &answer.store) {
+                    store.no_page(&mut self.clock, peer, &answer, &mut self.acts);
+                }
+            }
+            _ => self.closed_by_us(conn),
+        }
+        self.settle();
+    }
+
+    fn batch(&mut self, conn: ConnId, peer: NodeId, batch: StoreBatch) {
+        match find(&mut self.stores, &batch.store) {
+            Some(store) => {
+                store.apply(&mut self.clock, (conn, peer), batch.batch, &mut self.acts);
+            }
+            None => {
+                let StoreBatch { store, batch } = batch;
+                let (origin, after, upto) = (batch.origin, batch.after, batch.upto);
+                let outcome = BatchOutcome::Refused;
+                let answer = BatchAnswer { store, origin, after, upto, outcome };
+                self.acts.push(Act::Send(conn, Message::Answer(answer)));
+            }
+        }
+    }
+
+    fn page(&mut self, conn: ConnId, request: PageRequest) {
+        // A cache is never a source: what it forgot would be taken for what never was.
+        let donor = self.origin;
+        let source = find(&mut self.stores, &request.store).filter(|store| !store.is_cache());
+        let page = source.map(|store| store.reader().page(&request, donor));
+        let message = match page {
+            Some(Ok(page)) => Message::Page(page),
+            Some(Err(_)) | None => {
+                Message::NoPage(NoPage { store: request.store, session: request.session })
+            }
+        };
+        self.acts.push(Act::Send(conn, message));
+    }
+
+    /// A peer sent what does not belong there.
+    fn cut(&mut self, conn: ConnId) {
+        self.acts.push(Act::Close(conn));
+        if let Some(origin) = self.inbound.remove(&conn) {
+            self.contacts.left(origin);
+        }
+    }
+
+    fn closed_by_us(&mut self, conn: ConnId) {
+        self.acts.push(Act::Close(conn));
+        self.closed(conn);
+    }
+
+    /// Gives what stores want to tell peers to the links that lead there; without one it is dropped.
+    pub(super) fn settle(&mut self) {
+        for store in &mut self.stores {
+            for (peer, message) in store.take_outgoing() {
+                if let Some(conn) = self.links.get(&peer) {
+                    self.acts.push(Act::Send(*conn, message));
+                }
+            }
+        }
+    }
+}
+
+fn find<'a>(stores: &'a mut [StoreEnd], name: &StoreName) -> Option<&'a mut StoreEnd> {
+    stores.iter_mut().find(|store| store.name() == name)
+}

@@ -85,7 +85,7 @@ fn refused(asked: &Asked, code: &str) -> Outcome {
     match asked {
         Asked::Get if code == "key_not_found" => Outcome::Nothing,
         _ if leaves_open || code.starts_with("status") => Outcome::Unknown(code.to_owned()),
-        _ => Outcome::Refused(code.to_owned()),
+        Asked::Get | Asked::Put { .. } | Asked::Delete { .. } => Outcome::Refused(code.to_owned()),
     }
 }
 

@@ -14,9 +14,11 @@ use crate::weather::{Link, Weather, count};
 /// Both ends of a connection, shared by the pipes of its two directions.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// The node that made it, and its end.
-    pub(crate) dialler: u16,
-    pub(crate) dialled: u16,
+    /// The node that made it.
+    dialler: u16,
+    /// The node that it leads to.
+    target: u16,
+    /// That of the first, and that of the second.
     ends: [TcpStream; 2],
     /// It is over for both.
     over: AtomicBool,
@@ -39,10 +41,10 @@ impl Side {
         }
     }
 
-    fn of<T>(self, [dialler, dialled]: &[T; 2]) -> &T {
+    fn of<T>(self, [first, second]: &[T; 2]) -> &T {
         match self {
-            Self::Dialler => dialler,
-            Self::Dialled => dialled,
+            Self::Dialler => first,
+            Self::Dialled => second,
         }
     }
 }
@@ -52,14 +54,14 @@ impl Connection {
     /// When the sockets can not be set up.
     pub(crate) fn new(
         (dialler, from): (u16, TcpStream),
-        (dialled, to): (u16, TcpStream),
+        (target, to): (u16, TcpStream),
     ) -> io::Result<Arc<Self>> {
         for end in [&from, &to] {
             end.set_nodelay(true)?;
         }
         let left = [AtomicBool::new(false), AtomicBool::new(false)];
         let over = AtomicBool::new(false);
-        Ok(Arc::new(Self { dialler, dialled, ends: [from, to], over, left }))
+        Ok(Arc::new(Self { dialler, target, ends: [from, to], over, left }))
     }
 
     /// Carries in both directions until it is over. `number` tells its chance from that of other connections.
@@ -83,7 +85,7 @@ impl Connection {
 
     /// The link whose bytes come from this side.
     pub(crate) fn link(&self, from: Side) -> Link {
-        let there = Link { from: self.dialler, to: self.dialled };
+        let there = Link { from: self.dialler, to: self.target };
         if from == Side::Dialler { there } else { there.back() }
     }
 

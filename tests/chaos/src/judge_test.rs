@@ -5,7 +5,7 @@ use gridkv_soak::Durability;
 use super::judge;
 use super::story::{KEY, Story, acked, by_peers, memory, os, refused, stamp, unknown};
 use crate::finding::Property;
-use crate::history::{Condition, Loss, Safety};
+use crate::history::{Loss, Safety};
 
 const DISK: &str = "disk";
 const MEMORY: &str = "memory";
@@ -72,7 +72,7 @@ fn answers_may_cross() {
 
 #[test]
 fn a_value_whose_time_is_over_is_gone() {
-    let story = Story::of(DISK).put_with(1, 1, Some(500), None, os("1")).finds(1, 1, "1").later(3);
+    let story = Story::of(DISK).put_for(1, 1, 500, os("1")).finds(1, 1, "1").later(3);
     good(&story.finds_nothing(1).all(None));
 }
 
@@ -85,8 +85,7 @@ fn a_condition_holds_again_once_the_state_of_the_node_was_lost() {
 #[test]
 fn what_is_absent_may_be_written_if_it_is_absent() {
     let story = Story::of(DISK).put(1, 1, os("1")).delete(1, os("2"));
-    let absent = Some(Condition::Absent);
-    good(&story.put_with(1, 2, None, absent, os("3")).all(Some((2, "3"))));
+    good(&story.put_if_absent(1, 2, os("3")).all(Some((2, "3"))));
 }
 
 #[test]
@@ -228,21 +227,20 @@ fn a_condition_that_did_not_hold_is_found() {
     bad(&twice.all(Some((3, "3"))), Property::Conditions);
     let stale = Story::of(DISK).put(1, 1, os("1")).put(1, 2, os("2")).put_if(1, 3, "1", os("3"));
     bad(&stale.all(Some((3, "3"))), Property::Conditions);
-    let there = Story::of(DISK).put(1, 1, os("1"));
-    let there = there.put_with(1, 2, None, Some(Condition::Absent), os("2"));
+    let there = Story::of(DISK).put(1, 1, os("1")).put_if_absent(1, 2, os("2"));
     bad(&there.all(Some((2, "2"))), Property::Conditions);
 }
 
 #[test]
 fn a_value_that_is_served_after_its_time_is_found() {
-    let story = Story::of(DISK).put_with(1, 1, Some(500), None, os("1")).later(3);
+    let story = Story::of(DISK).put_for(1, 1, 500, os("1")).later(3);
     bad(&story.clone().finds(2, 1, "1").all(None), Property::Deadlines);
     bad(&story.all(Some((1, "1"))), Property::Deadlines);
 }
 
 #[test]
 fn a_value_that_goes_before_its_time_is_found() {
-    let story = Story::of(DISK).put_with(1, 1, Some(60_000), None, os("1")).finds_nothing(1);
+    let story = Story::of(DISK).put_for(1, 1, 60_000, os("1")).finds_nothing(1);
     bad(&story.later(70).all(None), Property::NeverBack);
 }
 

@@ -29,20 +29,19 @@ impl Page {
     pub(crate) fn new(
         setup: &Setup,
         history: &History,
-        done: &Done,
-        weather: &Weather,
+        (done, weather): (&Done, &Weather),
         verdict: Verdict,
         recovered: Duration,
     ) -> Self {
         let stores =
             history.stores.iter().map(|(name, class)| format!("{name} ({})", class.backend));
         let stores = stores.collect::<Vec<_>>().join(", ");
-        let of = setup.config.as_ref().map_or("no configuration of its own".to_owned(), |config| {
-            config.display().to_string()
+        let of = setup.config.as_ref().map_or("with a store of every kind".to_owned(), |config| {
+            format!("with {}", config.display())
         });
         let Setup { nodes, clients, lasts, seed, .. } = setup;
         let title = format!(
-            "{nodes} nodes of {of}, for {} s\nstores: {stores}\nclients: {clients}\nseed: {seed}",
+            "{nodes} nodes, {of}, for {} s\nstores: {stores}\nclients: {clients}\nseed: {seed}",
             lasts.as_secs()
         );
         let config = setup.config.as_ref().map(|config| format!(" --config {}", config.display()));

@@ -18,7 +18,7 @@ fn setup() -> Setup {
         nodes: 3,
         clients: 16,
         rest: Duration::ZERO,
-        lasts: Duration::from_secs(60),
+        lasts: Duration::from_mins(1),
         recovers_within: Duration::ZERO,
         seed: 7,
         out: None,
@@ -43,7 +43,7 @@ fn page(verdict: Verdict) -> Page {
     let history = History { ops, ..History::default() };
     let done = Done { steps: 9, quiet: 2, blows: [(Blow::Kill, 4)].into(), ..Done::default() };
     let took = Duration::from_millis(1_250);
-    Page::new(&setup(), &history, &done, &Weather::default(), verdict, took)
+    Page::new(&setup(), &history, (&done, &Weather::default()), verdict, took)
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_page_says_what_was_done_checked_and_found() {
     let text = passed.to_string();
     for part in [
         "GridKV under chaos: PASSED",
-        "3 nodes of my.toml, for 60 s",
+        "3 nodes, with my.toml, for 60 s",
         "9 steps, 2 of them quiet",
         "nodes hit: kill -9 4",
         "read                          2        1        0",

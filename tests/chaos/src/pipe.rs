@@ -23,7 +23,7 @@ use crate::weather::{Link, Weather, count};
 /// How long a pipe sleeps or waits for bytes before it looks at the weather again.
 const TICK: Duration = Duration::from_millis(20);
 /// Bytes read at once.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 16 * 1024;
 /// A pipe that holds back more does not read on: the sender notices, as on a slow line.
 const HELD_BACK: usize = 8 * 1024 * 1024;
 /// Bytes of a unit that garbage changes, at most.

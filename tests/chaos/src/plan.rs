@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::weather::Link;
 
 /// How long a step lasts, at least and at most.
-const STEP: (Duration, Duration) = (Duration::from_millis(2_000), Duration::from_millis(4_500));
+const STEP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(4_500));
 /// How long a node is down or stopped, at least and at most; then it comes back, often within the same step.
 const DOWN: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(2_500));
 
@@ -251,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn a_few_minutes_have_all_in_them_and_rests() {
-        let steps = Plan::draw(1, 3, MINUTE * 5).steps;
+    fn a_minute_has_all_in_it_and_rests() {
+        let steps = Plan::draw(1, 3, MINUTE).steps;
         for name in Fault::NAMES {
             let has = |step: &Step| step.weather.iter().any(|(_, fault)| fault.name() == name);
             assert!(steps.iter().any(has), "{name}");

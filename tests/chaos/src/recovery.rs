@@ -48,7 +48,7 @@ impl Recovery<'_> {
         let looks = wait_for(self.within, "all nodes to hold the same", || {
             let looks = self.look(history);
             recovered.looks = looks.unwrap_or_default();
-            let equal = self.equal(history, &recovered.looks);
+            let equal = equal(history, &recovered.looks);
             (equal || self.interrupted.load(Ordering::Relaxed)).then_some(())
         });
         if self.interrupted.load(Ordering::Relaxed) {
@@ -125,16 +125,16 @@ impl Recovery<'_> {
         let (store, at) = (store.to_owned(), micros(&self.clock));
         Ok(Look { node, store, at, records, key_count, listed })
     }
+}
 
-    /// Whether there is nothing more to wait for. The judge decides what it means if there is.
-    fn equal(&self, history: &History, looks: &[Look]) -> bool {
-        let all = history.stores.iter().all(|(store, class)| {
-            let looks: Vec<&Look> = looks.iter().filter(|look| look.store == *store).collect();
-            let counted = |look: &&Look| look.key_count == look.listed;
-            class.cache || (alike(&looks) && looks.iter().all(counted))
-        });
-        !looks.is_empty() && all
-    }
+/// Whether there is nothing more to wait for. The judge decides what it means if there is.
+fn equal(history: &History, looks: &[Look]) -> bool {
+    let all = history.stores.iter().all(|(store, class)| {
+        let looks: Vec<&Look> = looks.iter().filter(|look| look.store == *store).collect();
+        let counted = |look: &&Look| look.key_count == look.listed;
+        class.cache || (alike(&looks) && looks.iter().all(counted))
+    });
+    !looks.is_empty() && all
 }
 
 fn alike(looks: &[&Look]) -> bool {

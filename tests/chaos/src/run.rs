@@ -46,7 +46,7 @@ pub fn run(setup: &Setup) -> Result<Page, ChaosError> {
     history.looks.clone_from(&recovered.looks);
     let mut verdict = judge(&history);
     told(&mut verdict, setup, &done, &recovered);
-    let page = Page::new(setup, &history, &done, &stage.weather, verdict, recovered.took);
+    let page = Page::new(setup, &history, (&done, &stage.weather), verdict, recovered.took);
     if let Some(out) = &setup.out {
         keep(out, &stage, &history, &page)?;
     }

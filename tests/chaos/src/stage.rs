@@ -34,21 +34,17 @@ impl Stage {
         let mut builder = Cluster::builder(&setup.gridkv, directory)
             .nodes(setup.nodes)
             .dialled_at(ports)
-            .own_process_group()
             .env("GRIDKV_PEERS__BOOTSTRAP", "false");
-        match &setup.config {
-            Some(config) => {
-                let config = std::path::absolute(config);
-                let config = config.map_err(ChaosError::cannot("resolve the configuration"))?;
-                check(setup, &config)?;
-                builder = builder.args(["--config".into(), config.into_os_string()]);
-            }
-            None => {
-                builder = builder.stores(Setup::STORES);
-                for (name, value) in Setup::SETTINGS {
-                    builder = builder.env(name, value);
-                }
-            }
+        if let Some(config) = &setup.config {
+            let config = std::path::absolute(config);
+            let config = config.map_err(ChaosError::cannot("resolve the configuration"))?;
+            check(setup, &config)?;
+            builder = builder.args(["--config".into(), config.into_os_string()]);
+        } else {
+            let settings = Setup::SETTINGS.into_iter();
+            builder = settings.fold(builder.stores(Setup::STORES), |builder, (name, value)| {
+                builder.env(name, value)
+            });
         }
         let cluster = Arc::new(builder.build()?);
         let weather = Arc::new(Weather::default());
@@ -92,11 +88,14 @@ fn who_dials(cluster: &Arc<Cluster>, proxy: SocketAddr) -> WhoDials {
 
 /// Lets the program look at a configuration before any node is given it, so that its own words reach the reader.
 fn check(setup: &Setup, config: &Path) -> Result<(), ChaosError> {
-    let checked = Command::new(&setup.gridkv)
-        .args(["serve", "--check", "--config"])
-        .arg(config)
-        .output()
-        .map_err(ChaosError::io("run", &setup.gridkv))?;
+    let mut check = Command::new(&setup.gridkv);
+    check.args(["serve", "--check", "--config"]).arg(config);
+    // As for the nodes: settings of whoever calls must not leak into it.
+    let own = std::env::vars_os().map(|(name, _)| name);
+    for name in own.filter(|name| name.to_string_lossy().starts_with("GRIDKV_")) {
+        check.env_remove(name);
+    }
+    let checked = check.output().map_err(ChaosError::io("run", &setup.gridkv))?;
     if checked.status.success() {
         return Ok(());
     }

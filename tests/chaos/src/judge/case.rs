@@ -79,7 +79,10 @@ impl<'a> Case<'a> {
                 Outcome::Found { version, stamp } => {
                     Some((*place, version.as_str(), stamp, op.returned))
                 }
-                _ => None,
+                Outcome::Nothing
+                | Outcome::Written { .. }
+                | Outcome::Refused(_)
+                | Outcome::Unknown(_) => None,
             })
         });
         let looked = self.looks.iter().flat_map(|look| {

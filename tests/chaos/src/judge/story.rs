@@ -89,24 +89,7 @@ impl Story {
     }
 
     pub(crate) fn put(self, node: u16, number: u64, outcome: Outcome) -> Self {
-        self.put_with(node, number, None, None, outcome)
-    }
-
-    pub(crate) fn put_with(
-        self,
-        node: u16,
-        number: u64,
-        ttl_ms: Option<u64>,
-        condition: Option<Condition>,
-        outcome: Outcome,
-    ) -> Self {
-        let safety = Safety::default();
-        self.op(node, Asked::Put { stamp: stamp(number), ttl_ms, condition, safety }, outcome)
-    }
-
-    pub(crate) fn put_if(self, node: u16, number: u64, version: &str, outcome: Outcome) -> Self {
-        let condition = Some(Condition::Version(version.to_owned()));
-        self.put_with(node, number, None, condition, outcome)
+        self.put_safely(node, number, Safety::default(), outcome)
     }
 
     pub(crate) fn put_safely(
@@ -118,6 +101,26 @@ impl Story {
     ) -> Self {
         let asked = Asked::Put { stamp: stamp(number), ttl_ms: None, condition: None, safety };
         self.op(node, asked, outcome)
+    }
+
+    /// It expires after so many milliseconds.
+    pub(crate) fn put_for(self, node: u16, number: u64, ttl: u64, outcome: Outcome) -> Self {
+        let (stamp, safety) = (stamp(number), Safety::default());
+        self.op(node, Asked::Put { stamp, ttl_ms: Some(ttl), condition: None, safety }, outcome)
+    }
+
+    pub(crate) fn put_if(self, node: u16, number: u64, version: &str, outcome: Outcome) -> Self {
+        self.put_on(node, number, Condition::Version(version.to_owned()), outcome)
+    }
+
+    pub(crate) fn put_if_absent(self, node: u16, number: u64, outcome: Outcome) -> Self {
+        self.put_on(node, number, Condition::Absent, outcome)
+    }
+
+    fn put_on(self, node: u16, number: u64, condition: Condition, outcome: Outcome) -> Self {
+        let (stamp, safety) = (stamp(number), Safety::default());
+        let condition = Some(condition);
+        self.op(node, Asked::Put { stamp, ttl_ms: None, condition, safety }, outcome)
     }
 
     pub(crate) fn delete(self, node: u16, outcome: Outcome) -> Self {

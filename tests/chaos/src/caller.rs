@@ -112,8 +112,8 @@ impl<'a> Caller<'a> {
         };
         let longest = u64::try_from(LONGEST_TTL.as_millis()).unwrap_or(u64::MAX);
         let asked = match self.dice.u8(0..100) {
-            0..40 => Asked::Get,
-            40..70 => put(None, None),
+            0..35 => Asked::Get,
+            35..70 => put(None, None),
             70..78 => put(None, last.or(Some(Condition::Absent))),
             78..80 => put(None, Some(Condition::Absent)),
             80..86 => put(Some(self.dice.u64(500..=longest)), None),

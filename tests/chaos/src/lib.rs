@@ -22,6 +22,7 @@ mod nemesis;
 mod page;
 mod pipe;
 mod plan;
+mod preload;
 mod proxy;
 mod recovery;
 mod request;

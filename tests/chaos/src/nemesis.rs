@@ -95,6 +95,7 @@ impl<'a> Nemesis<'a> {
     }
 
     fn hit(&mut self, hit: &Hit) -> Result<(), ChaosError> {
+        self.rest(hit.after)?;
         self.revive_the_fallen()?;
         let node = self.cluster.node(usize::from(hit.node));
         *self.done.blows.entry(hit.blow).or_default() += 1;

@@ -16,8 +16,12 @@ use crate::weather::Link;
 
 /// How long a step lasts, at least and at most.
 const STEP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(4_500));
+/// How long nothing happens to a node before it is hit, at least and at most.
+const AFTER: (Duration, Duration) = (Duration::ZERO, Duration::from_millis(1_200));
 /// How long a node is down or stopped, at least and at most; then it comes back, often within the same step.
 const DOWN: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(2_500));
+/// How long a node that was ambushed is left alone once it was started again.
+const ALONE: Duration = Duration::from_secs(2);
 
 /// All that will be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +48,8 @@ pub struct Hit {
     pub node: u16,
     /// What.
     pub blow: Blow,
+    /// After how long, counted from the hit before or from the beginning of the step.
+    pub after: Duration,
     /// For how long.
     pub lasts: Duration,
 }
@@ -61,6 +67,21 @@ pub enum Blow {
     Pause,
 }
 
+/// What a step does.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// Nothing.
+    Quiet,
+    /// Makes links bad.
+    Links,
+    /// Hits nodes.
+    Nodes,
+    /// Makes links bad and hits nodes.
+    Both,
+    /// Kills a node that nobody reaches, so that nobody else has what it took last, nor can give anything back.
+    Ambush,
+}
+
 /// What links have in common in a step.
 #[derive(Clone, Copy, Debug)]
 enum Pattern {
@@ -76,16 +97,16 @@ enum Pattern {
     Same,
 }
 
-/// Of so many steps: whether links are bad, and whether nodes are hit.
-const KINDS: [(bool, bool); 8] = [
-    (false, false),
-    (false, false),
-    (true, false),
-    (true, false),
-    (true, false),
-    (false, true),
-    (true, true),
-    (true, true),
+/// What a step does, and how often of so many times.
+const KINDS: [Kind; 8] = [
+    Kind::Quiet,
+    Kind::Quiet,
+    Kind::Links,
+    Kind::Links,
+    Kind::Links,
+    Kind::Nodes,
+    Kind::Both,
+    Kind::Ambush,
 ];
 
 /// How links are bad: single faults most often, because there are many of them.
@@ -130,7 +151,7 @@ impl Plan {
 struct Drawing {
     dice: Rng,
     nodes: u16,
-    kinds: Deck<(bool, bool)>,
+    kinds: Deck<Kind>,
     patterns: Deck<Pattern>,
     faults: Deck<&'static str>,
     blows: Deck<Blow>,
@@ -139,10 +160,25 @@ struct Drawing {
 impl Drawing {
     fn step(&mut self) -> Step {
         let lasts = self.time(STEP);
-        let (is_bad, is_hit) = self.kinds.deal(&mut self.dice).unwrap_or_default();
-        let weather = if is_bad { self.weather() } else { Vec::new() };
-        let hits = if is_hit { self.hits() } else { Vec::new() };
+        let (weather, hits) = match self.kinds.deal(&mut self.dice) {
+            Some(Kind::Links) => (self.weather(), Vec::new()),
+            Some(Kind::Nodes) => (Vec::new(), self.hits()),
+            Some(Kind::Both) => (self.weather(), self.hits()),
+            Some(Kind::Ambush) => return self.ambush(lasts),
+            Some(Kind::Quiet) | None => (Vec::new(), Vec::new()),
+        };
         Step { lasts, weather, hits }
+    }
+
+    fn ambush(&mut self, lasts: Duration) -> Step {
+        let hit = self.hit().map(|hit| Hit { blow: Blow::Kill, ..hit });
+        let hits: Vec<Hit> = hit.into_iter().collect();
+        let is_alone =
+            |link: &Link| hits.iter().any(|hit| link.from == hit.node || link.to == hit.node);
+        let cut = Link::all(self.nodes).into_iter().filter(is_alone);
+        let weather = cut.map(|link| (link, Fault::Stall)).collect();
+        let hit: Duration = hits.iter().map(|hit| hit.after + hit.lasts).sum();
+        Step { lasts: lasts.max(hit + ALONE), weather, hits }
     }
 
     fn time(&mut self, (least, most): (Duration, Duration)) -> Duration {
@@ -166,7 +202,7 @@ impl Drawing {
         let blow = self.blows.deal(&mut self.dice)?;
         // Whoever has no peers would lose all it has with its disk.
         let blow = if self.nodes == 1 && blow == Blow::Wipe { Blow::Kill } else { blow };
-        Some(Hit { node: self.node(), blow, lasts: self.time(DOWN) })
+        Some(Hit { node: self.node(), blow, after: self.time(AFTER), lasts: self.time(DOWN) })
     }
 
     fn weather(&mut self) -> Vec<(Link, Fault)> {

@@ -15,6 +15,7 @@ use crate::load::{LONGEST_TTL, Load};
 use crate::nemesis::{Done, Nemesis};
 use crate::page::Page;
 use crate::plan::{Plan, Step};
+use crate::preload::preload;
 use crate::recovery::{Recovered, Recovery, classes};
 use crate::setup::Setup;
 use crate::stage::Stage;
@@ -39,8 +40,9 @@ pub fn run(setup: &Setup) -> Result<Page, ChaosError> {
     let stores = classes(&stage.cluster.node(1).client())?;
     let mut history = History { stores, ..History::default() };
     let clock = Stopwatch::start();
+    history.ops = preload(&stage.cluster, &history, clock)?;
     let (ops, done) = play(setup, &stage, &history, clock)?;
-    history.ops = ops;
+    history.ops.extend(ops);
     history.losses.clone_from(&done.losses);
     let recovered = recover(setup, &stage, &history, clock)?;
     history.looks.clone_from(&recovered.looks);

@@ -41,8 +41,8 @@ impl Setup {
     pub(crate) const SETTINGS: [(&'static str, &'static str); 7] = [
         ("GRIDKV_HTTP__WORKERS", "1"),
         // Small logs: what a link can not carry for a second is gone from them, and catch-up has to find it.
-        ("GRIDKV_SYNC__BUFFER_SIZE", "256"),
-        ("GRIDKV_SYNC__LOG_BYTES", "32768"),
+        ("GRIDKV_SYNC__BUFFER_SIZE", "64"),
+        ("GRIDKV_SYNC__LOG_BYTES", "4096"),
         // A broken link is noticed within a step.
         ("GRIDKV_PEERS__SUSPECT_AFTER", "1s"),
         ("GRIDKV_PEERS__DOWN_AFTER", "3s"),

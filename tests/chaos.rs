@@ -16,7 +16,7 @@ const SEED: &str = "CHAOS_SEED";
 /// Goes on for so many seconds.
 const SECONDS: &str = "CHAOS_SECONDS";
 /// With start, recovery and the deadlines of values in between, about a minute: long enough for a plan that has every fault
-/// and every blow in it, short enough to be run with every change.
+/// and most blows in it, short enough to be run with every change.
 const LASTS: u64 = 50;
 /// Recovery takes a second or two; the rest is patience with a machine that does something else as well.
 const RECOVERS_WITHIN: Duration = Duration::from_mins(1);

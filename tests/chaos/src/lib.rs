@@ -20,6 +20,7 @@ mod judge;
 mod load;
 mod nemesis;
 mod page;
+mod past;
 mod pipe;
 mod plan;
 mod preload;

@@ -11,6 +11,7 @@ use crate::chaos_error::ChaosError;
 use crate::finding::{Finding, Property};
 use crate::history::{Loss, Micros};
 use crate::load::micros;
+use crate::past;
 use crate::plan::{Blow, Hit, Plan, Step};
 use crate::weather::Weather;
 
@@ -115,11 +116,20 @@ impl<'a> Nemesis<'a> {
         } else {
             node.kill()?;
         }
-        let disk = hit.blow == Blow::Wipe;
-        if disk {
-            let data = node.data_dir();
-            fs::remove_dir_all(&data).map_err(ChaosError::io("remove", &data))?;
-        }
+        let disk = match hit.blow {
+            Blow::Wipe => {
+                past::drop_copy(node)?;
+                let data = node.data_dir();
+                fs::remove_dir_all(&data).map_err(ChaosError::io("remove", &data))?;
+                true
+            }
+            // What it wrote since then is gone with the disk that had it.
+            Blow::Rewind => past::bring_back(node)?,
+            Blow::Kill | Blow::Stop | Blow::Pause => {
+                past::keep(node)?;
+                false
+            }
+        };
         let to = micros(&self.clock);
         self.done.losses.push(Loss { node: hit.node, from, to, disk });
         self.rest(hit.lasts)?;

@@ -61,6 +61,8 @@ pub enum Blow {
     Kill,
     /// `kill -9`, its disk is lost, and it is started again with nothing.
     Wipe,
+    /// `kill -9`, and started again with its disk as it was at an earlier end, if there was one.
+    Rewind,
     /// Asked to stop, and started again.
     Stop,
     /// SIGSTOP, and SIGCONT.
@@ -122,8 +124,16 @@ const PATTERNS: [Pattern; 8] = [
 ];
 
 /// How nodes are hit, and how often of so many times.
-const BLOWS: [Blow; 7] =
-    [Blow::Kill, Blow::Kill, Blow::Kill, Blow::Pause, Blow::Pause, Blow::Stop, Blow::Wipe];
+const BLOWS: [Blow; 8] = [
+    Blow::Kill,
+    Blow::Kill,
+    Blow::Kill,
+    Blow::Pause,
+    Blow::Pause,
+    Blow::Stop,
+    Blow::Wipe,
+    Blow::Rewind,
+];
 
 impl Plan {
     /// Draws a plan for so many nodes that lasts about so long.
@@ -201,7 +211,8 @@ impl Drawing {
     fn hit(&mut self) -> Option<Hit> {
         let blow = self.blows.deal(&mut self.dice)?;
         // Whoever has no peers would lose all it has with its disk.
-        let blow = if self.nodes == 1 && blow == Blow::Wipe { Blow::Kill } else { blow };
+        let takes_disk = matches!(blow, Blow::Wipe | Blow::Rewind);
+        let blow = if self.nodes == 1 && takes_disk { Blow::Kill } else { blow };
         Some(Hit { node: self.node(), blow, after: self.time(AFTER), lasts: self.time(DOWN) })
     }
 
@@ -253,6 +264,7 @@ impl fmt::Display for Blow {
         f.write_str(match self {
             Self::Kill => "kill -9",
             Self::Wipe => "kill -9 and disk lost",
+            Self::Rewind => "kill -9 and disk of the past",
             Self::Stop => "stop and start",
             Self::Pause => "SIGSTOP",
         })
@@ -287,8 +299,8 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_has_all_in_it_and_rests() {
-        let steps = Plan::draw(1, 3, MINUTE).steps;
+    fn two_minutes_have_all_in_them_and_rests() {
+        let steps = Plan::draw(1, 3, MINUTE * 2).steps;
         for name in Fault::NAMES {
             let has = |step: &Step| step.weather.iter().any(|(_, fault)| fault.name() == name);
             assert!(steps.iter().any(has), "{name}");

@@ -33,6 +33,15 @@ pub fn run(setup: &Setup) -> Result<Page, ChaosError> {
     let place = tempfile::Builder::new().prefix("gridkv-chaos-").tempdir();
     let place = place.map_err(ChaosError::cannot("make a directory for the nodes"))?;
     let stage = Stage::set(setup, place.path())?;
+    let page = on(setup, &stage);
+    if let Some(out) = &setup.out {
+        keep_logs(out, &stage)?;
+    }
+    page
+}
+
+/// Does it all to nodes that were started.
+fn on(setup: &Setup, stage: &Stage) -> Result<Page, ChaosError> {
     let going_on = || !setup.interrupted.load(Ordering::Relaxed);
     if !stage.cluster.wait_ready_while(READY_WITHIN, going_on)? {
         return Err(ChaosError::Interrupted);
@@ -41,16 +50,19 @@ pub fn run(setup: &Setup) -> Result<Page, ChaosError> {
     let mut history = History { stores, ..History::default() };
     let clock = Stopwatch::start();
     history.ops = preload(&stage.cluster, &history, clock)?;
-    let (ops, done) = play(setup, &stage, &history, clock)?;
+    let (ops, done) = play(setup, stage, &history, clock)?;
     history.ops.extend(ops);
     history.losses.clone_from(&done.losses);
-    let recovered = recover(setup, &stage, &history, clock)?;
+    let recovered = recover(setup, stage, &history, clock)?;
     history.looks.clone_from(&recovered.looks);
     let mut verdict = judge(&history);
     told(&mut verdict, setup, &done, &recovered);
     let page = Page::new(setup, &history, (&done, &stage.weather), verdict, recovered.took);
     if let Some(out) = &setup.out {
-        keep(out, &stage, &history, &page)?;
+        let path = out.join("page.txt");
+        fs::create_dir_all(out).map_err(ChaosError::io("make", out))?;
+        fs::write(&path, page.to_string()).map_err(ChaosError::io("write", &path))?;
+        history.write(&out.join("history.jsonl"))?;
     }
     Ok(page)
 }
@@ -126,12 +138,9 @@ fn told(verdict: &mut Verdict, setup: &Setup, done: &Done, recovered: &Recovered
     verdict.findings.splice(0..0, done.findings.iter().chain(&recovered.findings).cloned());
 }
 
-/// Puts page, history and logs where they are wanted.
-fn keep(out: &Path, stage: &Stage, history: &History, page: &Page) -> Result<(), ChaosError> {
+/// Puts the nodes' logs where they are wanted, also of a run that did not get to its end.
+fn keep_logs(out: &Path, stage: &Stage) -> Result<(), ChaosError> {
     fs::create_dir_all(out).map_err(ChaosError::io("make", out))?;
-    let path = out.join("page.txt");
-    fs::write(&path, page.to_string()).map_err(ChaosError::io("write", &path))?;
-    history.write(&out.join("history.jsonl"))?;
     for node in stage.cluster.nodes() {
         let path = out.join(format!("{}.log", node.name()));
         fs::copy(node.log_path(), &path).map_err(ChaosError::io("write", &path))?;

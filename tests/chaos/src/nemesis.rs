@@ -99,8 +99,8 @@ impl<'a> Nemesis<'a> {
         self.rest(hit.after)?;
         self.revive_the_fallen()?;
         let node = self.cluster.node(usize::from(hit.node));
-        *self.done.blows.entry(hit.blow).or_default() += 1;
         if hit.blow == Blow::Pause {
+            self.count(hit.blow);
             node.pause()?;
             let rested = self.rest(hit.lasts);
             node.resume()?;
@@ -130,12 +130,19 @@ impl<'a> Nemesis<'a> {
                 false
             }
         };
+        // Without a past it was only killed.
+        let only_killed = hit.blow == Blow::Rewind && !disk;
+        self.count(if only_killed { Blow::Kill } else { hit.blow });
         let to = micros(&self.clock);
         self.done.losses.push(Loss { node: hit.node, from, to, disk });
         self.rest(hit.lasts)?;
         node.start()?;
         self.await_answer(node);
         self.interruption()
+    }
+
+    fn count(&mut self, blow: Blow) {
+        *self.done.blows.entry(blow).or_default() += 1;
     }
 
     /// Until it answers, ready or not: one that dies while it opens its stores is for the long runs with a disk.

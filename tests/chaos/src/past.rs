@@ -19,7 +19,7 @@ fn copy_of(node: &Node) -> PathBuf {
 /// [`ChaosError::Io`].
 pub(crate) fn keep(node: &Node) -> Result<(), ChaosError> {
     let copy = copy_of(node);
-    if copy.exists() { Ok(()) } else { copy_all(&node.data_dir(), &copy) }
+    if is_there(&copy)? { Ok(()) } else { copy_all(&node.data_dir(), &copy) }
 }
 
 /// Puts the disk of a node that does not run back to what was kept; whether there was anything.
@@ -28,7 +28,7 @@ pub(crate) fn keep(node: &Node) -> Result<(), ChaosError> {
 /// [`ChaosError::Io`].
 pub(crate) fn bring_back(node: &Node) -> Result<bool, ChaosError> {
     let (copy, data) = (copy_of(node), node.data_dir());
-    if !copy.exists() {
+    if !is_there(&copy)? {
         return Ok(false);
     }
     fs::remove_dir_all(&data).map_err(ChaosError::io("remove", &data))?;
@@ -42,10 +42,14 @@ pub(crate) fn bring_back(node: &Node) -> Result<bool, ChaosError> {
 /// [`ChaosError::Io`].
 pub(crate) fn drop_copy(node: &Node) -> Result<(), ChaosError> {
     let copy = copy_of(node);
-    if copy.exists() {
+    if is_there(&copy)? {
         fs::remove_dir_all(&copy).map_err(ChaosError::io("remove", &copy))?;
     }
     Ok(())
+}
+
+fn is_there(path: &Path) -> Result<bool, ChaosError> {
+    path.try_exists().map_err(ChaosError::io("look for", path))
 }
 
 fn copy_all(from: &Path, to: &Path) -> Result<(), ChaosError> {
@@ -83,7 +87,7 @@ mod tests {
         fs::write(node.data_dir().join("more"), "").unwrap();
         assert!(bring_back(node).unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), "old");
-        assert!(!node.data_dir().join("more").exists());
+        assert!(!is_there(&node.data_dir().join("more")).unwrap());
         assert!(!bring_back(node).unwrap());
         keep(node).unwrap();
         drop_copy(node).unwrap();

@@ -24,13 +24,20 @@ SOAK_FLAGS ?=
 SOAKS := crash power flips full
 SOAK_TARGETS := $(addprefix soak-,$(SOAKS))
 
+# How long `make chaos` and `make prove` go on, the seed of a run to be repeated, and more words, such as --nodes 5.
+CHAOS_SECONDS ?= 60
+SEED ?=
+CHAOS_FLAGS ?=
+# The nodes' configuration for `make prove`.
+CONFIG ?=
+
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
 BENCHES := structures backends funnel http replication
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
-	build-counting build-node need-cargo need-cc need-rustfmt need-clippy
+.PHONY: help run cluster clean-cluster test lint verify fix chaos prove soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
+	build-counting build-node need-config need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
 	@printf 'make COMMAND, where COMMAND is one of\n\n'
@@ -82,6 +89,17 @@ $(SOAK_TARGETS): soak-%: need-cargo need-cc
 	$(CARGO) build --release --locked -p gridkv -p gridkv-soak
 	$(TARGET)/release/soak $* --gridkv $(TARGET)/release/gridkv $(SOAK_FLAGS)
 
+chaos: CHAOS = run
+prove: CHAOS = prove --config '$(CONFIG)'
+
+chaos: need-cargo need-cc ## Nodes behind links that fail, killed and stopped, for CHAOS_SECONDS=60; one page tells what was found.
+prove: need-config need-cargo need-cc ## The same with a configuration of your own: CONFIG=my.toml.
+
+chaos prove:
+	$(CARGO) build --release --locked -p gridkv -p gridkv-chaos
+	@$(TARGET)/release/chaos $(CHAOS) --gridkv $(TARGET)/release/gridkv --seconds $(CHAOS_SECONDS) \
+		$(if $(SEED),--seed $(SEED)) --out $(TARGET)/chaos $(CHAOS_FLAGS)
+
 ## Measuring
 
 bench: $(BENCH_TARGETS) ## Run all benchmarks, optimised; renews the tables of PERFORMANCE.md.
@@ -108,6 +126,9 @@ need-cargo:
 	@command -v $(CARGO) > /dev/null || { \
 		echo 'cargo is missing. Install Rust from https://rustup.rs, or: apt-get install -y rustup && rustup default stable' >&2; \
 		exit 1; }
+
+need-config:
+	@[ -f '$(CONFIG)' ] || { echo 'Say which configuration: make prove CONFIG=my.toml' >&2; exit 1; }
 
 need-cc:
 	@command -v cc > /dev/null && exit 0; \

@@ -7,6 +7,7 @@ use crate::reply::{Reply, ReplyError, StoreStats};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::io;
 use std::time::Duration;
 use ureq::http;
 
@@ -59,6 +60,15 @@ pub enum ClientError {
         #[source]
         source: ReplyError,
     },
+}
+
+impl ClientError {
+    /// Whether nobody listened: then nothing was sent.
+    #[must_use]
+    pub fn nobody_listened(&self) -> bool {
+        let Self::Transport { source, .. } = self else { return false };
+        matches!(&**source, ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
 }
 
 /// Talks to one node. Clones share their kept connections; a client may be used from several threads.
@@ -366,6 +376,7 @@ mod tests {
         drop(listener);
         let error = Client::new(&format!("http://127.0.0.1:{port}")).readyz().unwrap_err();
         assert!(matches!(error, ClientError::Transport { .. }));
+        assert!(error.nobody_listened());
         assert!(error.to_string().contains("/readyz"));
     }
 }

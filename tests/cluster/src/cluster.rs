@@ -6,6 +6,7 @@ use crate::node::{Launch, Node};
 use crate::port::{Address, Ports};
 use std::ffi::OsString;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 /// More processes than this on one machine prove nothing more, and the development ports would meet.
@@ -20,6 +21,7 @@ pub struct Builder {
     nodes: u16,
     stores: Vec<String>,
     ports: Ports,
+    dialled: Vec<u16>,
     arguments: Vec<(Option<u16>, OsString)>,
     environment: Vec<(Option<u16>, String, String)>,
     own_process_group: bool,
@@ -41,6 +43,13 @@ impl Builder {
     /// How ports are chosen; [`Ports::Free`] unless said otherwise.
     pub fn ports(mut self, ports: Ports) -> Self {
         self.ports = ports;
+        self
+    }
+
+    /// The ports on 127.0.0.1 that peers dial instead of the nodes' own, the first node's first: those of whatever
+    /// stands between them. Nodes beyond the last one given are dialled where they listen.
+    pub fn dialled_at(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
+        self.dialled = ports.into_iter().collect();
         self
     }
 
@@ -135,8 +144,14 @@ impl Builder {
         option("--data-dir", directory.join("data").into());
         option("--listen", format!("127.0.0.1:{}", own.http).into());
         option("--peer-listen", format!("127.0.0.1:{}", own.peers).into());
-        for other in all.iter().filter(|other| **other != own) {
-            option("--join", format!("127.0.0.1:{}", other.peers).into());
+        let given = self.dialled.iter().map(Some).chain(iter::repeat(None));
+        for (one, given) in all.iter().zip(given) {
+            let port = given.copied().unwrap_or(one.peers);
+            match (*one == own, given) {
+                (false, _) => option("--join", format!("127.0.0.1:{port}").into()),
+                (true, Some(_)) => option("--advertise", format!("127.0.0.1:{port}").into()),
+                (true, None) => {}
+            }
         }
         for store in &self.stores {
             option("--store", store.into());
@@ -171,6 +186,7 @@ impl Cluster {
             nodes: 3,
             stores: Vec::new(),
             ports: Ports::Free,
+            dialled: Vec::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
             own_process_group: false,
@@ -281,6 +297,18 @@ mod tests {
              --store main=file --bootstrap"
         );
         assert!(!line(cluster.node(1)).contains("--bootstrap"));
+    }
+
+    #[test]
+    fn peers_dial_what_stands_between_them() {
+        let cluster = Cluster::builder("/bin/gridkv", "/tmp/c")
+            .ports(Ports::Development)
+            .dialled_at([17501, 17502])
+            .build()
+            .unwrap();
+        let second = line(cluster.node(2));
+        assert!(second.contains("--peer-listen 127.0.0.1:7502 --join 127.0.0.1:17501"));
+        assert!(second.ends_with("--advertise 127.0.0.1:17502 --join 127.0.0.1:7503"));
     }
 
     #[test]

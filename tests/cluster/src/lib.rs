@@ -41,6 +41,6 @@ pub use deadline::{Deadline, POLL_INTERVAL, Stopwatch, WaitError, wait_for, wait
 pub use debian::{DebianError, DebianIndex};
 pub use node::Node;
 pub use port::{Address, PortError, Ports};
-pub use port_owner::PortOwner;
+pub use port_owner::{PortOwner, holds_connection};
 pub use record::Record;
 pub use reply::{Reply, ReplyError, StoreStats};

@@ -1,4 +1,5 @@
-//! Who has a port: so that "port 7401 is taken" can be followed by the name of a process to stop.
+//! Who has a port: so that "port 7401 is taken" can be followed by the name of a process to stop, and a connection by
+//! the node that made it.
 //!
 //! Linux only, from `/proc`, with the rights of the caller: the socket table tells everybody the socket's number, but
 //! which process holds it is visible only for one's own processes. Elsewhere and otherwise the owner stays unknown, and
@@ -44,6 +45,18 @@ impl PortOwner {
     }
 }
 
+/// Whether a process has the end of a TCP connection that goes from one port to another. `false` also when the process
+/// is gone or cannot be looked into.
+#[must_use]
+pub fn holds_connection(pid: u32, from: u16, to: u16) -> bool {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].iter();
+    let sockets: Vec<u64> = tables
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|table| connected_sockets(&table, from, to))
+        .collect();
+    !sockets.is_empty() && holds_any(&Path::new("/proc").join(pid.to_string()).join("fd"), &sockets)
+}
+
 impl fmt::Display for PortOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (process {})", self.command, self.pid)
@@ -66,6 +79,20 @@ fn listening_socket(line: &str, port: u16) -> Option<u64> {
     is_it.then_some(inode)
 }
 
+/// Inode numbers of the sockets with these ports at their own and at their other end.
+fn connected_sockets(table: &str, from: u16, to: u16) -> Vec<u64> {
+    let port = |address: &str| {
+        address.rsplit_once(':').and_then(|(_, port)| u16::from_str_radix(port, 16).ok())
+    };
+    let socket = |line: &str| {
+        let mut columns = line.split_ascii_whitespace();
+        let ends = (port(columns.nth(1)?)?, port(columns.next()?)?);
+        let inode = columns.nth(6)?.parse().ok()?;
+        (ends == (from, to)).then_some(inode)
+    };
+    table.lines().skip(1).filter_map(socket).collect()
+}
+
 /// Whether a directory `/proc/PID/fd` has a link to one of these sockets.
 fn holds_any(descriptors: &Path, sockets: &[u64]) -> bool {
     let Ok(links) = fs::read_dir(descriptors) else { return false };
@@ -84,7 +111,7 @@ fn socket_of_link(target: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     const TABLE: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -115,6 +142,17 @@ mod tests {
         assert_eq!(socket_of_link("socket:[81234]"), Some(81234));
         assert_eq!(socket_of_link("pipe:[81234]"), None);
         assert_eq!(socket_of_link("/dev/null"), None);
+    }
+
+    #[test]
+    fn a_connection_is_told_apart_by_both_ports() {
+        assert_eq!(connected_sockets(TABLE, 0x1ce9, 0xd2a4), [81299]);
+        assert!(connected_sockets(TABLE, 0xd2a4, 0x1ce9).is_empty());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ends = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
+        assert!(holds_connection(std::process::id(), ends.0, ends.1));
+        assert!(!holds_connection(1, ends.0, ends.1));
     }
 
     #[test]

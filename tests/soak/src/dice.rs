@@ -8,7 +8,7 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The chance of one part of a run: of a target, a cycle, a writer. Parts do not share theirs, so that what one of
 /// them does more often, because it was faster, does not change the others.
 #[must_use]
-pub(crate) fn dice(seed: u64, part: &str, number: u64) -> Rng {
+pub fn dice(seed: u64, part: &str, number: u64) -> Rng {
     let mixed = part
         .bytes()
         .map(u64::from)

@@ -34,6 +34,7 @@ mod value;
 mod workplace;
 mod writer;
 
+pub use dice::dice;
 pub use durability::{Durability, DurabilityError};
 pub use finding::{Finding, Kind};
 pub use run::{Report, Run};

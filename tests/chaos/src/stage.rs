@@ -1,0 +1,103 @@
+//! The cluster behind its proxies: every node is known to the others by the address of its proxy alone.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use gridkv_cluster::{Cluster, Node, holds_connection};
+
+use crate::chaos_error::ChaosError;
+use crate::proxy::{Gate, Proxy, WhoDials};
+use crate::setup::Setup;
+use crate::weather::Weather;
+
+/// What things are done to. Fields are dropped in this order: nodes first, then what led to them.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) cluster: Arc<Cluster>,
+    proxies: Vec<Proxy>,
+    pub(crate) weather: Arc<Weather>,
+}
+
+impl Stage {
+    /// Starts proxies and nodes, the nodes with everything below `directory`.
+    ///
+    /// # Errors
+    /// [`ChaosError`] when nodes refuse their configuration or can not be started.
+    pub(crate) fn set(setup: &Setup, directory: &Path) -> Result<Self, ChaosError> {
+        let cannot = || ChaosError::cannot("listen on 127.0.0.1");
+        let gates: Vec<Gate> = (0..setup.nodes)
+            .map(|_| Gate::anywhere().map_err(cannot()))
+            .collect::<Result<_, _>>()?;
+        let ports = gates.iter().map(|gate| gate.address().port());
+        let mut builder = Cluster::builder(&setup.gridkv, directory)
+            .nodes(setup.nodes)
+            .dialled_at(ports)
+            .env("GRIDKV_PEERS__BOOTSTRAP", "false");
+        if let Some(config) = &setup.config {
+            let config = std::path::absolute(config);
+            let config = config.map_err(ChaosError::cannot("resolve the configuration"))?;
+            check(setup, &config)?;
+            builder = builder.args(["--config".into(), config.into_os_string()]);
+        } else {
+            let settings = Setup::SETTINGS.into_iter();
+            builder = settings.fold(builder.stores(Setup::STORES), |builder, (name, value)| {
+                builder.env(name, value)
+            });
+        }
+        let cluster = Arc::new(builder.build()?);
+        let weather = Arc::new(Weather::default());
+        let mut proxies = Vec::new();
+        for ((number, gate), node) in (1..).zip(gates).zip(cluster.nodes()) {
+            let target = (Ipv4Addr::LOCALHOST, node.address().peers).into();
+            let who = who_dials(&cluster, gate.address());
+            let proxy = gate.lead_to((number, target), &weather, setup.seed, who);
+            proxies.push(proxy.map_err(ChaosError::cannot("start a proxy"))?);
+        }
+        let stage = Self { cluster, proxies, weather };
+        stage.cluster.nodes().iter().try_for_each(Node::start)?;
+        Ok(stage)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // What is stalled has to notice that all is over.
+        self.weather.clear();
+        self.proxies.clear();
+        for node in self.cluster.nodes() {
+            // One that does not run is as it should be.
+            drop(node.kill());
+        }
+    }
+}
+
+/// By the process that holds the connection. It may have ended meanwhile; then nobody dials.
+fn who_dials(cluster: &Arc<Cluster>, proxy: SocketAddr) -> WhoDials {
+    // Weak: proxies must not keep nodes alive.
+    let cluster = Arc::downgrade(cluster);
+    Box::new(move |from| {
+        let cluster = cluster.upgrade()?;
+        let holds = |node: &Node| {
+            node.pid().is_some_and(|pid| holds_connection(pid, from.port(), proxy.port()))
+        };
+        (1..).zip(cluster.nodes()).find(|(_, node)| holds(node)).map(|(number, _)| number)
+    })
+}
+
+/// Lets the program look at a configuration before any node is given it, so that its own words reach the reader.
+fn check(setup: &Setup, config: &Path) -> Result<(), ChaosError> {
+    let mut check = Command::new(&setup.gridkv);
+    check.args(["serve", "--check", "--config"]).arg(config);
+    // As for the nodes: settings of whoever calls must not leak into it.
+    let own = std::env::vars_os().map(|(name, _)| name);
+    for name in own.filter(|name| name.to_string_lossy().starts_with("GRIDKV_")) {
+        check.env_remove(name);
+    }
+    let checked = check.output().map_err(ChaosError::io("run", &setup.gridkv))?;
+    if checked.status.success() {
+        return Ok(());
+    }
+    Err(ChaosError::Configuration(String::from_utf8_lossy(&checked.stderr).into_owned()))
+}

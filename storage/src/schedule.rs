@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use gridkv_protocol::{Hlc, Key, Live, Record, State, UnixMs};
 
 use crate::account::scheduled_bytes;
+use crate::pending::{Change, Pending};
 
 /// Keys in the order of their moments.
 #[derive(Debug)]
@@ -82,6 +83,21 @@ impl<At: Copy + Ord> FromIterator<(At, Key)> for Schedule<At> {
         }
         schedule
     }
+}
+
+/// Lets the schedules follow what was committed. Returns the bytes that they take.
+pub(crate) fn follow(
+    pending: &Pending,
+    deadlines: &mut Deadlines,
+    mut graves: Option<&mut Graveyard>,
+) -> u64 {
+    for Change { key, before, after } in pending.changes() {
+        deadlines.follow(key, before.and_then(deadline), after.and_then(deadline));
+        if let Some(graves) = &mut graves {
+            graves.follow(key, before.and_then(ripe), after.and_then(ripe));
+        }
+    }
+    deadlines.bytes().saturating_add(graves.map_or(0, |graves| graves.bytes()))
 }
 
 /// The deadline of a live record.

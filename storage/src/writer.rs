@@ -23,9 +23,9 @@ use gridkv_protocol::{
 use crate::backend::{BackendError, Cache, Commit, CommitError, Counts, Standing};
 use crate::digest_keeper::DigestKeeper;
 use crate::durability::Durability;
-use crate::pending::{Change, Loosened, Pending};
+use crate::pending::{Loosened, Pending};
 use crate::recovery::Recovery;
-use crate::schedule::{Deadlines, Graveyard, deadline, ripe};
+use crate::schedule::{Deadlines, Graveyard, follow};
 use crate::store::Shared;
 use crate::survey::Survey;
 
@@ -70,7 +70,7 @@ impl StoreWriter {
         shared.loose.publish(loose.hashes());
         let scheduled_bytes = deadlines.bytes().saturating_add(graves.bytes());
         shared.scheduled_bytes.store(scheduled_bytes, Release);
-        let writer = Self {
+        Self {
             clock: HlcClock::starting_at(greatest.max(others.greatest()).max(floor)),
             own_upto: Hlc::ZERO,
             floor,
@@ -84,9 +84,8 @@ impl StoreWriter {
             loose,
             deadlines,
             graves,
-        };
-        writer.prove();
-        writer
+        }
+        .proven()
     }
 
     /// What stands under `key`, the next commit included. Every change asks this first, so here a
@@ -410,17 +409,6 @@ impl StoreWriter {
     pub fn is_poisoned(&self) -> bool {
         self.shared.poisoned.load(Acquire)
     }
-}
-
-/// Lets the schedules follow what was committed. Returns the bytes that they take.
-fn follow(pending: &Pending, deadlines: &mut Deadlines, mut graves: Option<&mut Graveyard>) -> u64 {
-    for Change { key, before, after } in pending.changes() {
-        deadlines.follow(key, before.and_then(deadline), after.and_then(deadline));
-        if let Some(graves) = &mut graves {
-            graves.follow(key, before.and_then(ripe), after.and_then(ripe));
-        }
-    }
-    deadlines.bytes().saturating_add(graves.map_or(0, |graves| graves.bytes()))
 }
 
 #[cfg(test)]

@@ -36,6 +36,12 @@ impl StoreWriter {
         self.prove();
     }
 
+    /// The writer, once readers see what its state amounts to.
+    pub(super) fn proven(self) -> Self {
+        self.prove();
+        self
+    }
+
     /// Shows readers what the state amounts to.
     pub(super) fn prove(&self) {
         let Shared { proofs, digest_bytes, .. } = &*self.shared;

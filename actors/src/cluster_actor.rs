@@ -259,7 +259,7 @@ impl ClusterActor {
         self.step(Event::Reported(members), ctx);
         self.judge_clock();
         self.look_if_ready();
-        // With the heartbeat alone, which closes a time that no peer has yet, it might never be.
+        // Here too: heartbeats of two nodes may keep in step, and one of them always be ahead at a beat.
         self.rebuild_what_is_covered(ctx);
     }
 
@@ -281,8 +281,12 @@ impl ClusterActor {
     /// A report that knows a higher epoch of this node: its disk was rolled back. It goes on above it.
     fn leave_epochs_of_others(&mut self, report: &Report, ctx: &mut Context<Self>) {
         let own = self.own();
-        let newest = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node())).max();
-        let Some(seen) = newest.filter(|seen| *seen > own.epoch()) else { return };
+        let minted = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node()));
+        // A copy of this node's disk may have been let in without writing anything: members wait for its run.
+        let counted = report.members.get(own.node()).map(|member| member.origin.epoch());
+        let Some(seen) = minted.chain(counted).max().filter(|seen| *seen > own.epoch()) else {
+            return;
+        };
         tracing::warn!(
             epoch = seen.0,
             "peers know a higher epoch of this node: it goes on above it"

@@ -168,14 +168,18 @@ impl Process {
         self.step(Event::Reported(members));
         self.judge_clock();
         self.look_if_ready();
+        self.rebuild_what_is_covered();
     }
 
     /// A report that knows a higher epoch of this node: its disk was rolled back. It goes on above it.
     fn leave_epochs_of_others(&mut self, report: &Report) {
         use gridkv_protocol::mutant::{self, Mutant};
         let own = self.origin;
-        let newest = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node())).max();
-        let Some(seen) = newest.filter(|seen| *seen > own.epoch()) else { return };
+        let minted = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node()));
+        let counted = report.members.get(own.node()).map(|member| member.origin.epoch());
+        let Some(seen) = minted.chain(counted).max().filter(|seen| *seen > own.epoch()) else {
+            return;
+        };
         if !mutant::is(Mutant::CountedEpoch) && !mutant::is(Mutant::SameEpoch) {
             self.go_on_above(seen);
         }

@@ -71,6 +71,9 @@ impl World {
         let acks = if self.dice.chance(200) { 1 + self.dice.index(2) } else { 0 };
         self.tickets += 1;
         let ticket = self.tickets;
+        if self.is_superseded(at) {
+            return;
+        }
         let Some(machine) = self.machines.get_mut(at).filter(|m| m.is_awake(self.now)) else {
             return;
         };
@@ -95,6 +98,17 @@ impl World {
         for (write, written) in writes.into_iter().zip(written) {
             self.minted((at, store), write, &written);
         }
+    }
+
+    /// Whether a copy of this node's disk has begun a later run: the cluster takes what that one writes. Of two
+    /// copies that live and do not meet, nobody can promise anything.
+    fn is_superseded(&self, at: At) -> bool {
+        let process = self.machines.get(at).and_then(|machine| machine.process.as_ref());
+        let Some(own) = process.map(crate::node::Process::origin) else { return false };
+        let later =
+            |file: &crate::node::NodeFile| file.id == own.node() && file.epoch > own.epoch();
+        let others = self.machines.iter().enumerate().filter(|(other, _)| *other != at);
+        others.filter_map(|(_, machine)| machine.file.as_ref()).any(later)
     }
 
     fn minted(&mut self, (at, store): (At, StoreAt), write: Write, written: &Written) {

@@ -154,7 +154,10 @@ pub(crate) fn sources(room: &Room) -> String {
 
 /// A vendor crate, by the name that code has for it, and what the files that may name it begin with.
 pub(crate) const VENDORS: [(&str, &[&str]); 10] = [
-    ("anyhow", &["src/main.rs", "src/command", "tests/soak/src/main.rs", "tests/chaos/src/main.rs"]),
+    (
+        "anyhow",
+        &["src/main.rs", "src/command", "tests/soak/src/main.rs", "tests/chaos/src/main.rs"],
+    ),
     ("crossbeam_queue", &["storage/src/ring.rs"]),
     ("fjall", &["storage/src/fjall"]),
     ("getrandom", &["actors/src/identity.rs"]),

@@ -103,7 +103,7 @@ impl Running {
     /// How its store stands beside that of the only peer.
     fn agreement(&self) -> Agreement {
         let mesh = self.node.handle().cluster();
-        let stores = mesh.peers.iter().flat_map(|peer| peer.stores.values());
+        let mut stores = mesh.peers.iter().flat_map(|peer| peer.stores.values());
         stores.find_map(|view| view.agreement).unwrap_or_default()
     }
 

@@ -66,7 +66,9 @@ fn an_index_that_was_not_kept_is_made_again_from_the_records_and_kept_from_then_
         drop(backend);
         let (state, deadlines) = found(&lost);
         assert_eq!((state.counts, deadlines), (Some(index.counts), wanted.deadlines.len()));
-        assert_eq!(lost.try_open().unwrap().1.index, Some(index));
+        // Rows are kept of deadlines only: the dead are found by a walk.
+        let kept = Index { graves: None, ..index };
+        assert_eq!(lost.try_open().unwrap().1.index, Some(kept));
     }
 }
 

@@ -108,6 +108,12 @@ impl Handler<Left> for ClusterActor {
 
     fn handle(&mut self, Left(origin): Left, _ctx: &mut Context<Self>) {
         self.contacts.left(origin);
+        // Also of a peer that was never dialled: what only it had may never come.
+        if !self.contacts.is_connected(origin.node())
+            && let Some(boot) = &mut self.boot
+        {
+            boot.lost(origin.node());
+        }
     }
 }
 

@@ -65,6 +65,7 @@ pub struct Platter {
     touched: Vec<Touch>,
     gone: Vec<Touch>,
     commits: u64,
+    emptied: bool,
 }
 
 impl Platter {
@@ -84,6 +85,7 @@ impl Platter {
             touched: Vec::new(),
             gone: Vec::new(),
             commits: 0,
+            emptied: false,
         }
     }
 
@@ -121,6 +123,11 @@ impl Platter {
     /// Records that were let go since the last call, in order.
     pub fn take_gone(&mut self) -> Vec<Touch> {
         std::mem::take(&mut self.gone)
+    }
+
+    /// Whether somebody emptied it since the last call.
+    pub fn take_emptied(&mut self) -> bool {
+        std::mem::take(&mut self.emptied)
     }
 
     /// Commits that were made since it was opened.
@@ -171,6 +178,7 @@ impl Platter {
         self.idle.clear();
         self.floor = Hlc::ZERO;
         self.commits += 1;
+        self.emptied = true;
     }
 
     /// Everything that was appended survives a power cut from now on.

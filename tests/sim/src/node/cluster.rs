@@ -328,10 +328,20 @@ impl Process {
         self.acts.push(Act::DialAfter(ended.addr, ended.pause_ms));
     }
 
+    /// A peer's connection to this node is over.
+    pub(super) fn left(&mut self, origin: Origin) {
+        self.contacts.left(origin);
+        if !self.contacts.is_connected(origin.node())
+            && let Some(boot) = &mut self.boot
+        {
+            boot.lost(origin.node());
+        }
+    }
+
     /// A connection is over, whoever ended it.
     pub fn closed(&mut self, conn: ConnId) {
         if let Some(origin) = self.inbound.remove(&conn) {
-            self.contacts.left(origin);
+            self.left(origin);
         } else if self
             .dialling
             .peer_of(conn)

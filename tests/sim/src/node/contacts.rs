@@ -58,6 +58,12 @@ impl Contacts {
         self.by_node.get(&peer).and_then(|contact| contact.link)
     }
 
+    /// Whether a peer is connected now, in either direction.
+    pub(super) fn is_connected(&self, peer: NodeId) -> bool {
+        let contact = self.by_node.get(&peer);
+        contact.is_some_and(|contact| contact.link.is_some() || !contact.inbound.is_empty())
+    }
+
     pub(super) fn arrived(&mut self, origin: Origin) {
         self.by_node.entry(origin.node()).or_default().inbound.push(origin);
     }

@@ -99,7 +99,7 @@ impl Process {
     fn cut(&mut self, conn: ConnId) {
         self.acts.push(Act::Close(conn));
         if let Some(origin) = self.inbound.remove(&conn) {
-            self.contacts.left(origin);
+            self.left(origin);
         }
     }
 

@@ -98,6 +98,9 @@ impl Process {
 
     /// Empties stores that were waiting for their peers.
     pub(super) fn rebuild_what_is_covered(&mut self) {
+        // A donor that was forgotten will never have it all.
+        let members = self.membership.members();
+        self.rebuilds.retain(|_, donor| members.contains(*donor));
         let wanted = self.stores.iter().enumerate();
         let due: Vec<(StoreAt, NodeId)> = wanted
             .filter_map(|(at, store)| Some((at, *self.rebuilds.get(store.name())?)))

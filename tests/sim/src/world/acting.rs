@@ -2,7 +2,10 @@
 
 use gridkv_protocol::message::{BatchOutcome, Message};
 
-use super::machine::{Asked, Role};
+use gridkv_protocol::Origin;
+
+use super::living::Loss;
+use super::machine::{Asked, Machine, Role};
 use super::{Turn, World};
 use crate::history::Promise;
 use crate::network::{At, Frame, Way};
@@ -129,10 +132,12 @@ impl World {
             Role::Stranger => Ok(()),
             Role::Member | Role::Clone => membership::kept(at, &file, &strangers),
         };
+        let run = Origin::new(file.id, file.epoch);
         if !machine.dataless {
             machine.file = Some(file);
         }
         self.demand(membership::NAME, verdict);
+        self.end_copies(at, run);
     }
 
     fn revoke(&mut self, ticket: Ticket) {
@@ -157,6 +162,19 @@ impl World {
             if let Some(history) = self.histories.store_mut(store).filter(|_| store == 0) {
                 history.promise(at, key, Promise { version, survives });
             }
+        }
+    }
+
+    /// Two copies of one disk came to the same run by chance. While they do not meet nobody can tell them
+    /// apart, so the copy ends.
+    fn end_copies(&mut self, at: At, run: Origin) {
+        let is_of_run = |(other, machine): &(At, &Machine)| {
+            *other != at && machine.process.as_ref().is_some_and(|p| p.origin() == run)
+        };
+        let Some((other, _)) = self.machines.iter().enumerate().find(is_of_run) else { return };
+        let copy = |at: &At| self.machines.get(*at).is_some_and(|m| m.role == Role::Clone);
+        if let Some(copy) = [at, other].into_iter().find(copy) {
+            self.lose(copy, Loss::Process);
         }
     }
 

@@ -18,6 +18,7 @@ impl World {
         }
         machine.seen = platter.commits();
         let (touched, gone) = (platter.take_touched(), platter.take_gone());
+        let emptied = platter.take_emptied();
         let (physical, applied) = (process.now(), store.reader().applied());
         let sight = Sight {
             at,
@@ -31,6 +32,9 @@ impl World {
             reader: store.reader(),
         };
         let Some(history) = self.histories.store_mut(0) else { return };
+        if emptied {
+            history.lose(at, None, |_| false); // an operator wanted it: its peers have all of it
+        }
         let known = self.memory.of(0, at);
         let had = known.applied != applied;
         let proof = store.reader().proof();

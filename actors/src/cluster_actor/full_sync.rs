@@ -68,7 +68,9 @@ impl ClusterActor {
         let has_all = theirs.is_some_and(|theirs| theirs.covers_all(&others));
         let holds = |peer: &NodeId| self.stability.applied(*peer, store.reader.name()).is_some();
         let linked: Vec<NodeId> = self.parts.links.peers().into_iter().filter(holds).collect();
+        // What is loose is ahead of the frontier: the donor need not have it.
         has_all
+            && store.reader.loose().is_empty()
             && linked.contains(&donor)
             && linked.into_iter().all(|peer| store.publishing.is_covered_by(peer))
     }

@@ -33,6 +33,8 @@ fn check_damaged(disk: &Disk, what: &str) {
             assert!(!silent, "{what}: {key:?} is missing in silence");
         }
     }
+    let keeps_out = recovered.floor > recovered.frontier.greatest();
+    assert!(!keeps_out, "{what}: what peers give back would be below the floor");
     drop(file);
     let (file, again) = disk.try_open().unwrap();
     assert_eq!((all(&file), again.frontier), (found, recovered.frontier), "{what}: once more");

@@ -304,8 +304,9 @@ impl<'a> Replay<'a> {
             self.tally = Tally::default();
             return self.map.clear();
         }
-        self.base.floor = self.base.floor.max(*floor);
+        // A floor above the frontier would keep out what peers give back.
         if self.whole {
+            self.base.floor = self.base.floor.max(*floor);
             for (origin, upto) in moved {
                 self.base.frontier.advance(*origin, *upto);
             }

@@ -81,8 +81,9 @@ fn index(engine: &Engine, state: &StateRow) -> Result<Option<Index>, BackendErro
     Ok(is_possible.then_some(Index { counts, deadlines, graves: None }))
 }
 
+/// Nothing is claimed any more, and no floor: above the frontier it would keep out what peers give back.
 fn forget_frontier(engine: &Engine, contents: &mut Contents) -> Result<(), BackendError> {
-    contents.state.counts = None;
+    contents.state = StateRow::default();
     drop_frontier(engine, contents.state)?;
     contents.frontier = Frontier::default();
     Ok(())

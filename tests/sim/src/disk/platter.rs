@@ -275,8 +275,8 @@ impl Image {
         for key in entry.removed {
             self.records.remove(&key);
         }
-        self.floor = self.floor.max(entry.floor);
         if believed {
+            self.floor = self.floor.max(entry.floor);
             for (origin, upto) in entry.moved {
                 self.frontier.advance(origin, upto);
             }

@@ -125,6 +125,7 @@ impl Process {
         let has_all = theirs.is_some_and(|theirs| theirs.covers_all(&others));
         let holds = |peer: &NodeId| self.stability.applied(*peer, store.name()).is_some();
         has_all
+            && store.reader().loose().is_empty()
             && self.links.contains_key(&donor)
             && self.links.keys().filter(|peer| holds(peer)).all(|peer| store.is_covered_by(*peer))
     }

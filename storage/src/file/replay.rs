@@ -304,14 +304,15 @@ impl<'a> Replay<'a> {
             self.tally = Tally::default();
             return self.map.clear();
         }
-        // A floor above the frontier would keep out what peers give back.
+        // Past damage nothing is claimed: no frontier, no floor above it, which would keep out what peers give
+        // back, and no removal, which was right only with what is missing.
         if self.whole {
             self.base.floor = self.base.floor.max(*floor);
             for (origin, upto) in moved {
                 self.base.frontier.advance(*origin, *upto);
             }
+            removed.iter().try_for_each(|(key, version)| self.remove(key, *version))?;
         }
-        removed.iter().try_for_each(|(key, version)| self.remove(key, *version))?;
         self.take(packs)
     }
 

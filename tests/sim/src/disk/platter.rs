@@ -272,10 +272,10 @@ impl Image {
         for KeyedRecord { key, record } in entry.records {
             self.records.insert(key, record);
         }
-        for key in entry.removed {
-            self.records.remove(&key);
-        }
         if believed {
+            for key in entry.removed {
+                self.records.remove(&key);
+            }
             self.floor = self.floor.max(entry.floor);
             for (origin, upto) in entry.moved {
                 self.frontier.advance(origin, upto);

@@ -24,19 +24,22 @@ SOAK_FLAGS ?=
 SOAKS := crash power flips full
 SOAK_TARGETS := $(addprefix soak-,$(SOAKS))
 
-# How long `make chaos` and `make prove` go on, the seed of a run to be repeated, and more words, such as --nodes 5.
+# How long `make chaos` and `make prove` go on, the seed of a run to be repeated (also of `make sim`), and more words, such as --nodes 5.
 CHAOS_SECONDS ?= 60
 SEED ?=
 CHAOS_FLAGS ?=
 # The nodes' configuration for `make prove`.
 CONFIG ?=
+# Where `make sim-long` begins, and a rule that `make sim` breaks.
+FROM ?= 0
+MUTANT ?=
 
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
 BENCHES := structures backends funnel http replication
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix chaos prove soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
+.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long chaos prove soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
 	build-counting build-node need-config need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
@@ -68,7 +71,8 @@ clean-cluster: ## Stop nodes that a crashed run left behind, and remove .cluster
 ## Proving
 
 test: need-cargo need-cc ## Run every test: units, documentation, simulations, and processes.
-	$(CARGO) test --locked --workspace --exclude gridkv-bench $(TEST_FLAGS)
+	$(CARGO) test --locked --workspace --exclude gridkv-bench --exclude gridkv-sim $(TEST_FLAGS)
+	$(CARGO) test --locked --profile sim -p gridkv-sim $(TEST_FLAGS)
 
 lint: need-cargo need-cc need-rustfmt need-clippy ## Check format, lints and documentation; never writes.
 	$(CARGO) fmt --all --check
@@ -88,6 +92,12 @@ soak: $(SOAK_TARGETS) ## The long runs: kill, cut the power, damage, fill the di
 $(SOAK_TARGETS): soak-%: need-cargo need-cc
 	$(CARGO) build --release --locked -p gridkv -p gridkv-soak
 	$(TARGET)/release/soak $* --gridkv $(TARGET)/release/gridkv $(SOAK_FLAGS)
+
+sim: need-cargo need-cc ## Replay one seed of the simulator, SEED=1, with its trace; MUTANT=name breaks a rule.
+	@$(CARGO) run --locked --quiet --profile sim -p gridkv-sim -- replay $(or $(SEED),1) $(if $(MUTANT),--mutant $(MUTANT))
+
+sim-long: need-cargo need-cc ## Run seeds from FROM=0 on until stopped; reports seeds, operations and simulated hours.
+	@$(CARGO) run --locked --quiet --profile sim -p gridkv-sim -- long $(FROM)
 
 chaos: CHAOS = run
 prove: CHAOS = prove --config '$(CONFIG)'

@@ -143,11 +143,7 @@ impl Stability {
         let before = self.of(name).upto;
         let voices = self.voices(own, name).and_then(|voices| {
             // Without them a member that is not known yet may still have what is to be forgotten.
-            if knows_all_seeds || mutant::is(Mutant::UnknownSeedsIgnored) {
-                Ok(voices)
-            } else {
-                Err(None)
-            }
+            if knows_all_seeds { Ok(voices) } else { Err(None) }
         });
         let stable = match voices {
             Ok(voices) => {

@@ -189,10 +189,10 @@ impl StoreWriter {
         now: UnixMs,
     ) -> Result<(), BackendError> {
         for KeyedRecord { key, record } in records {
-            let standing = match self.standing(&key)? {
-                _ if mutant::is(Mutant::ClearAndLoad) => Standing::Absent,
-                standing => standing,
-            };
+            let mut standing = self.standing(&key)?;
+            if mutant::is(Mutant::ClearAndLoad) {
+                standing = Standing::Absent;
+            }
             self.clock.observe(record.version.hlc);
             let verdict = self.admit(Op { key, record }, &standing, now);
             self.count(verdict, false);

@@ -7,6 +7,7 @@ use std::thread;
 
 use gridkv_protocol::mutant::Mutant;
 use gridkv_sim::mutants;
+use gridkv_sim::oracle::Violation;
 use gridkv_sim::seeds::{self, Failure, Sum};
 
 const USAGE: &str =
@@ -115,18 +116,12 @@ fn all_mutants() -> io::Result<bool> {
     let mut all_noticed = true;
     for (name, mutant) in mutants::ALL {
         let mut out = io::stdout().lock();
-        match seeds::run_all(0..mutants::WITHIN, Some(mutant), threads()) {
-            Err(Failure { seed, violation }) => {
-                writeln!(
-                    out,
-                    "{name:<28} seed {seed:<5} {}: {}",
-                    violation.oracle, violation.says
-                )?;
-            }
-            Ok(_) => {
-                all_noticed = false;
-                writeln!(out, "{name:<28} NOT NOTICED within {} seeds", mutants::WITHIN)?;
-            }
+        let noticed = seeds::run_all(0..mutants::WITHIN, Some(mutant), threads());
+        if let Err(Failure { seed, violation: Violation { oracle, says } }) = noticed {
+            writeln!(out, "{name:<28} seed {seed:<5} {oracle}: {says}")?;
+        } else {
+            all_noticed = false;
+            writeln!(out, "{name:<28} NOT NOTICED within {} seeds", mutants::WITHIN)?;
         }
     }
     Ok(all_noticed)

@@ -6,7 +6,7 @@ use gridkv_protocol::mutant::Mutant;
 pub const WITHIN: u64 = 2_000;
 
 /// Every rule that can be broken, by the name that a person types.
-pub const ALL: [(&str, Mutant); 37] = [
+pub const ALL: [(&str, Mutant); 36] = [
     ("ring-drained-to-one-peer", Mutant::RingDrainedToOnePeer),
     ("silent-overflow", Mutant::SilentOverflow),
     ("slot-race", Mutant::SlotRace),
@@ -35,7 +35,6 @@ pub const ALL: [(&str, Mutant); 37] = [
     ("stable-applied", Mutant::StableApplied),
     ("closed-by-epoch", Mutant::ClosedByEpoch),
     ("down-members-ignored", Mutant::DownMembersIgnored),
-    ("unknown-seeds-ignored", Mutant::UnknownSeedsIgnored),
     ("log-above-floor", Mutant::LogAboveFloor),
     ("no-floor-rule", Mutant::NoFloorRule),
     ("purge-by-time", Mutant::PurgeByTime),

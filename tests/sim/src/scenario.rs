@@ -58,6 +58,7 @@ pub struct Place {
 
 /// Everything that a seed draws.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a world has or has not")]
 pub struct Scenario {
     /// The machines.
     pub places: Vec<Place>,
@@ -107,7 +108,7 @@ impl Scenario {
         let bad_clocks = !quiet && dice.chance(150);
         let nodes = dice.one_of([2, 3, 3, 3, 4, 4, 5, 7]);
         let places = (0..nodes).map(|_| Place::drawn(dice)).collect();
-        let heartbeat = dice.one_of([150, 200, 300]);
+        let heartbeat = dice.one_of([200, 300, 400]);
         let max_clock_skew = 500;
         let settings = Settings {
             heartbeat,
@@ -125,7 +126,7 @@ impl Scenario {
         Self {
             places,
             settings,
-            look_every: dice.one_of([50, 100]),
+            look_every: dice.one_of([100, 200]),
             persist_every: dice.one_of([300, 700, 2_000]),
             commit_within: dice.one_of([1, 4, 12]),
             drain_within: dice.one_of([1, 10, 40]),

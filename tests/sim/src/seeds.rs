@@ -39,7 +39,6 @@ pub fn run(seed: u64, broken: Option<Mutant>) -> Result<Counts, Violation> {
 }
 
 /// Runs one seed again, and keeps its trace.
-#[must_use]
 pub fn replay(seed: u64, broken: Option<Mutant>) -> (Result<Counts, Violation>, Vec<String>) {
     mutant::set(broken);
     let mut world = World::new(seed, Trace::kept());

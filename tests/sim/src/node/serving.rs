@@ -12,9 +12,10 @@ impl Process {
     /// A message came over a connection that a peer made.
     pub fn serve(&mut self, conn: ConnId, message: Message) {
         let Some(peer) = self.inbound.get(&conn).copied() else {
-            match message {
-                Message::Hello(hello) => self.knocked(conn, hello),
-                _ => self.cut(conn),
+            if let Message::Hello(hello) = message {
+                self.knocked(conn, hello);
+            } else {
+                self.cut(conn);
             }
             return;
         };
@@ -31,7 +32,15 @@ impl Process {
                 self.reported(report);
                 self.acts.push(Act::Send(conn, Message::Report(self.report())));
             }
-            _ => self.cut(conn),
+            Message::Batch(_)
+            | Message::Report(_)
+            | Message::Hello(_)
+            | Message::Welcome(_)
+            | Message::Refusal(_)
+            | Message::Answer(_)
+            | Message::Page(_)
+            | Message::NoPage(_)
+            | Message::Digest(_) => self.cut(conn),
         }
         self.settle();
     }
@@ -67,18 +76,15 @@ impl Process {
     }
 
     fn batch(&mut self, conn: ConnId, peer: NodeId, batch: StoreBatch) {
-        match find(&mut self.stores, &batch.store) {
-            Some(store) => {
-                store.apply(&mut self.clock, (conn, peer), batch.batch, &mut self.acts);
-            }
-            None => {
-                let StoreBatch { store, batch } = batch;
-                let (origin, after, upto) = (batch.origin, batch.after, batch.upto);
-                let outcome = BatchOutcome::Refused;
-                let answer = BatchAnswer { store, origin, after, upto, outcome };
-                self.acts.push(Act::Send(conn, Message::Answer(answer)));
-            }
+        if let Some(store) = find(&mut self.stores, &batch.store) {
+            store.apply(&mut self.clock, (conn, peer), batch.batch, &mut self.acts);
+            return;
         }
+        let StoreBatch { store, batch } = batch;
+        let (origin, after, upto) = (batch.origin, batch.after, batch.upto);
+        let outcome = BatchOutcome::Refused;
+        let answer = BatchAnswer { store, origin, after, upto, outcome };
+        self.acts.push(Act::Send(conn, Message::Answer(answer)));
     }
 
     fn page(&mut self, conn: ConnId, request: PageRequest) {

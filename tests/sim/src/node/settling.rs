@@ -52,7 +52,7 @@ impl Process {
                 | Effect::Purge { store, .. } => store,
             };
             if let Some(store) = self.stores.iter_mut().find(|store| store.name() == name) {
-                store.agreed(&mut self.clock, effect, &mut self.acts);
+                store.agreed(&mut self.clock, &effect, &mut self.acts);
             }
         }
     }

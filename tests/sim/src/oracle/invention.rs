@@ -30,7 +30,7 @@ pub fn put(history: &mut History, at: At, touch: &Touch) -> Verdict {
     if fact.key != *key || !same {
         return Err(format!("n{at} holds another {version} of {} than was written", key.as_str()));
     }
-    if fact.state.is_none() {
+    if fact.state.is_none() && !matches!(record.state, State::Expired { .. }) {
         history.learn(version, &record.state);
     }
     Ok(())

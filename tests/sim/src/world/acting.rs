@@ -99,8 +99,8 @@ impl World {
         let run = machine.run;
         let Some(process) = machine.process.as_mut() else { return };
         let Some(hello) = process.connects(addr, conn) else { return };
-        let serves = |m: &super::machine::Machine| m.addr == addr && m.process.is_some();
-        let server = self.machines.iter().position(serves);
+        let is_there = |m: &Machine| m.addr == addr && m.process.is_some();
+        let server = self.machines.iter().position(is_there);
         let (to, to_run) =
             server.and_then(|to| self.machines.get(to).map(|m| (to, m.run))).unwrap_or((at, run));
         let there = server.is_some();
@@ -126,7 +126,7 @@ impl World {
 
     fn keep(&mut self, at: At, file: NodeFile) {
         let strangers = self.machines.iter().filter(|machine| machine.role == Role::Stranger);
-        let strangers = strangers.filter_map(super::machine::Machine::id).collect::<Vec<_>>();
+        let strangers = strangers.filter_map(Machine::id).collect::<Vec<_>>();
         let Some(machine) = self.machines.get_mut(at) else { return };
         let verdict = match machine.role {
             Role::Stranger => Ok(()),

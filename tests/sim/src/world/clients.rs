@@ -23,7 +23,7 @@ impl World {
         let next = 1 + self.dice.below(2 * self.scenario.client_every);
         self.arrange(self.now + next, Event::Client);
         let at = self.dice.index(self.machines.len());
-        let store = if self.scenario.cache && self.dice.chance(400) { 1 } else { 0 };
+        let store = usize::from(self.scenario.cache && self.dice.chance(400));
         // Now and then somebody writes more than a ring holds.
         let burst = if self.dice.chance(20) { 20 } else { 1 };
         for _ in 0..burst {

@@ -68,7 +68,8 @@ impl World {
 
     /// A process begins on a machine.
     pub(super) fn start(&mut self, at: At) {
-        let (seeds, fresh) = (self.seeds(), NodeId(self.dice.between(1, 0xffff_ffff) as u32));
+        let drawn = self.dice.between(1, u64::from(u32::MAX));
+        let (seeds, fresh) = (self.seeds(), NodeId(u32::try_from(drawn).unwrap_or(u32::MAX)));
         let Some(machine) = self.machines.get_mut(at) else { return };
         machine.starts = false;
         let goes_on = machine.role == Role::Member || self.healed_at.is_none();

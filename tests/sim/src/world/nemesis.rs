@@ -173,7 +173,7 @@ impl World {
             Undo::Stall(a, b) if self.healed_at.is_none() => self.stall_one(a, b),
             Undo::Stall(..) => {}
             Undo::Room(at) => {
-                self.with_machine(at, |machine| machine.disk.platter().set_full(false))
+                self.with_machine(at, |machine| machine.disk.platter().set_full(false));
             }
         }
     }

@@ -34,11 +34,11 @@ impl StoreEnd {
     pub(in crate::node) fn agreed(
         &mut self,
         clock: &mut NodeClock,
-        effect: Effect,
+        effect: &Effect,
         acts: &mut Vec<Act>,
     ) {
         acts.push(Act::Note(format!("{effect:?}")));
-        match effect {
+        match *effect {
             Effect::Close { origin, closing, .. } => {
                 self.writer.close_origin(origin, closing);
                 self.flush(clock, acts);

@@ -18,7 +18,7 @@ use crate::sim_clock::NodeClock;
 /// The machine of a store.
 pub(super) enum Behind {
     /// It gets from a peer what is missing.
-    CatchUp(CatchUp),
+    CatchUp(Box<CatchUp>),
     /// It is a cache, and goes on without.
     Forgetting(Forgetting),
 }
@@ -28,7 +28,7 @@ impl Behind {
         if reader.promises().cache {
             Self::Forgetting(Forgetting::new(origin, skew_ms))
         } else {
-            Self::CatchUp(CatchUp::new(reader.name().clone(), origin, skew_ms))
+            Self::CatchUp(Box::new(CatchUp::new(reader.name().clone(), origin, skew_ms)))
         }
     }
 
@@ -135,14 +135,14 @@ impl StoreEnd {
     }
 
     /// What is staged is committed and answered first, then everything is forgotten.
-    fn forget(&mut self, clock: &mut NodeClock, forget: &Forget, acts: &mut Vec<Act>) -> Event {
+    fn forget(&mut self, clock: &mut NodeClock, wish: &Forget, acts: &mut Vec<Act>) -> Event {
         self.flush(clock, acts);
         let others = self.writer.others();
-        let is_stuck = forget.stuck.iter().any(|(origin, at)| others.get(*origin) == *at);
-        let forgot = is_stuck && self.writer.forget_all(&forget.adopt).is_ok();
+        let is_stuck = wish.stuck.iter().any(|(origin, at)| others.get(*origin) == *at);
+        let done = is_stuck && self.writer.forget_all(&wish.adopt).is_ok();
         clock.observe(self.writer.clock());
-        acts.push(Act::Note(format!("{}: forgets everything, {forgot}", self.name())));
-        if forgot { Event::Merged } else { Event::MergeFailed }
+        acts.push(Act::Note(format!("{}: forgets everything, {done}", self.name())));
+        if done { Event::Merged } else { Event::MergeFailed }
     }
 }
 

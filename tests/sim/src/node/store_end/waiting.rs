@@ -37,11 +37,11 @@ impl StoreEnd {
     pub(super) fn satisfy(
         &mut self,
         clock: &mut NodeClock,
-        waiting: Waiting,
+        waiting: &Waiting,
         reached: Durability,
         acts: &mut Vec<Act>,
     ) {
-        match waiting {
+        match *waiting {
             Waiting::Client(ticket, version, wanted) => {
                 acts.push(Act::Answer(ticket, Outcome::Committed(reached)));
                 if let Some(version) = version.filter(|_| wanted > 0) {
@@ -64,7 +64,7 @@ impl StoreEnd {
     pub(super) fn disappoint_with(
         &mut self,
         clock: &mut NodeClock,
-        (waiting, outcome): (Waiting, Outcome),
+        (waiting, outcome): (&Waiting, Outcome),
         acts: &mut Vec<Act>,
     ) {
         if matches!(waiting, Waiting::Merge) {
@@ -74,8 +74,8 @@ impl StoreEnd {
         }
     }
 
-    pub(super) fn disappoint(&self, waiting: Waiting, outcome: Outcome, acts: &mut Vec<Act>) {
-        match waiting {
+    pub(super) fn disappoint(&self, waiting: &Waiting, outcome: Outcome, acts: &mut Vec<Act>) {
+        match *waiting {
             Waiting::Client(ticket, ..) => acts.push(Act::Answer(ticket, outcome)),
             Waiting::Apply { conn, bounds, .. } => {
                 let outcome = BatchOutcome::Unavailable;

@@ -335,10 +335,6 @@ impl StoreWriter {
         }
         // The floor first: who reads a frontier and then a floor must not miss what was forgotten.
         frontiers.raise_floor(self.floor);
-        let lowers = mutant::is(Mutant::LogAboveFloor);
-        if floor_moved > 0 && backend.as_cache().is_none() && !lowers {
-            ring.raise_floor(self.floor); // what was purged is not to be sent any more
-        }
         let (mut others_moved, mut closed) = (false, false);
         for (origin, upto) in self.pending.moved().iter().filter(|(who, _)| *who != self.origin) {
             self.loose.settle(*origin, *upto);

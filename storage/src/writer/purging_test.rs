@@ -166,3 +166,18 @@ fn a_closed_origin_stays_closed_over_restarts() {
         assert!(store.reader.loose().is_empty(), "{backend}");
     }
 }
+
+#[test]
+fn a_floor_that_comes_with_a_bootstrap_leaves_the_log_of_a_new_run_whole() {
+    let mut store = TestStore::memory();
+    store.writer.install(&frontier(&[(origin(2), 50)]), hlc(40));
+    store.commit();
+    let first = store.write(put("k", "v")).version;
+    assert_eq!(store.reader.floor(), hlc(40));
+    let drained = store.reader.ring().drain();
+    assert_eq!(
+        (drained.floor, drained.closed),
+        (Hlc::ZERO, first.hlc),
+        "or every peer finds a gap"
+    );
+}

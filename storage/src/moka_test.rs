@@ -108,14 +108,14 @@ fn idle_records_are_evicted_and_lists_are_no_use_of_them() {
 /// was evicted a part at a time.
 #[test]
 fn very_many_idle_records_are_followed_in_parts_and_counted_at_once() {
-    let settings = CacheSettings { max_bytes: 64 << 20, time_to_idle_ms: Some(1_000), ..LRU };
+    let settings = CacheSettings { max_bytes: 64 << 20, time_to_idle_ms: Some(4_000), ..LRU };
     let moka = Moka::new(&settings);
     let count = 3 * FOLLOWED_AT_ONCE + 100;
     for n in 0..count {
         put_one(&moka, &format!("k{n}"), live_until(1, None));
     }
     assert_eq!(moka.keys(), count as u64);
-    thread::sleep(std::time::Duration::from_millis(1_100));
+    thread::sleep(std::time::Duration::from_millis(4_100));
     moka.hot.settle();
     assert_eq!((moka.keys(), moka.evicted().len()), (0, 0), "counted, and not followed yet");
     for n in 1..=3 {

@@ -30,7 +30,7 @@ pub enum Fault {
     Garbage(u8),
     /// So many units of a hundred are cut off somewhere, and the connection ends.
     Truncate(u8),
-    /// No more than this many bytes arrive in each [`DRIP_INTERVAL`].
+    /// No more than this many bytes arrive in each `DRIP_INTERVAL`.
     Drip(u16),
 }
 

@@ -36,7 +36,7 @@ impl Process {
         let stat = fs::read_to_string(self.directory.join("stat"))?;
         // The command's name may have blanks and brackets; behind it, state is the first column.
         let columns = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
-        let ticks = columns.skip(11).take(2).map(|ticks| ticks.parse::<u32>());
+        let ticks = columns.skip(11).take(2).map(str::parse::<u32>);
         let ticks = ticks.sum::<Result<u32, _>>().map_err(io::Error::other)?;
         Ok(TICK * ticks)
     }

@@ -85,7 +85,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     subject.publish("bootstrap", &report)
 }
 
-fn of(all: &[Filled], figure: fn(&Filled) -> f64) -> f64 {
+type Figure = fn(&Filled) -> f64;
+type Phase = fn(&Filled) -> &Tally;
+
+fn of(all: &[Filled], figure: Figure) -> f64 {
     median(&all.iter().map(figure).collect::<Vec<_>>())
 }
 
@@ -94,7 +97,7 @@ fn filled(all: &[Filled]) -> Table {
         Table::new(&["", "seconds until ready", "MB/s", "MiB above the data", "most", "aim"]);
     let seconds = of(all, |one| one.took.as_secs_f64());
     let speed = of(all, |one| one.content / one.took.as_secs_f64() / 1e6);
-    let sides: [(&str, fn(&Filled) -> f64); 2] =
+    let sides: [(&str, Figure); 2] =
         [("empty node", |one| one.receiver_above), ("donor", |one| one.donor_above)];
     for (place, (side, above)) in sides.into_iter().enumerate() {
         let most = all.iter().map(above).fold(f64::MIN, f64::max);
@@ -122,12 +125,12 @@ fn writes(all: &[Filled]) -> Table {
         "p99, ratio",
         "aim",
     ]);
-    let p99 = |tally: fn(&Filled) -> &Tally| {
+    let p99 = |tally: Phase| {
         let p99 = all.iter().map(|one| tally(one).times.per_mille(990).as_secs_f64());
         p99.collect::<Vec<_>>()
     };
     let ratio = median_ratio(&p99(|one| &one.during), &p99(|one| &one.before));
-    let phases: [(&str, fn(&Filled) -> &Tally); 2] =
+    let phases: [(&str, Phase); 2] =
         [("before", |one| &one.before), ("meanwhile", |one| &one.during)];
     for (place, (phase, tally)) in phases.into_iter().enumerate() {
         let figure = |figure: fn(&Tally) -> f64| {

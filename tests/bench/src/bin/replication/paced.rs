@@ -66,7 +66,7 @@ impl Paced {
 
     fn turn(self, mesh: &Mesh, runtime: &Runtime) -> Result<Turn, Box<dyn Error>> {
         let addresses = mesh.addresses();
-        let (writer, readers) = addresses.split_first().ok_or("there is no node")?;
+        let (first, others) = addresses.split_first().ok_or("there is no node")?;
         let samples = self.lasts.div_duration_f64(SPACING);
         #[expect(
             clippy::cast_possible_truncation,
@@ -75,9 +75,9 @@ impl Paced {
         )]
         let samples = samples as usize;
         let visibility =
-            Visibility { writer: *writer, readers: readers.to_vec(), samples, spacing: SPACING };
+            Visibility { writer: *first, readers: others.to_vec(), samples, spacing: SPACING };
         let (cpu, all_cpu) = (mesh.process(1)?.cpu()?, mesh.cpu()?);
-        let (addr, rate, connections) = (*writer, self.rate, CONNECTIONS);
+        let (addr, rate, connections) = (*first, self.rate, CONNECTIONS);
         let order = Order { addr, work: Work::Put, rate, connections, keys: KEYS, seed: 1 };
         let load = (rate > 0).then(|| Load::start(order));
         let lag = runtime.block_on(visibility.measure());

@@ -68,8 +68,8 @@ impl Series {
         let (cpu, all_cpu) = (mesh.process(1)?.cpu()?, mesh.cpu()?);
         let begun = Stopwatch::start();
         runtime.block_on(bulk::send(writer, bodies, CONNECTIONS, query))?;
-        let last = runtime.block_on(bulk::seal(writer))?;
-        runtime.block_on(mesh::arrival(&addresses, &[&last], PATIENCE))?;
+        let seal = runtime.block_on(bulk::seal(writer))?;
+        runtime.block_on(mesh::arrival(&addresses, &[&seal], PATIENCE))?;
         let took = begun.elapsed().as_secs_f64();
         self.writer_us.push((mesh.process(1)?.cpu()?.saturating_sub(cpu)).as_secs_f64() * 1e6);
         self.all_us.push((mesh.cpu()?.saturating_sub(all_cpu)).as_secs_f64() * 1e6);

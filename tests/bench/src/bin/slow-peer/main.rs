@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use gridkv_bench::bulk;
+use gridkv_bench::distribution::Distribution;
 use gridkv_bench::figure::{median, median_ratio, millis, per_second};
 use gridkv_bench::mesh::Plan;
 use gridkv_bench::report::{Report, against};
@@ -73,13 +74,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     eprintln!("filling the op log");
     runtime.block_on(bulk::fill(mesh.address(1), fill))?;
     let pace = Pace { rate, lasts: Duration::from_secs_f64(seconds), keys: fill };
-    pace.settle(&mesh, &runtime)?;
+    turn::settle(&mesh, &runtime)?;
     let mut turns = Plight::ALL.map(|plight| (plight, Vec::new()));
     for round in 0..rounds {
         for (plight, all) in &mut turns {
             eprintln!("round {}: {}", round + 1, plight.name());
             all.push(pace.turn(&mesh, *plight, &runtime)?);
-            pace.settle(&mesh, &runtime)?;
+            turn::settle(&mesh, &runtime)?;
         }
     }
     mesh.stop()?;
@@ -92,6 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 type Turns = [(Plight, Vec<Turn>); 3];
+type Times = fn(&Turn) -> &Distribution;
 
 /// One row for each plight, one ratio for each figure.
 fn times(turns: &Turns) -> Table {
@@ -112,15 +114,12 @@ fn times(turns: &Turns) -> Table {
     for (plight, all) in turns {
         let rate = median(&all.iter().map(|turn| turn.writes.rate()).collect::<Vec<_>>());
         let mut cells = vec![plight.name().to_owned(), per_second(rate)];
-        let figures: [(fn(&Turn) -> Duration, f64); 4] = [
-            (|turn| turn.writes.times.per_mille(500), AIM_P50),
-            (|turn| turn.writes.times.per_mille(990), AIM_P99),
-            (|turn| turn.lag.per_mille(500), AIM_P50),
-            (|turn| turn.lag.per_mille(990), AIM_P99),
-        ];
-        for (figure, aim) in figures {
+        let times: [Times; 2] = [|turn| &turn.writes.times, |turn| &turn.lag];
+        let ranks = [(500, AIM_P50), (990, AIM_P99)];
+        for (times, (rank, aim)) in times.iter().flat_map(|times| ranks.map(|rank| (times, rank))) {
             let of = |turns: &[Turn]| {
-                turns.iter().map(|turn| figure(turn).as_secs_f64()).collect::<Vec<_>>()
+                let seconds = turns.iter().map(|turn| times(turn).per_mille(rank).as_secs_f64());
+                seconds.collect::<Vec<_>>()
             };
             let ratio = median_ratio(&of(all), &of(well));
             cells.push(millis(Duration::from_secs_f64(median(&of(all)).max(0.0))));

@@ -88,7 +88,7 @@ impl Pace {
         runtime: &Runtime,
     ) -> Result<Turn, Box<dyn Error>> {
         let Self { rate, keys, .. } = self;
-        let (addr, writer) = (mesh.address(1), mesh.process(1)?);
+        let (addr, process) = (mesh.address(1), mesh.process(1)?);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -97,8 +97,8 @@ impl Pace {
         let samples = self.lasts.div_duration_f64(SPACING) as usize;
         let readers = vec![mesh.address(2)];
         let visibility = Visibility { writer: addr, readers, samples, spacing: SPACING };
-        let at_first = writer.resident()?;
-        let peak = writer.watch();
+        let at_first = process.resident()?;
+        let peak = process.watch();
         plight.begin(mesh)?;
         let order = Order { addr, work: Work::Put, rate, connections: CONNECTIONS, keys, seed: 1 };
         let load = Load::start(order);
@@ -110,12 +110,12 @@ impl Pace {
         let grown = bytes(most?) - bytes(at_first);
         Ok(Turn { writes: writes?, lag, grown })
     }
+}
 
-    /// Waits until all nodes have all that was written.
-    pub(crate) fn settle(self, mesh: &Mesh, runtime: &Runtime) -> Result<(), Box<dyn Error>> {
-        let last = runtime.block_on(bulk::seal(mesh.address(1)))?;
-        Ok(runtime.block_on(mesh::arrival(&mesh.addresses(), &[&last], PATIENCE))?)
-    }
+/// Waits until all nodes have all that was written.
+pub(crate) fn settle(mesh: &Mesh, runtime: &Runtime) -> Result<(), Box<dyn Error>> {
+    let last = runtime.block_on(bulk::seal(mesh.address(1)))?;
+    Ok(runtime.block_on(mesh::arrival(&mesh.addresses(), &[&last], PATIENCE))?)
 }
 
 fn bytes(count: u64) -> f64 {

@@ -166,3 +166,49 @@ async fn send(order: Order, number: u32, state: &State) -> io::Result<()> {
         due += pace;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    /// Answers one connection, and stands still once.
+    fn serve(listener: &TcpListener, stands_still: Duration) {
+        let (mut stream, _) = listener.accept().unwrap();
+        for number in 0.. {
+            let mut request = [0; 1_024];
+            if stream.read(&mut request).unwrap_or(0) == 0 {
+                return;
+            }
+            if number == 5 {
+                thread::sleep(stands_still);
+            }
+            let answer = format!("HTTP/1.1 204 \r\nGridKV-Version: {number:04}\r\n\r\n");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    }
+
+    #[test]
+    fn who_stands_still_is_charged_for_every_request_that_was_due() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (late, a_second) = (Duration::from_millis(400), 100);
+        let server = thread::spawn(move || serve(&listener, late));
+        let order =
+            Order { addr, work: Work::Put, rate: a_second, connections: 1, keys: 9, seed: 1 };
+        let load = Load::start(order);
+        let begun = Stopwatch::start();
+        while load.state.tally().times.count() < 60 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the load does not go on");
+            thread::sleep(Duration::from_millis(5));
+        }
+        let tally = load.stop().unwrap();
+        server.join().unwrap();
+        // Of the 40 that were due meanwhile, those of the first three quarters waited for more than a quarter.
+        let all = tally.times.count();
+        let rank = 1_000 - 1_000 * 25 / all;
+        assert!(tally.times.per_mille(rank) > late / 4, "{all}: {:?}", tally.times.per_mille(rank));
+        assert!(tally.last.as_str() >= "0059" && tally.refused == 0);
+    }
+}

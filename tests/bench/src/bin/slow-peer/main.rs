@@ -4,11 +4,11 @@
 //! a fixed pace, in turns while all is well, while every link to and from node 3 carries 1 KiB/s, and while node 3 is stopped
 //! (SIGSTOP). Beside it one value after the other is put on node 1, and a read with `min_version` waits for it on node 2.
 //! Between two turns node 3 comes back and catches up. Before the first turn the op log of node 1, which keeps
-//! operations whether peers lag or not, is filled.
+//! operations whether peers lag or not, is filled, and a turn that does not count has made all it needs.
 //!
 //! **Reading it**: turns lie beside each other in rounds; times of writes are from when they were due, and ratios are the
 //! medians of the rounds' ratios to the turn when all is well. Memory is how much more node 1 had at most in a turn than
-//! at its beginning, above the same figure of the turn when all is well.
+//! at its beginning, the most of all rounds. What the links carry is held by the proxies no further than 64 KiB.
 //!
 //! **Aims**: neither the time of writes nor the lag of node 2 grows, which is to say by less than what two turns of the
 //! same differ by on a shared machine (p50 by a fifth, p99 by half); memory grows by at most `peers.max_queue_bytes`.
@@ -75,6 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     runtime.block_on(bulk::fill(mesh.address(1), fill))?;
     let pace = Pace { rate, lasts: Duration::from_secs_f64(seconds), keys: fill };
     turn::settle(&mesh, &runtime)?;
+    pace.turn(&mesh, Plight::Well, &runtime)?;
     let mut turns = Plight::ALL.map(|plight| (plight, Vec::new()));
     for round in 0..rounds {
         for (plight, all) in &mut turns {
@@ -87,7 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut report = Report::new()?;
     let title = format!("A slow peer and a stopped one, beside {rate} writes/s");
     report.section(&title, &times(&turns), "")?;
-    let note = "Above the most of the turn when all is well; the aim is `peers.max_queue_bytes`.";
+    let note = "At most, above the beginning of a turn; the aim is `peers.max_queue_bytes`.";
     report.section("Memory of the writer", &memory(&turns), note)?;
     subject.publish("slow-peer", &report)
 }
@@ -132,18 +133,16 @@ fn times(turns: &Turns) -> Table {
 }
 
 fn memory(turns: &Turns) -> Table {
-    let mut table = Table::new(&["node 3", "MiB more in a turn", "above all well", "aim"]);
-    let grown = |all: &[Turn]| median(&all.iter().map(|turn| turn.grown).collect::<Vec<_>>());
-    let [(_, well), ..] = turns;
+    let mut table = Table::new(&["node 3", "MiB more in a turn", "most", "aim"]);
     for (plight, all) in turns {
-        let above = grown(all) - grown(well);
+        let grown: Vec<f64> = all.iter().map(|turn| turn.grown).collect();
+        let most = grown.iter().copied().fold(f64::MIN, f64::max);
         let has_aim = *plight != Plight::Well;
-        let only_bad = |shown: String| if has_aim { shown } else { "-".to_owned() };
         table.row([
             plight.name().to_owned(),
-            format!("{:.1}", grown(all) / MIB),
-            only_bad(against(format!("{:.1}", above / MIB), above <= AIM_BYTES)),
-            only_bad(format!("{:.0}", AIM_BYTES / MIB)),
+            format!("{:.1}", median(&grown) / MIB),
+            against(format!("{:.1}", most / MIB), !has_aim || most <= AIM_BYTES),
+            if has_aim { format!("{:.0}", AIM_BYTES / MIB) } else { "-".to_owned() },
         ]);
     }
     table

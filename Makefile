@@ -36,7 +36,9 @@ MUTANT ?=
 
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
-BENCHES := structures backends funnel http replication
+BENCHES := structures backends funnel http replication healing bootstrap slow-peer
+# Those that measure real nodes, and put their tables on the page.
+NODE_BENCHES := replication healing bootstrap slow-peer
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
 .PHONY: help run cluster clean-cluster test lint verify fix sim sim-long chaos prove soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
@@ -124,8 +126,8 @@ bench-backends: build-counting
 build-counting: need-cargo need-cc
 	$(CARGO) build --release --locked -p gridkv-bench --bin allocations
 
-bench-replication: override BENCH_FLAGS += --gridkv $(TARGET)/release/gridkv
-bench-replication: build-node
+$(addprefix bench-,$(NODE_BENCHES)): override BENCH_FLAGS += --gridkv $(TARGET)/release/gridkv --page PERFORMANCE.md
+$(addprefix bench-,$(NODE_BENCHES)): build-node
 
 build-node: need-cargo need-cc
 	$(CARGO) build --release --locked -p gridkv

@@ -1,10 +1,11 @@
 //! A keep-alive connection that speaks as little HTTP/1.1 as a benchmark needs.
 //!
-//! It knows status, `Content-Length` and body; an answer in chunks is an error. The less it costs, the
-//! more of what is measured is the server's.
+//! It knows status, `Content-Length`, `GridKV-Version` and body; an answer in chunks is an error. The less
+//! it costs, the more of what is measured is the server's.
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -25,8 +26,18 @@ pub struct Connection {
 pub struct Answer<'a> {
     /// The status.
     pub status: u16,
+    /// The version of what was read or written; empty when it names none.
+    pub version: &'a str,
     /// The body.
     pub body: &'a [u8],
+}
+
+impl Answer<'_> {
+    /// Whether what was asked for was done.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
 }
 
 impl Connection {
@@ -111,15 +122,19 @@ impl Connection {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+        let version = self.answer.get(head.version.clone()).unwrap_or_default();
+        let version = std::str::from_utf8(version).unwrap_or_default().trim();
         let body = self.answer.get(head.bytes..end).unwrap_or_default();
-        Ok(Answer { status: head.status, body })
+        Ok(Answer { status: head.status, version, body })
     }
 }
 
 /// What the head of an answer says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
+    /// Where the version stands; empty when there is none.
+    version: Range<usize>,
     /// Of the head itself, its last line included.
     bytes: usize,
     body_bytes: usize,
@@ -129,7 +144,7 @@ impl Head {
     /// `None` until all of it is there.
     fn parse(answer: &[u8]) -> io::Result<Option<Self>> {
         let bad = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
-        let (mut status, mut body_bytes, mut bytes) = (0, 0, 0);
+        let (mut status, mut body_bytes, mut bytes, mut version) = (0, 0, 0, 0..0);
         for line in answer.split_inclusive(|byte| *byte == b'\n') {
             if !line.ends_with(b"\n") {
                 return Ok(None);
@@ -140,10 +155,12 @@ impl Head {
             }
             bytes += line.len();
             if line == b"\r\n" {
-                return Ok(Some(Self { status, bytes, body_bytes }));
+                return Ok(Some(Self { status, version, bytes, body_bytes }));
             }
             if let Some(length) = after(line, b"content-length:") {
                 body_bytes = number(length).ok_or_else(|| bad("no length"))?;
+            } else if let Some(named) = after(line, b"gridkv-version:") {
+                version = bytes - named.len()..bytes;
             } else if after(line, b"transfer-encoding:").is_some() {
                 return Err(bad("an answer in chunks"));
             }
@@ -168,8 +185,11 @@ mod tests {
 
     #[test]
     fn a_head_is_understood_once_it_is_whole() {
-        let answer = b"HTTP/1.1 201 Created\r\nContent-Length: 12\r\nx: y\r\n\r\nbody";
-        let head = Head { status: 201, bytes: answer.len() - 4, body_bytes: 12 };
+        let answer =
+            b"HTTP/1.1 201 Created\r\ngridkv-version: 1-2\r\nContent-Length: 12\r\n\r\nbody";
+        let version = answer.windows(5).position(|at| at == b" 1-2\r").unwrap();
+        let version = version..version + " 1-2\r\n".len();
+        let head = Head { status: 201, version, bytes: answer.len() - 4, body_bytes: 12 };
         assert_eq!(Head::parse(answer).unwrap(), Some(head));
         for cut in 0..answer.len() - 4 {
             assert!(matches!(Head::parse(&answer[..cut]), Ok(None)), "cut at {cut}");

@@ -10,9 +10,14 @@
 //!   `allocations` counts for it, and is a program of its own because counting costs time.
 //! - `funnel`: what versions, the ring and the counts cost above that map.
 //! - `http`: what a node costs above an HTTP handler that does nothing.
-//! - `replication`: how soon a write is visible on the other nodes.
+//! - `replication`: how soon a write is visible on the other nodes, and what that costs on the wire and in
+//!   processor time.
+//! - `healing`: how soon all nodes are equal after a partition with writes on both sides.
+//! - `bootstrap`: what filling an empty node costs the one that it is filled from.
+//! - `slow-peer`: what a peer that is slow, or stands still, costs the others.
 
 pub mod bare;
+pub mod bulk;
 pub mod connection;
 pub mod contender;
 pub mod cpu;
@@ -20,10 +25,18 @@ pub mod distribution;
 pub mod driven;
 pub mod engine;
 pub mod figure;
+pub mod load;
+pub mod mesh;
 pub mod node;
+pub mod page;
+pub mod process;
 pub mod random;
+pub mod report;
 pub mod resident;
+pub mod samples;
 pub mod screen;
 pub mod stopwatch;
+pub mod subject;
 pub mod table;
+pub mod visibility;
 pub mod workload;

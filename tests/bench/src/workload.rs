@@ -3,6 +3,9 @@
 use gridkv_protocol::record::Live;
 use gridkv_protocol::{Hlc, Origin, Record, State, Value, Version};
 
+/// Bytes of a key.
+pub const KEY_BYTES: usize = 16;
+
 /// Bytes of a value.
 pub const VALUE_BYTES: usize = 100;
 

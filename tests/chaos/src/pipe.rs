@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_millis(20);
 const PIECE: usize = 16 * 1024;
 /// A pipe that holds back more does not read on: the sender notices, as on a slow line.
 const HELD_BACK: usize = 8 * 1024 * 1024;
+/// The same on a slow line, which has no room of its own: what does not fit waits with the sender.
+const HELD_BACK_DRIPPING: usize = 64 * 1024;
 /// Bytes of a unit that garbage changes, at most.
 const GARBAGE: usize = 8;
 
@@ -99,6 +101,11 @@ impl Pipe {
         self.weather.at(self.link)
     }
 
+    /// Bytes that may be on their way before the sender has to wait.
+    fn room(&self) -> usize {
+        if matches!(self.fault(), Fault::Drip(_)) { HELD_BACK_DRIPPING } else { HELD_BACK }
+    }
+
     /// The sender said that it sends no more: so is the receiver told.
     fn end(&self) {
         if self.connection.has_left(self.from.other()) {
@@ -109,7 +116,7 @@ impl Pipe {
 
     /// Reads what is there, and lets the fault meet it.
     fn read(&mut self) -> io::Result<()> {
-        if self.drained || self.held_back > HELD_BACK {
+        if self.drained || self.held_back > self.room() {
             thread::sleep(self.next_delivery()); // what is on its way takes its time
             return Ok(());
         }

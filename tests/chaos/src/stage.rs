@@ -1,14 +1,14 @@
 //! The cluster behind its proxies: every node is known to the others by the address of its proxy alone.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use gridkv_cluster::{Cluster, Node, holds_connection};
+use gridkv_cluster::{Cluster, Node};
 
 use crate::chaos_error::ChaosError;
-use crate::proxy::{Gate, Proxy, WhoDials};
+use crate::gates::Gates;
+use crate::proxy::Proxy;
 use crate::setup::Setup;
 use crate::weather::Weather;
 
@@ -26,14 +26,11 @@ impl Stage {
     /// # Errors
     /// [`ChaosError`] when nodes refuse their configuration or can not be started.
     pub(crate) fn set(setup: &Setup, directory: &Path) -> Result<Self, ChaosError> {
-        let cannot = || ChaosError::cannot("listen on 127.0.0.1");
-        let gates: Vec<Gate> = (0..setup.nodes)
-            .map(|_| Gate::anywhere().map_err(cannot()))
-            .collect::<Result<_, _>>()?;
-        let ports = gates.iter().map(|gate| gate.address().port());
+        let gates = Gates::open(setup.nodes);
+        let gates = gates.map_err(ChaosError::cannot("listen on 127.0.0.1"))?;
         let mut builder = Cluster::builder(&setup.gridkv, directory)
             .nodes(setup.nodes)
-            .dialled_at(ports)
+            .dialled_at(gates.ports())
             .env("GRIDKV_PEERS__BOOTSTRAP", "false");
         if let Some(config) = &setup.config {
             let config = std::path::absolute(config);
@@ -48,13 +45,8 @@ impl Stage {
         }
         let cluster = Arc::new(builder.build()?);
         let weather = Arc::new(Weather::default());
-        let mut proxies = Vec::new();
-        for ((number, gate), node) in (1..).zip(gates).zip(cluster.nodes()) {
-            let target = (Ipv4Addr::LOCALHOST, node.address().peers).into();
-            let who = who_dials(&cluster, gate.address());
-            let proxy = gate.lead_to((number, target), &weather, setup.seed, who);
-            proxies.push(proxy.map_err(ChaosError::cannot("start a proxy"))?);
-        }
+        let proxies = gates.lead_to(&cluster, &weather, setup.seed);
+        let proxies = proxies.map_err(ChaosError::cannot("start a proxy"))?;
         let stage = Self { cluster, proxies, weather };
         stage.cluster.nodes().iter().try_for_each(Node::start)?;
         Ok(stage)
@@ -71,19 +63,6 @@ impl Drop for Stage {
             drop(node.kill());
         }
     }
-}
-
-/// By the process that holds the connection. It may have ended meanwhile; then nobody dials.
-fn who_dials(cluster: &Arc<Cluster>, proxy: SocketAddr) -> WhoDials {
-    // Weak: proxies must not keep nodes alive.
-    let cluster = Arc::downgrade(cluster);
-    Box::new(move |from| {
-        let cluster = cluster.upgrade()?;
-        let holds = |node: &Node| {
-            node.pid().is_some_and(|pid| holds_connection(pid, from.port(), proxy.port()))
-        };
-        (1..).zip(cluster.nodes()).find(|(_, node)| holds(node)).map(|(number, _)| number)
-    })
 }
 
 /// Lets the program look at a configuration before any node is given it, so that its own words reach the reader.

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::process::{Command, Stdio};
 
 use gridkv_bench::engine::Engine;
+use gridkv_bench::report::Report;
 use gridkv_bench::table::Table;
 
 use crate::Settings;
-use crate::report::Report;
 
 /// Keys, and operations that are counted.
 const MOST: usize = 10_000;

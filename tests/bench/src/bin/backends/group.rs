@@ -14,12 +14,12 @@ use gridkv_bench::driven;
 use gridkv_bench::engine::Engine;
 use gridkv_bench::figure::{float, median, millis, per_second};
 use gridkv_bench::node;
+use gridkv_bench::report::Report;
 use gridkv_bench::stopwatch::Stopwatch;
 use gridkv_bench::table::Table;
 use tempfile::TempDir;
 
 use crate::counted::{self, Commits};
-use crate::report::Report;
 use crate::{Settings, disk};
 
 /// Concurrent writers.

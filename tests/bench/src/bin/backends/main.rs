@@ -25,8 +25,6 @@ mod allocations;
 mod counted;
 mod disk;
 mod group;
-mod page;
-mod report;
 mod room;
 mod speed;
 mod stall;
@@ -37,10 +35,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use gridkv_bench::engine::Engine;
-use gridkv_bench::screen;
+use gridkv_bench::report::Report;
 use gridkv_bench::stopwatch::Stopwatch;
-
-use report::Report;
+use gridkv_bench::{page, screen};
 
 /// Measures the backends against their bare libraries.
 #[derive(Debug, Parser)]
@@ -133,7 +130,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let usual = Arguments::try_parse_from(["backends"])?;
     let is_whole = !arguments.quick && arguments.only.is_none() && arguments.keys == usual.keys;
     match &arguments.page {
-        Some(page) if is_whole => page::write(page, &report),
+        Some(page) if is_whole => page::write(page, "backends", &report),
         Some(page) => {
             eprintln!("{} is left as it is: the run was not whole", page.display());
             Ok(())

@@ -8,11 +8,11 @@ use clap::Args;
 use gridkv_bench::contender::{BATCH, Contender, Sample, Work, all_keys};
 use gridkv_bench::engine::Engine;
 use gridkv_bench::figure::float;
+use gridkv_bench::report::{Report, against};
 use gridkv_bench::table::Table;
 use gridkv_bench::{resident, screen};
 
 use crate::Settings;
-use crate::report::{Report, against};
 
 /// Bytes per key that `memory` may take.
 const AIM_BYTES: f64 = 200.0;

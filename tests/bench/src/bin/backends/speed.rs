@@ -6,12 +6,12 @@ use gridkv_bench::contender::{BATCH, Contender, Sample, Work, all_keys};
 use gridkv_bench::engine::Engine;
 use gridkv_bench::figure::{median, median_ratio, per_second};
 use gridkv_bench::random::Random;
+use gridkv_bench::report::{Report, against};
 use gridkv_bench::stopwatch::Stopwatch;
 use gridkv_bench::table::Table;
 use tempfile::TempDir;
 
 use crate::Settings;
-use crate::report::{Report, against};
 
 /// Nanoseconds of one operation, one figure per round.
 #[derive(Default)]

@@ -10,12 +10,12 @@ use gridkv_bench::distribution::Distribution;
 use gridkv_bench::driven::Driven;
 use gridkv_bench::engine::Engine;
 use gridkv_bench::figure::median;
+use gridkv_bench::report::{Report, against};
 use gridkv_bench::stopwatch::Stopwatch;
 use gridkv_bench::table::Table;
 use gridkv_storage::durability::Durability;
 
 use crate::Settings;
-use crate::report::{Report, against};
 
 /// Milliseconds that no commit at `os` may take.
 const BAR_MS: f64 = 50.0;

@@ -6,11 +6,11 @@ use std::path::Path;
 use gridkv_bench::contender::{BATCH, Contender, all_keys};
 use gridkv_bench::engine::Engine;
 use gridkv_bench::figure::median;
+use gridkv_bench::report::{Report, against};
 use gridkv_bench::stopwatch::Stopwatch;
 use gridkv_bench::table::Table;
 
 use crate::Settings;
-use crate::report::{Report, against};
 
 /// Seconds that `file` may take.
 const AIM_SECONDS: f64 = 2.0;

@@ -1,112 +1,114 @@
-//! How soon a write is visible on the other nodes.
+//! How soon a write is visible on the other nodes, and what replication costs: bytes on the wire, processor time,
+//! throughput.
 //!
-//! **Measured**: three real nodes as processes, each with a `memory` store `main`. A value is put on
-//! node 1; from the moment its acknowledgement is read, one keep-alive connection to node 2 and one to
-//! node 3 ask for the key, as fast as they are answered, until the new value comes. First at rest (one
-//! write at a time), then beside a paced load of writes on node 1 from another thread. At last
-//! a flood: so many puts in batches of 500, until all nodes have them all.
+//! **Measured**: three real nodes as processes and a fourth one alone, each with a `memory` store `main`. The same
+//! writes go to the first of the three and to the one alone, in turns: at a fixed pace, then in batches as fast as
+//! they are answered. Beside the pace one value after the other is put on the first node; from the moment its
+//! acknowledgement is read, a read with `min_version` waits on each of the others until the value is there.
 //!
-//! **Reading it**: the time noted is when the answer with the new value was read, so it is too long by up to
-//! one poll; `poll` says how long these are. Nodes, load and measurement share the machine: with few
-//! cores the scheduler is part of every time. `load/s` is what the nodes really took. A flood that is
-//! faster than the publisher drains the op ring loses ops there; they arrive by catch-up, later.
+//! **Reading it**: nodes, load and measurement share the machine: with few cores the scheduler is part of every
+//! time. `writes/s` is what the nodes really took. Times of writes are from when they were due. Bytes are those of
+//! frames, as the nodes count them (TCP and IP come on top), over operations as they were sent: what was
+//! overwritten within a batch is not sent. `at rest` is the share that goes over the same link while nobody writes
+//! (heartbeats and reports), measured in the same round; it is included in what stands before it. Answers are what
+//! comes back from a peer, reports of its own included. `CPU us` is processor time per write, of the node that takes it
+//! and of all three. Batches that nobody waits for may be faster than the publisher drains the op ring: what it
+//! lost arrived by catch-up.
 //!
-//! **Aim**: 99 of 100 writes visible everywhere within 25 ms at 5,000 writes/s.
+//! **Aims**: 99 of 100 writes visible everywhere within 25 ms at 5,000 writes/s; at most 40 bytes per operation
+//! above its key and value.
 //!
 //! ```text
 //! cargo build --release -p gridkv
-//! cargo run --release -p gridkv-bench --bin replication -- --rate 5000 --samples 500
+//! cargo run --release -p gridkv-bench --bin replication -- --rates 5000 --rounds 1
 //! ```
 
-mod flood;
-mod load;
-mod nodes;
-mod visibility;
+mod paced;
+mod tables;
+mod throughput;
+mod wire;
 
 use std::error::Error;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use gridkv_bench::figure::{millis, per_second};
-use gridkv_bench::screen;
-use gridkv_bench::table::Table;
+use gridkv_bench::mesh::{Mesh, Plan};
+use gridkv_bench::report::Report;
+use gridkv_bench::subject::Subject;
+use tokio::runtime::Runtime;
 
-use flood::Flood;
-use load::Load;
-use nodes::Nodes;
-use visibility::{Seen, Visibility};
+use paced::{Paced, Round};
+use throughput::{Series, Way};
+use wire::Wire;
 
-/// Measures how soon a write on one node is visible on two others.
+/// Measures what replication takes, and how soon it is done.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The node program.
-    #[arg(long, value_name = "PATH", default_value = "target/release/gridkv")]
-    gridkv: PathBuf,
-    /// Writes whose way is measured, at rest and again under load.
-    #[arg(long, default_value_t = 500)]
-    samples: usize,
-    /// Milliseconds between two of them, on average.
-    #[arg(long, value_name = "MS", default_value_t = 20)]
-    spacing: u64,
-    /// Writes per second of the load.
-    #[arg(long, default_value_t = 5_000)]
-    rate: u32,
-    /// Keep-alive connections of the load.
-    #[arg(long, default_value_t = 16)]
-    connections: u32,
-    /// Puts of the flood.
-    #[arg(long, default_value_t = 100_000)]
-    flood: usize,
+    #[command(flatten)]
+    subject: Subject,
+    /// Writes per second.
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 5_000, 20_000])]
+    rates: Vec<u32>,
+    /// Rounds.
+    #[arg(long, default_value_t = 4)]
+    rounds: usize,
+    /// Seconds of a turn at one pace.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Puts of a turn in batches.
+    #[arg(long, default_value_t = 200_000)]
+    puts: usize,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
-    let nodes = Nodes::start(&arguments.gridkv)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let visibility = Visibility {
-        addresses: nodes.addresses(),
-        samples: arguments.samples,
-        spacing: Duration::from_millis(arguments.spacing),
-    };
-    eprintln!("at rest");
-    let rest = runtime.block_on(visibility.measure())?;
-    eprintln!("under load");
-    let load = Load::start(nodes.addresses()[0], arguments.rate, arguments.connections);
-    let busy = runtime.block_on(visibility.measure());
-    let taken = load.stop()?;
-    eprintln!("flood");
-    let flood = flood::run(&nodes, arguments.flood, &runtime)?;
-    nodes.stop()?;
-
-    screen::line(
-        "\n### Replication: from the acknowledgement on node 1 until visible elsewhere, ms\n",
-    )?;
-    let mut table =
-        Table::new(&["load", "load/s", "node", "p50", "p99", "max", "poll p50", "poll p99"]);
-    rows(&mut table, "at rest", 0.0, &rest);
-    rows(&mut table, "writes", taken, &busy?);
-    screen::line(table)?;
-    let Flood { ops, acknowledged, arrived, lost_by_ring } = flood;
-    screen::line(format_args!(
-        "{ops} puts in batches: acknowledged after {} ms, on all nodes after {} ms; the op ring lost {lost_by_ring}.",
-        millis(acknowledged),
-        millis(arrived)
-    ))?;
-    Ok(())
+    let mut arguments = Arguments::parse();
+    if arguments.subject.quick {
+        let usual = arguments;
+        let rates = usual.rates.into_iter().take(1).collect();
+        arguments = Arguments { rates, rounds: 1, seconds: 0.3, puts: 2_000, ..usual };
+    }
+    let contenders = Contenders::start(&arguments.subject)?;
+    // The first pace is none: only the writes whose way is measured.
+    let rates: Vec<u32> = std::iter::once(0).chain(arguments.rates.iter().copied()).collect();
+    let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); rates.len()];
+    let mut batches = Way::ALL.map(Series::new);
+    for number in 0..arguments.rounds {
+        eprintln!("round {}", number + 1);
+        let idle = Wire::at_rest(&contenders.three, arguments.seconds)?;
+        for (rate, rounds) in rates.iter().zip(&mut rounds) {
+            let paced = Paced { rate: *rate, lasts: Duration::from_secs_f64(arguments.seconds) };
+            rounds.push(paced.round(&contenders, idle)?);
+        }
+        throughput::round(&contenders, &mut batches, (number, arguments.puts))?;
+    }
+    contenders.three.stop()?;
+    contenders.alone.stop()?;
+    let mut report = Report::new()?;
+    let paces: Vec<_> = rates.into_iter().zip(rounds).collect();
+    tables::lag(&mut report, &paces)?;
+    tables::bytes(&mut report, &paces)?;
+    tables::cost(&mut report, &paces)?;
+    tables::batches(&mut report, &batches, arguments.puts)?;
+    arguments.subject.publish("replication", &report)
 }
 
-fn rows(table: &mut Table, load: &str, rate: f64, seen: &[Seen; 2]) {
-    for (Seen { after, polls }, node) in seen.iter().zip(["2", "3"]) {
-        table.row([
-            load.to_owned(),
-            per_second(rate),
-            node.to_owned(),
-            millis(after.per_mille(500)),
-            millis(after.per_mille(990)),
-            millis(after.longest()),
-            millis(polls.per_mille(500)),
-            millis(polls.per_mille(990)),
-        ]);
+/// Who takes turns, and what the requests are made on.
+struct Contenders {
+    three: Mesh,
+    alone: Mesh,
+    runtime: Runtime,
+}
+
+impl Contenders {
+    fn start(subject: &Subject) -> Result<Self, Box<dyn Error>> {
+        let plan = |nodes| Plan {
+            gridkv: &subject.gridkv,
+            nodes,
+            backend: "memory",
+            proxies: false,
+            settings: &[],
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { three: plan(3).start()?, alone: plan(1).start()?, runtime })
     }
 }

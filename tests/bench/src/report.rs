@@ -3,27 +3,29 @@
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
-use gridkv_bench::table::Table;
+use crate::table::Table;
 
 /// Sections in the order in which they were measured.
-pub(crate) struct Report {
+#[derive(Clone, Debug)]
+pub struct Report {
     text: String,
 }
 
 impl Report {
     /// An empty one, which says on how many cores it is made.
-    pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
+    ///
+    /// # Errors
+    /// When nobody knows how many there are.
+    pub fn new() -> Result<Self, Box<dyn Error>> {
         let cores = std::thread::available_parallelism()?;
         Ok(Self { text: format!("Measured on {cores} cores.\n") })
     }
 
     /// Adds a section.
-    pub(crate) fn section(
-        &mut self,
-        title: &str,
-        table: &Table,
-        note: &str,
-    ) -> Result<(), fmt::Error> {
+    ///
+    /// # Errors
+    /// None in fact: a `String` takes all.
+    pub fn section(&mut self, title: &str, table: &Table, note: &str) -> Result<(), fmt::Error> {
         write!(self.text, "\n### {title}\n\n{table}")?;
         if note.is_empty() { Ok(()) } else { writeln!(self.text, "\n{note}") }
     }
@@ -36,6 +38,7 @@ impl fmt::Display for Report {
 }
 
 /// A figure, and whether it missed its aim.
-pub(crate) fn against(shown: String, holds: bool) -> String {
+#[must_use]
+pub fn against(shown: String, holds: bool) -> String {
     if holds { shown } else { format!("{shown} missed") }
 }

@@ -6,7 +6,7 @@ use super::living::Loss;
 use super::machine::{Machine, Role};
 use super::{Event, World};
 use crate::network::{At, FrameFaults};
-use crate::node::Phase;
+use crate::node::{Phase, Process};
 use crate::oracle::{convergence, durability};
 use crate::sim_clock::true_time;
 
@@ -129,7 +129,7 @@ impl World {
     }
 
     /// A node covers every op of every run that goes on, and no session is under way.
-    fn covers_all(&self, at: At, process: &crate::node::Process) -> Result<(), String> {
+    fn covers_all(&self, at: At, process: &Process) -> Result<(), String> {
         for (index, store) in process.stores().iter().enumerate() {
             let Some(history) = self.histories.store(index) else { continue };
             let applied = store.reader().applied();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gridkv_protocol::welcome::Members;
-use gridkv_protocol::{Epoch, NodeId, Origin, StoreName};
+use gridkv_protocol::{Epoch, Frontier, NodeId, Origin, StoreName};
 use gridkv_storage::durability::Durability;
 use gridkv_storage::registry::{OpenError, OpenRequest, Registry};
 use gridkv_storage::settings::{CachePolicy, CacheSettings};
@@ -118,6 +118,7 @@ impl World {
         machine.stopped_until = 0;
         machine.seen = u64::MAX;
         machine.process = Some(Process::new(start, stores, moment, settings));
+        self.began(origin);
         self.note(|_| format!("n{at} starts as {origin}"));
         self.judge_opened(at);
         self.begin_turns(at);
@@ -183,8 +184,7 @@ impl World {
         let (Some(store), Some(history)) = (store, self.histories.store(0)) else { return };
         let known = self.memory.of(0, at);
         let claimed = std::mem::take(&mut known.claimed);
-        let claimed =
-            if machine.unpromised { gridkv_protocol::Frontier::default() } else { claimed };
+        let claimed = if machine.unpromised { Frontier::default() } else { claimed };
         let applied = store.reader().applied();
         let platter = machine.disk.platter();
         let verdict = durability::opened(history, at, platter.readable(), (&claimed, &applied));

@@ -17,8 +17,8 @@ const BOUND_MS: u64 = 30_000;
 /// How often somebody looks.
 const LOOK_EVERY_MS: u64 = 150;
 
-/// A clock that is wrong by more than this is put right by a restart.
-const WRONG_MS: u64 = 300;
+/// A clock that is wrong by more than this is put right by a restart: beside others it stays within the fence.
+const WRONG_MS: u64 = 150;
 
 impl World {
     /// Everything is repaired.
@@ -44,7 +44,7 @@ impl World {
     }
 
     fn repair(&mut self, at: At) {
-        let offset = self.dice.around(200);
+        let offset = self.dice.around(100);
         let Some(machine) = self.machines.get_mut(at) else { return };
         machine.stopped_until = 0;
         machine.disk.platter().set_full(false);

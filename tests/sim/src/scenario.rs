@@ -185,6 +185,8 @@ impl Faults {
         };
         if bad_clocks {
             faults.jumps = faults.jumps.max(3);
+            // An epoch is fresh by the wall clock where the disk can not tell: one of the two must be right.
+            faults.rollbacks = 0;
         }
         faults
     }

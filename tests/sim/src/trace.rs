@@ -15,6 +15,12 @@ impl Trace {
         Self { lines: Some(Vec::new()) }
     }
 
+    /// Whether anybody wants to read it.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.lines.is_some()
+    }
+
     /// Notes what happened at `at` milliseconds of the world.
     pub fn note(&mut self, at: u64, what: impl FnOnce() -> String) {
         if let Some(lines) = &mut self.lines {

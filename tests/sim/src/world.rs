@@ -14,9 +14,10 @@ mod nemesis;
 mod watching;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use gridkv_protocol::message::Message;
+use gridkv_protocol::{Epoch, NodeId};
 
 use self::machine::Machine;
 use crate::dice::Dice;
@@ -50,6 +51,22 @@ enum Turn {
     Drain(StoreAt),
     Dial(String),
     Frame { conn: ConnId, way: Way, frame: Frame },
+}
+
+impl Turn {
+    /// What it is, in the trace; a frame is told when it was opened.
+    fn shown(&self) -> Option<String> {
+        Some(match self {
+            Self::Beat => "beats".into(),
+            Self::Tick(store) => format!("ticks store {store}"),
+            Self::Look => "looks at deadlines".into(),
+            Self::Persist => "persists".into(),
+            Self::Flush(store) => format!("commits store {store}"),
+            Self::Drain(store) => format!("drains the ring of store {store}"),
+            Self::Dial(addr) => format!("dials {addr}"),
+            Self::Frame { .. } => return None,
+        })
+    }
 }
 
 /// Something that happens.
@@ -109,6 +126,8 @@ pub struct World {
     healed_at: Option<u64>,
     over: bool,
     tickets: Ticket,
+    /// The latest run that ever began of each identity.
+    runs: BTreeMap<NodeId, Epoch>,
     counts: Counts,
 }
 
@@ -137,6 +156,7 @@ impl World {
             healed_at: None,
             over: false,
             tickets: 0,
+            runs: BTreeMap::new(),
             counts: Counts::default(),
             scenario,
         };
@@ -261,6 +281,11 @@ impl World {
 
     fn does(&mut self, at: At, turn: Turn) {
         let settings = self.scenario.settings;
+        if self.trace.is_kept()
+            && let Some(words) = turn.shown()
+        {
+            self.note(|_| format!("n{at} {words}"));
+        }
         match turn {
             Turn::Beat => {
                 self.close_silent(at);

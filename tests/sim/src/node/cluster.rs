@@ -6,6 +6,7 @@ use gridkv_protocol::boot::Boot;
 use gridkv_protocol::fence::{self, Standing};
 use gridkv_protocol::membership::{Effect, Event, Roster};
 use gridkv_protocol::message::Message;
+use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::report::Report;
 use gridkv_protocol::stability;
 use gridkv_protocol::welcome::{Hello, ProtocolRange, Refusal, RefusalReason, Welcome};
@@ -76,7 +77,6 @@ impl Process {
 
     /// What is further ahead than the skew limit does not move the clock.
     fn observe(&mut self, clock: Hlc) {
-        use gridkv_protocol::mutant::{self, Mutant};
         if clock <= self.limit() || mutant::is(Mutant::NoSkewBound) {
             self.clock.observe(clock);
         }
@@ -173,7 +173,6 @@ impl Process {
 
     /// A report that knows a higher epoch of this node: its disk was rolled back. It goes on above it.
     fn leave_epochs_of_others(&mut self, report: &Report) {
-        use gridkv_protocol::mutant::{self, Mutant};
         let own = self.origin;
         let minted = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node()));
         let counted = report.members.get(own.node()).map(|member| member.origin.epoch());

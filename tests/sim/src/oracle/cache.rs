@@ -1,7 +1,7 @@
 //! A cache may forget, and never goes back: what it reads is no older than what it read, acknowledged or
 //! covers.
 
-use gridkv_protocol::{Frontier, Key, Record};
+use gridkv_protocol::{Frontier, Key, Record, Version};
 
 use super::{Known, Verdict};
 use crate::history::History;
@@ -9,6 +9,14 @@ use crate::network::At;
 
 /// Its name.
 pub const NAME: &str = "a cache never goes back";
+
+/// Whether a frontier says that a version is held: of a closed origin only up to where it ended.
+fn reaches(applied: &Frontier, version: Version) -> bool {
+    match applied.closing(version.origin) {
+        Some(closing) => version.hlc <= closing.at,
+        None => !applied.is_closed(version.origin) && applied.covers(version),
+    }
+}
 
 /// A client read a key of a cache, and there was a value.
 ///
@@ -26,7 +34,7 @@ pub fn read(
     if let Some(newest) = newest.filter(|newest| *newest > version) {
         return Err(format!("n{at} reads {version} under {} after {newest}", key.as_str()));
     }
-    let covered = history.of_key(key).iter().filter(|other| applied.covers(**other));
+    let covered = history.of_key(key).iter().filter(|other| reaches(applied, **other));
     if let Some(newer) = covered.max().filter(|newer| **newer > version) {
         return Err(format!("n{at} reads {version} under {} and covers {newer}", key.as_str()));
     }

@@ -1,12 +1,12 @@
 //! Equal frontiers mean equal records: at any moment, not only at rest.
 
-use gridkv_protocol::digest::Proof;
-use gridkv_protocol::{Key, Live, Record, State, UnixMs, Version};
 use std::collections::BTreeMap;
 
 use super::Verdict;
 use super::frontier::shown;
 use crate::network::At;
+use gridkv_protocol::digest::Proof;
+use gridkv_protocol::{Key, Live, Record, State, UnixMs, Version};
 
 /// Its name.
 pub const NAME: &str = "equal frontiers mean equal records";

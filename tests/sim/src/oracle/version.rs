@@ -1,10 +1,11 @@
 //! Versions are unique, and rise: on an origin always, and on a node beyond all that it holds.
 
+use std::collections::BTreeMap;
+
 use gridkv_protocol::{Key, Record, Version};
 
 use super::Verdict;
 use crate::history::History;
-use std::collections::BTreeMap;
 
 /// Its name.
 pub const NAME: &str = "versions are unique and rise";

@@ -9,7 +9,7 @@ use super::machine::{Asked, Machine, Role};
 use super::{Turn, World};
 use crate::history::Promise;
 use crate::network::{At, Frame, Way};
-use crate::node::{Act, ConnId, NodeFile, Outcome, StoreAt, Ticket};
+use crate::node::{Act, ConnId, NodeFile, Outcome, Process, StoreAt, Ticket};
 use crate::oracle::{acks, digest, membership};
 
 impl World {
@@ -17,7 +17,7 @@ impl World {
     pub(super) fn act(&mut self, at: At) {
         loop {
             let process = self.machines.get_mut(at).and_then(|machine| machine.process.as_mut());
-            let acts = process.map(crate::node::Process::take_acts).unwrap_or_default();
+            let acts = process.map(Process::take_acts).unwrap_or_default();
             // Who was refused first: what was minted for them is nobody's, and time goes on over it.
             for act in &acts {
                 if let Act::Answer(ticket, Outcome::NotThere) = act {
@@ -133,6 +133,8 @@ impl World {
             Role::Member | Role::Clone => membership::kept(at, &file, &strangers),
         };
         let run = Origin::new(file.id, file.epoch);
+        self.began(run);
+        let Some(machine) = self.machines.get_mut(at) else { return };
         if !machine.dataless {
             machine.file = Some(file);
         }
@@ -163,6 +165,12 @@ impl World {
                 history.promise(at, key, Promise { version, survives });
             }
         }
+    }
+
+    /// A run began.
+    pub(super) fn began(&mut self, run: Origin) {
+        let latest = self.runs.entry(run.node()).or_insert(run.epoch());
+        *latest = run.epoch().max(*latest);
     }
 
     /// Two copies of one disk came to the same run by chance. While they do not meet nobody can tell them

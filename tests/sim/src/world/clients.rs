@@ -7,7 +7,7 @@ use gridkv_storage::write::{Action, Condition, Matcher, Ttl, Write, Written};
 use super::{Event, World};
 use crate::history::{Fact, Request};
 use crate::network::At;
-use crate::node::StoreAt;
+use crate::node::{Process, StoreAt};
 use crate::oracle::{cache, expiry, frontier, session, version};
 use crate::sim_clock::true_time;
 
@@ -104,11 +104,8 @@ impl World {
     /// copies that live and do not meet, nobody can promise anything.
     fn is_superseded(&self, at: At) -> bool {
         let process = self.machines.get(at).and_then(|machine| machine.process.as_ref());
-        let Some(own) = process.map(crate::node::Process::origin) else { return false };
-        let later =
-            |file: &crate::node::NodeFile| file.id == own.node() && file.epoch > own.epoch();
-        let others = self.machines.iter().enumerate().filter(|(other, _)| *other != at);
-        others.filter_map(|(_, machine)| machine.file.as_ref()).any(later)
+        let Some(own) = process.map(Process::origin) else { return false };
+        self.runs.get(&own.node()).is_some_and(|latest| *latest > own.epoch())
     }
 
     fn minted(&mut self, (at, store): (At, StoreAt), write: Write, written: &Written) {

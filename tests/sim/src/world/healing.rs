@@ -6,7 +6,7 @@ use super::living::Loss;
 use super::machine::{Machine, Role};
 use super::{Event, World};
 use crate::network::{At, FrameFaults};
-use crate::node::Phase;
+use crate::node::{Phase, Process};
 use crate::oracle::{convergence, durability};
 use crate::sim_clock::true_time;
 
@@ -17,8 +17,8 @@ const BOUND_MS: u64 = 30_000;
 /// How often somebody looks.
 const LOOK_EVERY_MS: u64 = 150;
 
-/// A clock that is wrong by more than this is put right by a restart.
-const WRONG_MS: u64 = 300;
+/// A clock that is wrong by more than this is put right by a restart: beside others it stays within the fence.
+const WRONG_MS: u64 = 150;
 
 impl World {
     /// Everything is repaired.
@@ -44,7 +44,7 @@ impl World {
     }
 
     fn repair(&mut self, at: At) {
-        let offset = self.dice.around(200);
+        let offset = self.dice.around(100);
         let Some(machine) = self.machines.get_mut(at) else { return };
         machine.stopped_until = 0;
         machine.disk.platter().set_full(false);
@@ -129,7 +129,7 @@ impl World {
     }
 
     /// A node covers every op of every run that goes on, and no session is under way.
-    fn covers_all(&self, at: At, process: &crate::node::Process) -> Result<(), String> {
+    fn covers_all(&self, at: At, process: &Process) -> Result<(), String> {
         for (index, store) in process.stores().iter().enumerate() {
             let Some(history) = self.histories.store(index) else { continue };
             let applied = store.reader().applied();

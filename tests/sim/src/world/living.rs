@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gridkv_protocol::welcome::Members;
-use gridkv_protocol::{Epoch, NodeId, Origin, StoreName};
+use gridkv_protocol::{Epoch, Frontier, NodeId, Origin, StoreName};
 use gridkv_storage::durability::Durability;
 use gridkv_storage::registry::{OpenError, OpenRequest, Registry};
 use gridkv_storage::settings::{CachePolicy, CacheSettings};
@@ -55,7 +55,9 @@ impl World {
     }
 
     pub(super) fn starts(&mut self, at: At, after: u64) {
-        if let Some(machine) = self.machines.get_mut(at).filter(|machine| !machine.starts) {
+        // A copy of a disk is started once: nobody promises anything of one that comes back with its own past.
+        let may = |m: &&mut Machine| !m.starts && (m.role != Role::Clone || m.run == 0);
+        if let Some(machine) = self.machines.get_mut(at).filter(may) {
             machine.starts = true;
             self.arrange(self.now + after, Event::Start(at));
         }
@@ -118,6 +120,7 @@ impl World {
         machine.stopped_until = 0;
         machine.seen = u64::MAX;
         machine.process = Some(Process::new(start, stores, moment, settings));
+        self.began(origin);
         self.note(|_| format!("n{at} starts as {origin}"));
         self.judge_opened(at);
         self.begin_turns(at);
@@ -183,8 +186,7 @@ impl World {
         let (Some(store), Some(history)) = (store, self.histories.store(0)) else { return };
         let known = self.memory.of(0, at);
         let claimed = std::mem::take(&mut known.claimed);
-        let claimed =
-            if machine.unpromised { gridkv_protocol::Frontier::default() } else { claimed };
+        let claimed = if machine.unpromised { Frontier::default() } else { claimed };
         let applied = store.reader().applied();
         let platter = machine.disk.platter();
         let verdict = durability::opened(history, at, platter.readable(), (&claimed, &applied));
@@ -200,6 +202,7 @@ impl World {
         self.remember_claims(at);
         let Some(machine) = self.machines.get_mut(at) else { return };
         let Some(process) = machine.process.take() else { return };
+        let (role, id) = (machine.role, process.origin().node());
         let durable = process.store(0).map(|store| store.reader().durable()).unwrap_or_default();
         let persists = machine.mode.persists();
         drop(process);
@@ -219,6 +222,21 @@ impl World {
         let tells = loss == Loss::Process;
         for (conn, way, flight) in self.network.leave(at, self.now, tells, &mut self.dice) {
             self.arrange_flights(conn, way, vec![flight]);
+        }
+        if role == Role::Member {
+            self.end_copies_of(id);
+        }
+    }
+
+    /// Copies of a disk end with the process that they are copies of: they would be taken for it.
+    fn end_copies_of(&mut self, id: NodeId) {
+        let is_copy =
+            |(_, machine): &(At, &Machine)| machine.role == Role::Clone && machine.id() == Some(id);
+        let copies: Vec<At> =
+            self.machines.iter().enumerate().filter(is_copy).map(|(at, _)| at).collect();
+        for at in copies {
+            self.lose(at, Loss::Process);
+            self.lose_disk(at);
         }
     }
 

@@ -258,7 +258,10 @@ impl World {
             return;
         }
         let which = self.dice.index(machine.backups.len());
-        self.ends(at, Loss::Power);
+        self.lose(at, Loss::Power);
+        // Putting a backup back takes longer than the second after which the next epoch is a fresh one.
+        let after = self.dice.between(1_500, LONGEST_MS);
+        self.starts(at, after);
         self.lose_disk(at);
         self.with_machine(at, |machine| {
             if let Some(Backup { disk, file }) = machine.backups.get(which).cloned() {

@@ -4,6 +4,7 @@ use gridkv_protocol::{Frontier, Hlc};
 
 use super::World;
 use crate::network::At;
+use crate::node::StoreEnd;
 use crate::oracle::{self, Sight, digest};
 
 impl World {
@@ -36,6 +37,11 @@ impl World {
             history.lose(at, None, |_| false); // an operator wanted it: its peers have all of it
         }
         let known = self.memory.of(0, at);
+        if emptied {
+            known.highest.clear();
+            known.acked.clear();
+            known.read.clear();
+        }
         let had = known.applied != applied;
         let proof = store.reader().proof();
         let verdict = oracle::committed(&sight, known, history);
@@ -88,7 +94,7 @@ impl World {
     pub(super) fn remember_claims(&mut self, at: At) {
         let machine = self.machines.get(at);
         let store = machine.and_then(|m| m.process.as_ref()).and_then(|process| process.store(0));
-        let Some(reader) = store.map(crate::node::StoreEnd::reader) else { return };
+        let Some(reader) = store.map(StoreEnd::reader) else { return };
         let known = self.memory.of(0, at);
         known.claimed =
             if reader.promises().persistent { reader.durable() } else { Frontier::default() };

@@ -62,12 +62,12 @@ impl Connection {
         self.exchange().await
     }
 
-    /// Puts a body at a path.
+    /// Puts a body at a path. It has no type: one would be kept, and sent to peers, with every value.
     ///
     /// # Errors
     /// As for [`Connection::get`].
     pub async fn put(&mut self, path: &str, body: &[u8]) -> io::Result<Answer<'_>> {
-        self.send("PUT", path, body, "application/octet-stream").await
+        self.send("PUT", path, body, "").await
     }
 
     /// Posts a body of a type to a path.
@@ -80,7 +80,7 @@ impl Connection {
         body: &[u8],
         content_type: &str,
     ) -> io::Result<Answer<'_>> {
-        self.send("POST", path, body, content_type).await
+        self.send("POST", path, body, &format!("Content-Type: {content_type}\r\n")).await
     }
 
     async fn send(
@@ -88,12 +88,11 @@ impl Connection {
         method: &str,
         path: &str,
         body: &[u8],
-        content_type: &str,
+        more_head: &str,
     ) -> io::Result<Answer<'_>> {
         self.request.clear();
         self.head(method, path);
-        let rest =
-            format!("Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len());
+        let rest = format!("{more_head}Content-Length: {}\r\n\r\n", body.len());
         self.request.extend_from_slice(rest.as_bytes());
         self.request.extend_from_slice(body);
         self.exchange().await

@@ -18,8 +18,9 @@ use crate::wire::{PerOp, Wire};
 const KEYS: usize = 100_000;
 /// Connections of the load.
 const CONNECTIONS: u32 = 64;
-/// Between two writes whose way is measured, on average.
-const SPACING: Duration = Duration::from_millis(10);
+/// Between two writes whose way is measured, on average. Never less than `sync.flush_interval` (half of this), so that at
+/// rest each finds a publisher that is idle.
+const SPACING: Duration = Duration::from_millis(20);
 /// What is on its way when the load ends arrives within this time, or never.
 const PATIENCE: Duration = Duration::from_mins(1);
 

@@ -10,8 +10,7 @@ use gridkv_sim::mutants;
 use gridkv_sim::oracle::Violation;
 use gridkv_sim::seeds::{self, Failure, Sum};
 
-const USAGE: &str =
-    "sim run FROM..TO | survey FROM..TO | replay SEED [--mutant NAME] | mutants | long [FROM]";
+const USAGE: &str = "sim run FROM..TO | survey FROM..TO | replay SEED [--mutant NAME] | mutants [NAME] | long [FROM]";
 
 /// Lines of a failed seed's trace that are shown.
 const LAST_LINES: usize = 40;
@@ -31,7 +30,8 @@ fn main() -> ExitCode {
             .ok()
             .zip(mutants::named(name))
             .map(|(seed, mutant)| replay(seed, Some(mutant))),
-        ["mutants"] => Some(all_mutants()),
+        ["mutants"] => Some(show_mutants(&mutants::ALL)),
+        ["mutants", name] => mutants::named(name).map(|mutant| show_mutants(&[(*name, mutant)])),
         ["long"] => Some(long(0)),
         ["long", from] => from.parse().ok().map(long),
         _ => None,
@@ -111,12 +111,12 @@ fn replay(seed: u64, broken: Option<Mutant>) -> io::Result<bool> {
     }
 }
 
-/// Breaks each rule, and demands that somebody notices.
-fn all_mutants() -> io::Result<bool> {
+/// Breaks each of some rules, and demands that somebody notices.
+fn show_mutants(of: &[(&str, Mutant)]) -> io::Result<bool> {
     let mut all_noticed = true;
-    for (name, mutant) in mutants::ALL {
+    for (name, mutant) in of {
         let mut out = io::stdout().lock();
-        let noticed = seeds::run_all(0..mutants::WITHIN, Some(mutant), threads());
+        let noticed = seeds::run_all(0..mutants::WITHIN, Some(*mutant), threads());
         if let Err(Failure { seed, violation: Violation { oracle, says } }) = noticed {
             writeln!(out, "{name:<28} seed {seed:<5} {oracle}: {says}")?;
         } else {

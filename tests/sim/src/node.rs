@@ -244,6 +244,12 @@ impl Process {
         self.phase
     }
 
+    /// Whether its clock keeps it from minting: it is put right, and the node starts again.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.standing == Standing::Fenced
+    }
+
     /// Its stores.
     #[must_use]
     pub fn stores(&self) -> &[StoreEnd] {

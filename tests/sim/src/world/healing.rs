@@ -54,10 +54,9 @@ impl World {
             self.lose_disk(at); // it never comes back
             return;
         }
-        let wrong = machine
-            .process
-            .as_ref()
-            .is_some_and(|process| process.now().0.abs_diff(true_time(self.now).0) > WRONG_MS);
+        let wrong = machine.process.as_ref().is_some_and(|process| {
+            process.is_fenced() || process.now().0.abs_diff(true_time(self.now).0) > WRONG_MS
+        });
         if wrong {
             self.lose(at, Loss::Process);
         }

@@ -6,7 +6,7 @@ use super::Verdict;
 use super::frontier::shown;
 use crate::network::At;
 use gridkv_protocol::digest::Proof;
-use gridkv_protocol::{Key, Live, Record, State, UnixMs, Version};
+use gridkv_protocol::{Frontier, Hlc, Key, Live, Record, State, UnixMs, Version};
 
 /// Its name.
 pub const NAME: &str = "equal frontiers mean equal records";
@@ -24,9 +24,23 @@ fn counts(record: &Record, low_water: UnixMs) -> bool {
 #[derive(Debug, Default)]
 pub struct Roots {
     seen: BTreeMap<u64, (u64, At)>,
+    /// The highest floor of any store so far.
+    floor: Hlc,
 }
 
 impl Roots {
+    /// A store has this floor.
+    pub fn purged(&mut self, floor: Hlc) {
+        self.floor = self.floor.max(floor);
+    }
+
+    /// Whether two stores at this frontier must hold the same. A donor that purges in the middle of a session
+    /// leaves out what had expired by then: who was filled by it lacks that at a frontier from before.
+    #[must_use]
+    pub fn must_agree(&self, applied: &Frontier) -> bool {
+        applied.low_water() >= self.floor
+    }
+
     /// A store says what it amounts to at a frontier.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ impl World {
             known.read.clear();
         }
         let had = known.applied != applied;
-        let proof = store.reader().proof();
+        let (proof, floor) = (store.reader().proof(), store.reader().floor());
         let verdict = oracle::committed(&sight, known, history);
         known.up = true;
         drop(platter);
@@ -58,7 +58,8 @@ impl World {
             let at_key = touch.key.as_str().to_owned();
             self.note(|_| format!("n{at} lets {at_key}@{} go", touch.record.version));
         }
-        if had {
+        self.roots.purged(floor);
+        if had && self.roots.must_agree(&applied) {
             let said = proof.map_or(Ok(()), |proof| self.roots.said(at, proof));
             self.demand(digest::NAME, said);
             self.compare(at);

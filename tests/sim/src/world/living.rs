@@ -68,10 +68,24 @@ impl World {
         members.map(|machine| machine.addr.clone()).collect()
     }
 
+    /// The epoch that a copied disk starts with at least: one that no copy used. Copies that meet push each other up by
+    /// one each time, which seconds outrun in the world but not in a run that has few of them.
+    fn above_copies(&self, at: At) -> Epoch {
+        let id = |m: &Machine| {
+            let kept = m.file.as_ref().map(|file| file.id);
+            kept.or_else(|| m.process.as_ref().map(|process| process.origin().node()))
+        };
+        let own = self.machines.get(at).and_then(id);
+        let copied = self.machines.iter().any(|m| m.role == Role::Clone && id(m) == own);
+        let latest = own.filter(|_| copied).and_then(|own| self.runs.get(&own));
+        latest.map_or(Epoch(0), |latest| latest.next())
+    }
+
     /// A process begins on a machine.
     pub(super) fn start(&mut self, at: At) {
         let drawn = self.dice.between(1, u64::from(u32::MAX));
         let (seeds, fresh) = (self.seeds(), NodeId(u32::try_from(drawn).unwrap_or(u32::MAX)));
+        let above_copies = self.above_copies(at);
         let Some(machine) = self.machines.get_mut(at) else { return };
         machine.starts = false;
         let goes_on = machine.role == Role::Member || self.healed_at.is_none();
@@ -91,6 +105,7 @@ impl World {
             joined: false,
             members: Members::default(),
         });
+        let epoch = epoch.max(above_copies);
         let file = NodeFile { epoch, ..file };
         if !machine.dataless {
             machine.file = Some(file.clone());

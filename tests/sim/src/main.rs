@@ -116,12 +116,13 @@ fn show_mutants(of: &[(&str, Mutant)]) -> io::Result<bool> {
     let mut all_noticed = true;
     for (name, mutant) in of {
         let mut out = io::stdout().lock();
-        let noticed = seeds::run_all(0..mutants::WITHIN, Some(*mutant), threads());
+        let within = mutants::seeds_of(*mutant);
+        let noticed = seeds::run_all(within.clone(), Some(*mutant), threads());
         if let Err(Failure { seed, violation: Violation { oracle, says } }) = noticed {
             writeln!(out, "{name:<28} seed {seed:<5} {oracle}: {says}")?;
         } else {
             all_noticed = false;
-            writeln!(out, "{name:<28} NOT NOTICED within {} seeds", mutants::WITHIN)?;
+            writeln!(out, "{name:<28} NOT NOTICED by the seeds {within:?}")?;
         }
     }
     Ok(all_noticed)

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use gridkv_protocol::{Epoch, Live, NodeId, Origin, State, StoreName, UnixMs, Value, Version};
 use tempfile::TempDir;
@@ -181,17 +183,50 @@ pub(super) fn all(backend: &Fjall) -> BTreeMap<Key, Record> {
     }
 }
 
+/// Copies a directory as it is at one moment: fjall's own threads may rename and remove files meanwhile, so a copy counts
+/// once nothing changed while it was made.
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for found in fs::read_dir(from).unwrap() {
-        let (found, to) = (found.unwrap(), to.to_owned());
+    for _ in 0..1_000 {
+        fs::create_dir_all(to).unwrap();
+        let copied = listed(from).and_then(|before| {
+            try_copy(from, to)?;
+            Ok(listed(from)? == before)
+        });
+        if matches!(copied, Ok(true)) {
+            return;
+        }
+        fs::remove_dir_all(to).unwrap();
+    }
+    panic!("{} is never still", from.display());
+}
+
+fn try_copy(from: &Path, to: &Path) -> io::Result<()> {
+    for found in fs::read_dir(from)? {
+        let found = found?;
         let to = to.join(found.file_name());
-        if found.file_type().unwrap().is_dir() {
-            copy(&found.path(), &to);
+        if found.file_type()?.is_dir() {
+            fs::create_dir_all(&to)?;
+            try_copy(&found.path(), &to)?;
         } else {
-            fs::copy(found.path(), to).unwrap();
+            fs::copy(found.path(), to)?;
         }
     }
+    Ok(())
+}
+
+/// Every file beneath a directory, with its length and when it was last written.
+fn listed(dir: &Path) -> io::Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
+    let mut files = BTreeMap::new();
+    for found in fs::read_dir(dir)? {
+        let found = found?;
+        let about = found.metadata()?;
+        if about.is_dir() {
+            files.extend(listed(&found.path())?);
+        } else {
+            files.insert(found.path(), (about.len(), about.modified()?));
+        }
+    }
+    Ok(files)
 }
 
 /// Every file beneath a directory, in order.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
-use gridkv_protocol::catchup::{CatchUp, Effect, Event, View};
+use gridkv_protocol::catchup::{self, CatchUp, Effect, Event, View};
 use gridkv_protocol::forgetting::{self, Forget, Forgetting};
 use gridkv_protocol::message::{Message as WireMessage, NoPage};
 use gridkv_protocol::op::KeyedRecord;
@@ -78,6 +78,8 @@ pub(crate) struct CatchUpActor {
     links: Arc<Links>,
     counters: Arc<CatchUpCounters>,
     tracked: Tracked,
+    /// What the store was told last.
+    holds: bool,
 }
 
 /// What a catch-up is made of.
@@ -139,7 +141,7 @@ pub(crate) struct FullSync(pub(crate) Arc<Operation>);
 /// The store was emptied, or could not be.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Emptied(bool);
+struct Emptied(catchup::Emptied);
 
 /// Go on under a new epoch.
 #[derive(Message)]
@@ -150,7 +152,7 @@ impl CatchUpActor {
     pub(crate) fn new(parts: CatchUpParts) -> Self {
         let CatchUpParts { machine, reader, storage, clock, links, counters } = parts;
         let tracked = Tracked::default();
-        Self { machine, reader, storage, clock, links, counters, tracked }
+        Self { machine, reader, storage, clock, links, counters, tracked, holds: false }
     }
 
     fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
@@ -159,8 +161,9 @@ impl CatchUpActor {
             Machine::CatchUp(machine) => {
                 let loose = self.reader.loose();
                 let effects = machine.step(now, event, View { applied: &applied, loose: &loose });
-                let (running, bootstrapping) = (machine.is_running(), machine.is_bootstrapping());
-                self.note_bootstrapping(bootstrapping);
+                let (running, holds) = (machine.is_running(), machine.holds());
+                self.counters.bootstrapping.store(machine.is_bootstrapping(), Ordering::Release);
+                self.hold(holds);
                 for effect in effects {
                     self.perform(effect, ctx);
                 }
@@ -197,12 +200,18 @@ impl CatchUpActor {
                 post(&self.storage, TakeStretch { stretch, reply });
                 Self::tell_when(taken, ctx);
             }
-            Effect::Empty => {
-                tracing::warn!(%store, "the store is emptied, to be filled from a peer");
+            Effect::Empty { covered } => {
                 let (reply, emptied) = oneshot::channel();
-                post(&self.storage, Empty(reply));
+                post(&self.storage, Empty { covered, reply });
                 let me = ctx.address();
-                actix_rt::spawn(async move { post(&me, Emptied(emptied.await.unwrap_or(false))) });
+                actix_rt::spawn(async move {
+                    // A store that is gone is as it was.
+                    post(&me, Emptied(emptied.await.unwrap_or(catchup::Emptied::Failed)));
+                });
+            }
+            Effect::RebuildGivenUp { peer } => {
+                tracing::warn!(%store, %peer, "no rebuild: the link to the peer is gone, and nothing was emptied");
+                self.tracked.fail("the link to the peer is gone; nothing was emptied");
             }
             Effect::Install { frontier, floor } => self.install(frontier, floor),
             Effect::Started { peer, bootstrap } => {
@@ -222,10 +231,10 @@ impl CatchUpActor {
         }
     }
 
-    /// Tells the store, before the first page is asked for, and everyone who wants to know.
-    fn note_bootstrapping(&self, bootstrapping: bool) {
-        if self.counters.bootstrapping.swap(bootstrapping, Ordering::AcqRel) != bootstrapping {
-            post(&self.storage, Hold(bootstrapping));
+    /// Tells the store whether it takes batches, before the first page is asked for.
+    fn hold(&mut self, holds: bool) {
+        if std::mem::replace(&mut self.holds, holds) != holds {
+            post(&self.storage, Hold(holds));
         }
     }
 
@@ -368,8 +377,12 @@ impl Handler<Emptied> for CatchUpActor {
     type Result = ();
 
     fn handle(&mut self, Emptied(emptied): Emptied, ctx: &mut Self::Context) {
-        if !emptied {
-            self.tracked.fail("the store could not be emptied");
+        match emptied {
+            catchup::Emptied::Done => {
+                tracing::warn!(store = %self.reader.name(), "the store was emptied, to be filled from a peer");
+            }
+            catchup::Emptied::NotYet => {}
+            catchup::Emptied::Failed => self.tracked.fail("the store could not be emptied"),
         }
         self.step(Event::Emptied(emptied), ctx);
     }

@@ -1,7 +1,7 @@
 //! What a storage actor is told: plain data, each with what its answer needs.
 
 use actix::{Addr, Message};
-use gridkv_protocol::catchup::Stretch;
+use gridkv_protocol::catchup::{Emptied, Stretch};
 use gridkv_protocol::convergence::Sums;
 use gridkv_protocol::forgetting::Forget;
 use gridkv_protocol::frontier::Closing;
@@ -119,7 +119,10 @@ pub(crate) struct CloseOrigin {
 #[rtype(result = "()")]
 pub(crate) struct ForgetClosing(pub(crate) Origin);
 
-/// Everything goes, to be filled from a peer; answered whether it did.
+/// Everything goes, to be filled from a peer, if that has all of it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Empty(pub(crate) oneshot::Sender<bool>);
+pub(crate) struct Empty {
+    pub(crate) covered: Frontier,
+    pub(crate) reply: oneshot::Sender<Emptied>,
+}

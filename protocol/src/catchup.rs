@@ -5,8 +5,8 @@
 //! records are merged as pages come; the donor's frontier, as it was before the first page, is installed
 //! after the last one. An aborted session changes no frontier, and what it merged stays.
 //!
-//! A receiver that may hold what its donor has deleted and forgotten is *bootstrapped*: it gets everything,
-//! and lets go what is absent. Until that is done it takes no batches and is not ready.
+//! A receiver that may hold what its donor has deleted and forgotten, or never had of an origin that is closed,
+//! is *bootstrapped*: it gets everything, and lets go what is absent. Until that is done it takes no batches and is not ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,12 @@ use crate::{Frontier, Hlc, NodeId, Origin, StoreName, UnixMs};
 
 mod event;
 mod floor;
+mod rebuild;
 mod session;
 
-pub use event::{Effect, Event, Stretch};
-use floor::covers_floor;
+pub use event::{Effect, Emptied, Event, Stretch};
+use floor::can_go_on;
+use rebuild::Rebuild;
 use session::{First, Kind, Session, Stage};
 
 /// What the store has now; the machine looks at it in each step and keeps no copy.
@@ -52,17 +54,6 @@ pub struct CatchUp {
     rebuild: Rebuild,
     /// A bootstrap began, and none is complete yet.
     bootstrapping: bool,
-}
-
-/// An operator's wish to have the store emptied, and filled from a peer.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Rebuild {
-    #[default]
-    None,
-    /// It waits for the page that is being merged.
-    Due(NodeId),
-    /// The store is being emptied.
-    Emptying(NodeId),
 }
 
 #[derive(Debug)]
@@ -106,10 +97,17 @@ impl CatchUp {
         self.session.is_some()
     }
 
-    /// Whether the store is being filled from scratch: it takes no batches, purges nothing and is not ready.
+    /// Whether the store is being filled from scratch, or about to be emptied for that: it purges nothing and
+    /// is not ready.
     #[must_use]
     pub fn is_bootstrapping(&self) -> bool {
-        self.bootstrapping
+        self.bootstrapping || self.rebuild != Rebuild::None
+    }
+
+    /// Whether the store takes no batches.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.bootstrapping || self.rebuild.holds()
     }
 
     /// Takes what happened, and says what is to be done. `now` is physical time; `view` is what the
@@ -130,6 +128,7 @@ impl CatchUp {
             Event::LinkDown { peer } => {
                 self.peers.remove(&peer);
                 self.gaps.remove(&peer);
+                self.give_up_rebuild(peer, &mut effects);
             }
             Event::Page { peer, page } => self.page(now, (peer, page), view, &mut effects),
             Event::NoPage { peer, session } => {
@@ -144,14 +143,14 @@ impl CatchUp {
             Event::Merged => self.merged(now, &mut effects),
             Event::MergeFailed => self.abort(now, &mut effects),
             Event::Requested { peer } => self.requested = Some(peer),
-            Event::Rebuild { peer } => self.rebuild = Rebuild::Due(peer),
+            Event::Rebuild { peer } => self.begin_rebuild(peer, &mut effects),
             Event::Emptied(emptied) => self.emptied(emptied),
             Event::NewOrigin(own) => self.own = own,
             Event::Tick => self.ask_again(now, &mut effects),
         }
         self.note_behind(now, view);
-        self.empty_when_due(now, &mut effects);
-        if self.session.is_none() && now >= self.not_before && self.rebuild == Rebuild::None {
+        self.go_on_rebuilding(now, view, &mut effects);
+        if self.session.is_none() && now >= self.not_before && !self.rebuild.holds() {
             self.start(now, view, &mut effects);
         }
         effects
@@ -178,13 +177,13 @@ impl CatchUp {
             let (frontier, floor) = (first.frontier.clone(), first.floor);
             effects.push(Effect::Install { frontier, floor });
         }
-        let is_below = !covers_floor(view.applied, &first.frontier, page.floor);
+        let is_below = !can_go_on(view, &first.frontier, page.floor);
         if first.donor != page.donor && !mutant::is(Mutant::AnyDonor) {
             self.abort(now, effects); // the donor restarted: its first page says nothing any more
             return;
         }
         if session.kind != Kind::Bootstrap && is_below {
-            // The donor has purged what this node may still hold: only a bootstrap can tell.
+            // This node may hold what the donor has purged, or never had: only a bootstrap can tell.
             if let Some(peer) = self.peers.get_mut(&peer) {
                 peer.report.floor = page.floor;
                 peer.report.applied = first.frontier.clone();
@@ -223,26 +222,6 @@ impl CatchUp {
         self.session = None;
         self.failures = 0;
         self.not_before = now.plus(PAUSE_MS);
-    }
-
-    /// Begins a rebuild that is due. What is being merged is waited for, so that no answer for it is taken
-    /// for one of the session that follows.
-    fn empty_when_due(&mut self, now: UnixMs, effects: &mut Vec<Effect>) {
-        let merges = self.session.as_ref().is_some_and(|session| session.stage.merges());
-        let Rebuild::Due(peer) = self.rebuild else { return };
-        if !merges {
-            self.abort(now, effects);
-            self.rebuild = Rebuild::Emptying(peer);
-            self.bootstrapping = true;
-            effects.push(Effect::Empty);
-        }
-    }
-
-    fn emptied(&mut self, emptied: bool) {
-        let Rebuild::Emptying(peer) = std::mem::take(&mut self.rebuild) else { return };
-        self.bootstrapping = emptied;
-        self.requested = Some(peer).filter(|_| emptied);
-        self.not_before = UnixMs(0);
     }
 
     fn ask_again(&mut self, now: UnixMs, effects: &mut Vec<Effect>) {
@@ -349,7 +328,9 @@ impl CatchUp {
         wanted.sort_by_key(|id| (!is_requested(*id), Some(*id) <= self.last_donor, *id));
         let Some(donor) = wanted.first().copied() else { return };
         let is_requested = self.requested == Some(donor);
-        let is_below = |peer: &Peer| !self.is_above_floor(peer, view);
+        let is_below = |peer: &Peer| {
+            !can_go_on(view, &peer.report.applied.without(self.own), peer.report.floor)
+        };
         let bootstrap = self.bootstrapping || self.peers.get(&donor).is_some_and(is_below);
         let kind = match (bootstrap, is_requested) {
             (true, _) => Kind::Bootstrap,
@@ -364,11 +345,6 @@ impl CatchUp {
         effects.push(Effect::Started { peer: donor, bootstrap });
         effects.push(session.request(&self.store));
         self.session = Some(session);
-    }
-
-    fn is_above_floor(&self, peer: &Peer, view: View<'_>) -> bool {
-        let donor = peer.report.applied.without(self.own);
-        covers_floor(view.applied, &donor, peer.report.floor)
     }
 }
 

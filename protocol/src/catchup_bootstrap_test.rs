@@ -137,6 +137,11 @@ fn an_operator_gets_all_of_a_peer_merged_though_nothing_is_missing() {
     assert_eq!(receiver.step(9_000, Event::Tick), [], "once");
 }
 
+/// Says to empty the store when the peer has just what it holds.
+fn empties(receiver: &Receiver) -> Effect {
+    Effect::Empty { covered: receiver.applied.clone() }
+}
+
 #[test]
 fn a_store_is_rebuilt_from_the_peer_that_was_named() {
     let mut receiver = Receiver::with(&[(origin(PEER, 1), 50)], &[]);
@@ -147,11 +152,11 @@ fn a_store_is_rebuilt_from_the_peer_that_was_named() {
 
     let effects = receiver.step(603, Event::Rebuild { peer: PEER });
     let given_up = Effect::Ended { peer: OTHER, records: 0, complete: false };
-    assert_eq!(effects, [given_up, Effect::Empty]);
+    assert_eq!(effects, [given_up, empties(&receiver)]);
     assert!(receiver.machine.is_bootstrapping());
     assert_eq!(receiver.step(5_000, Event::Tick), [], "not before it is empty");
     receiver.applied = Frontier::default();
-    let effects = receiver.step(5_001, Event::Emptied(true));
+    let effects = receiver.step(5_001, Event::Emptied(Emptied::Done));
     assert_eq!(effects, [Effect::Started { peer: PEER, bootstrap: true }, everything(2, None)]);
     receiver.step(5_002, page(2, None, None, 0));
     receiver.step(5_003, Event::Merged);
@@ -160,13 +165,48 @@ fn a_store_is_rebuilt_from_the_peer_that_was_named() {
 
 #[test]
 fn a_rebuild_waits_for_what_is_being_merged_and_is_nothing_if_it_can_not_begin() {
-    let mut receiver = Receiver::with(&[(origin(PEER, 1), 40), (origin(OTHER, 1), 9)], &[]);
+    let mut receiver = Receiver::with(&[(origin(PEER, 1), 40)], &[]);
     receiver.step(0, purged(&[(origin(PEER, 1), 50)], 0));
     receiver.step(601, Event::Tick);
     assert_eq!(receiver.step(602, page(1, None, Some("m"), 0)).len(), 1);
     assert_eq!(receiver.step(603, Event::Rebuild { peer: PEER }), [], "a merge is under way");
     let effects = receiver.step(604, Event::Merged);
-    assert_eq!(effects.last(), Some(&Effect::Empty));
-    receiver.step(605, Event::Emptied(false));
+    assert!(matches!(effects.last(), Some(Effect::Empty { .. })));
+    receiver.step(605, Event::Emptied(Emptied::Failed));
     assert!(!receiver.machine.is_bootstrapping(), "it is as it was");
+}
+
+#[test]
+fn a_store_is_not_emptied_before_the_peer_has_all_of_it() {
+    let (theirs, others) = (origin(PEER, 1), origin(OTHER, 1));
+    let mut receiver = Receiver::with(&[(theirs, 50), (others, 9)], &[(others, 7)]);
+    receiver.step(0, purged(&[(theirs, 50), (others, 8)], 0));
+    receiver.step(1, Event::Rebuild { peer: PEER });
+    assert!(receiver.machine.is_bootstrapping());
+    assert!(!receiver.machine.holds(), "what is loose has to be covered first");
+    receiver.loose.clear();
+    assert_eq!(receiver.step(2, Event::Tick), []);
+    assert!(receiver.machine.holds());
+    let effects = receiver.step(3, purged(&[(theirs, 50), (others, 9)], 0));
+    assert_eq!(effects, [empties(&receiver)]);
+    // What was staged when it began to hold.
+    receiver.applied = frontier(&[(theirs, 50), (others, 10)]);
+    assert_eq!(receiver.step(4, Event::Emptied(Emptied::NotYet)), []);
+    assert!(receiver.machine.is_bootstrapping());
+    let effects = receiver.step(5, purged(&[(theirs, 50), (others, 10)], 0));
+    assert_eq!(effects, [empties(&receiver)]);
+}
+
+#[test]
+fn a_rebuild_from_a_peer_that_goes_away_is_given_up() {
+    let mut receiver = Receiver::with(&[(origin(OTHER, 1), 9)], &[]);
+    receiver.step(0, purged(&[(origin(PEER, 1), 50)], 0));
+    receiver.step(1, Event::Rebuild { peer: PEER });
+    assert!(receiver.machine.is_bootstrapping());
+    assert_eq!(receiver.step(2, Event::LinkDown { peer: OTHER }), []);
+    let effects = receiver.step(3, Event::LinkDown { peer: PEER });
+    assert_eq!(effects, [Effect::RebuildGivenUp { peer: PEER }]);
+    assert!(!receiver.machine.is_bootstrapping());
+    let effects = receiver.step(4, Event::Rebuild { peer: PEER });
+    assert_eq!(effects, [Effect::RebuildGivenUp { peer: PEER }], "it is not back");
 }

@@ -285,9 +285,9 @@ impl Mesh {
             catchup::Effect::Request { peer, request } => {
                 self.send(at, place(peer), Packet::Request(request));
             }
-            catchup::Effect::Replace(_) | catchup::Effect::Empty => {
-                unreachable!("nothing is purged here")
-            }
+            catchup::Effect::Replace(_)
+            | catchup::Effect::Empty { .. }
+            | catchup::Effect::RebuildGivenUp { .. } => unreachable!("nothing is purged here"),
             catchup::Effect::Merge(records) => {
                 for KeyedRecord { key, record } in records {
                     node.merge(key, record);

@@ -1,5 +1,7 @@
 //! What the funnel makes of a client's writes: conditions, versions, deadlines, limits.
 
+use gridkv_protocol::Op;
+
 use super::*;
 use crate::durability::Durability;
 use crate::store::StoreConfig;

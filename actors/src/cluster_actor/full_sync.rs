@@ -1,7 +1,7 @@
 //! Full syncs on an operator's word: all of a peer's copy is merged, or the store is emptied and filled from it.
 //!
-//! A store is emptied only once the peer has all that it has, and every peer that is up has what this node
-//! minted: nothing is lost with it. From the request on it is not ready.
+//! A store is rebuilt only once every peer that is up has what this node minted; that its donor has the rest is
+//! what catch-up waits for. From the request on it is not ready.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -63,15 +63,9 @@ impl ClusterActor {
     }
 
     fn is_covered(&self, store: &StoreEnd, donor: NodeId) -> bool {
-        let others = store.reader.applied().without(self.own());
-        let theirs = self.stability.applied(donor, store.reader.name());
-        let has_all = theirs.is_some_and(|theirs| theirs.covers_all(&others));
         let holds = |peer: &NodeId| self.stability.applied(*peer, store.reader.name()).is_some();
         let linked: Vec<NodeId> = self.parts.links.peers().into_iter().filter(holds).collect();
-        // What is loose is ahead of the frontier: the donor need not have it.
-        has_all
-            && store.reader.loose().is_empty()
-            && linked.contains(&donor)
+        linked.contains(&donor)
             && linked.into_iter().all(|peer| store.publishing.is_covered_by(peer))
     }
 }

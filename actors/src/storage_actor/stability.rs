@@ -2,6 +2,7 @@
 
 use actix::{AsyncContext as _, Context, Handler};
 use gridkv_protocol::Key;
+use gridkv_protocol::catchup::Emptied;
 use gridkv_storage::backend::CommitError;
 use gridkv_storage::writer::DonorStretch;
 
@@ -11,12 +12,12 @@ use crate::post::answer as reply_to;
 use crate::storage_messages::{CloseOrigin, Empty, ForgetClosing, Hold, Purge, TakeStretch};
 
 impl StorageActor {
-    /// Does what commits by itself, after what is staged was committed and answered. Says whether it did.
-    fn at_once(
+    /// Does what commits by itself, after what is staged was committed and answered; `None` when it failed.
+    fn at_once<T>(
         &mut self,
-        act: impl FnOnce(&mut Self) -> Result<(), CommitError>,
+        act: impl FnOnce(&mut Self) -> Result<T, CommitError>,
         doing: &'static str,
-    ) -> bool {
+    ) -> Option<T> {
         self.flush();
         let done = act(self);
         if let Err(error) = &done {
@@ -25,7 +26,7 @@ impl StorageActor {
         }
         self.clock.observe(self.writer.clock());
         self.nudge.committed(self.reader.ring());
-        done.is_ok()
+        done.ok()
     }
 }
 
@@ -46,7 +47,7 @@ impl Handler<TakeStretch> for StorageActor {
             },
             "take what a donor has",
         );
-        reply_to(reply, taken);
+        reply_to(reply, taken.is_some());
     }
 }
 
@@ -62,12 +63,8 @@ impl Handler<Purge> for StorageActor {
     type Result = ();
 
     fn handle(&mut self, Purge(stable): Purge, ctx: &mut Context<Self>) {
-        let mut more = false;
-        let purged = self.at_once(
-            |actor| actor.writer.purge(stable).map(|left| more = left),
-            "purge what is dead",
-        );
-        if purged && more {
+        let more = self.at_once(|actor| actor.writer.purge(stable), "purge what is dead");
+        if more == Some(true) {
             ctx.notify(Purge(stable)); // writes come between
         }
     }
@@ -96,8 +93,8 @@ impl Handler<ForgetClosing> for StorageActor {
 impl Handler<Empty> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, Empty(reply): Empty, _ctx: &mut Context<Self>) {
-        let emptied = self.at_once(|actor| actor.writer.empty(), "empty the store");
-        reply_to(reply, emptied);
+    fn handle(&mut self, Empty { covered, reply }: Empty, _ctx: &mut Context<Self>) {
+        let emptied = self.at_once(|actor| actor.writer.empty(&covered), "empty the store");
+        reply_to(reply, emptied.map_or(Emptied::Failed, Emptied::of));
     }
 }

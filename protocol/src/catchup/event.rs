@@ -49,13 +49,13 @@ pub enum Event {
         peer: NodeId,
     },
     /// An operator wants the store to be emptied and filled from this peer. The node goes on under a new
-    /// epoch, and its peers have all that it had.
+    /// epoch, and its peers have all that it minted before.
     Rebuild {
         /// The peer.
         peer: NodeId,
     },
-    /// The store was emptied, or could not be and is as it was.
-    Emptied(bool),
+    /// What came of emptying the store.
+    Emptied(Emptied),
     /// This node goes on under a new epoch.
     NewOrigin(Origin),
     /// Time passed.
@@ -84,8 +84,17 @@ pub enum Effect {
         /// The donor's floor.
         floor: Hlc,
     },
-    /// Empty the store, frontier and all; then say [`Event::Emptied`].
-    Empty,
+    /// Empty the store, frontier and all, unless it holds what `covered` does not cover; then say
+    /// [`Event::Emptied`].
+    Empty {
+        /// What the peer has that it will be filled from.
+        covered: Frontier,
+    },
+    /// A rebuild is over before it changed anything: the link to the peer is gone.
+    RebuildGivenUp {
+        /// The peer that the store was to be filled from.
+        peer: NodeId,
+    },
     /// A session began.
     Started {
         /// The donor.
@@ -102,6 +111,25 @@ pub enum Effect {
         /// Whether it came to its end.
         complete: bool,
     },
+}
+
+/// What came of emptying a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptied {
+    /// It is empty.
+    Done,
+    /// It is as it was: something was staged that the peer does not have yet.
+    NotYet,
+    /// It could not be emptied, and is as it was.
+    Failed,
+}
+
+impl Emptied {
+    /// What came of it when nothing failed.
+    #[must_use]
+    pub fn of(done: bool) -> Self {
+        if done { Self::Done } else { Self::NotYet }
+    }
 }
 
 /// A stretch of a donor's keys, with all that it has of them.

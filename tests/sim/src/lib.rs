@@ -19,5 +19,6 @@ pub mod oracle;
 pub mod scenario;
 pub mod seeds;
 pub mod sim_clock;
+pub mod table;
 pub mod trace;
 pub mod world;

@@ -9,8 +9,9 @@ use gridkv_protocol::mutant::Mutant;
 use gridkv_sim::mutants;
 use gridkv_sim::oracle::Violation;
 use gridkv_sim::seeds::{self, Failure, Sum};
+use gridkv_sim::table;
 
-const USAGE: &str = "sim run FROM..TO | survey FROM..TO | replay SEED [--mutant NAME] | mutants [NAME] | long [FROM]";
+const USAGE: &str = "sim run FROM..TO | survey FROM..TO | replay SEED [--mutant NAME] | mutants [NAME] | table | long [FROM]";
 
 /// Lines of a failed seed's trace that are shown.
 const LAST_LINES: usize = 40;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             .map(|(seed, mutant)| replay(seed, Some(mutant))),
         ["mutants"] => Some(show_mutants(&mutants::ALL)),
         ["mutants", name] => mutants::named(name).map(|mutant| show_mutants(&[(*name, mutant)])),
+        ["table"] => Some(table()),
         ["long"] => Some(long(0)),
         ["long", from] => from.parse().ok().map(long),
         _ => None,
@@ -62,17 +64,22 @@ fn run(range: Range<u64>) -> io::Result<bool> {
     }
 }
 
-/// Runs all seeds of a range, and lists those that fail.
+/// Runs all seeds of a range, lot by lot, and lists those that fail.
 fn survey(range: Range<u64>) -> io::Result<bool> {
-    let (sum, mut failures) = seeds::survey(range, None, (threads(), usize::MAX));
-    failures.sort_by_key(|failure| failure.seed);
-    let mut out = io::stdout().lock();
-    for Failure { seed, violation } in &failures {
-        writeln!(out, "seed {seed}: {}: {}", violation.oracle, violation.says)?;
+    let (mut sum, mut all_hold, mut at) = (Sum::default(), true, range.start);
+    while at < range.end {
+        let lot = at..range.end.min(at + LOT);
+        at = lot.end;
+        let (held, mut failures) = seeds::survey(lot, None, (threads(), usize::MAX));
+        sum.join(held);
+        failures.sort_by_key(|failure| failure.seed);
+        for Failure { seed, violation } in &failures {
+            writeln!(io::stdout(), "seed {seed}: {}: {}", violation.oracle, violation.says)?;
+        }
+        all_hold &= failures.is_empty();
+        report(&sum)?;
     }
-    drop(out);
-    report(&sum)?;
-    Ok(failures.is_empty())
+    Ok(all_hold)
 }
 
 fn report(sum: &Sum) -> io::Result<()> {
@@ -124,6 +131,19 @@ fn show_mutants(of: &[(&str, Mutant)]) -> io::Result<bool> {
             all_noticed = false;
             writeln!(out, "{name:<28} NOT NOTICED by the seeds {within:?}")?;
         }
+    }
+    Ok(all_noticed)
+}
+
+/// Says how many seeds it takes to notice each broken rule: a page in Markdown.
+fn table() -> io::Result<bool> {
+    writeln!(io::stdout(), "{}", table::HEAD)?;
+    let mut all_noticed = true;
+    for (name, mutant) in mutants::ALL {
+        let row = table::row(name, mutant, threads());
+        all_noticed &= row.is_noticed();
+        writeln!(io::stdout(), "{row}")?;
+        writeln!(io::stderr(), "{row}")?;
     }
     Ok(all_noticed)
 }

@@ -1,6 +1,7 @@
 //! The end of all faults: everything runs, every link is made anew, and all nodes converge.
 
-use gridkv_protocol::Hlc;
+use gridkv_protocol::frontier::Closing;
+use gridkv_protocol::{Frontier, Hlc, Origin};
 
 use super::living::Loss;
 use super::machine::{Machine, Role};
@@ -54,7 +55,9 @@ impl World {
             self.lose_disk(at); // it never comes back
             return;
         }
-        let wrong = machine.process.as_ref().is_some_and(|process| {
+        let moment = machine.clock.at(self.now);
+        let wrong = machine.process.as_mut().is_some_and(|process| {
+            process.pass(moment); // it may have been stopped for long
             process.is_fenced() || process.now().0.abs_diff(true_time(self.now).0) > WRONG_MS
         });
         if wrong {
@@ -127,7 +130,8 @@ impl World {
         Ok(())
     }
 
-    /// A node covers every op of every run that goes on, and no session is under way.
+    /// A node covers every op of every run that goes on, and of others as much as any other node; no session is
+    /// under way.
     fn covers_all(&self, at: At, process: &Process) -> Result<(), String> {
         for (index, store) in process.stores().iter().enumerate() {
             let Some(history) = self.histories.store(index) else { continue };
@@ -141,9 +145,24 @@ impl World {
                 if last.is_some_and(|last| applied.get(theirs.origin()) < last) {
                     return Err(format!("n{at} does not cover what n{other} wrote"));
                 }
+                let Some(store) = theirs.store(index) else { continue };
+                if let Some(over) = self.lacks_of_the_past(&applied, &store.reader().applied()) {
+                    return Err(format!("n{at} does not cover what n{other} has of {over}"));
+                }
             }
         }
         Ok(())
+    }
+
+    /// An origin that is over, and of which a frontier lacks what another has.
+    fn lacks_of_the_past(&self, mine: &Frontier, theirs: &Frontier) -> Option<Origin> {
+        let goes_on = |origin| {
+            let mut all = self.members().filter_map(|(_, machine)| machine.process.as_ref());
+            all.any(|process| process.origin() == origin)
+        };
+        let ended = |point| Closing::of(point).map_or(point, |closing| closing.at);
+        let lacks = |(origin, point)| !goes_on(origin) && mine.get(origin) < ended(point);
+        theirs.iter().find(|entry| lacks(*entry)).map(|(origin, _)| origin)
     }
 
     fn judge_the_end(&mut self) {

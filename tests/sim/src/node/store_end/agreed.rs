@@ -13,13 +13,13 @@ use crate::node::Act;
 use crate::sim_clock::NodeClock;
 
 impl StoreEnd {
-    /// Does what commits by itself, after what is staged was committed and answered. Says whether it did.
-    pub(super) fn at_once(
+    /// Does what commits by itself, after what is staged was committed and answered; `None` when it failed.
+    pub(super) fn at_once<T>(
         &mut self,
         clock: &mut NodeClock,
-        act: impl FnOnce(&mut StoreWriter) -> Result<(), CommitError>,
+        act: impl FnOnce(&mut StoreWriter) -> Result<T, CommitError>,
         acts: &mut Vec<Act>,
-    ) -> bool {
+    ) -> Option<T> {
         self.flush(clock, acts);
         let done = act(&mut self.writer);
         if matches!(done, Err(CommitError::Unknown(_))) {
@@ -27,7 +27,7 @@ impl StoreEnd {
         }
         clock.observe(self.writer.clock());
         acts.push(Act::Drain(self.at));
-        done.is_ok()
+        done.ok()
     }
 
     /// All members have agreed on something.
@@ -70,7 +70,7 @@ impl StoreEnd {
             };
             writer.take_stretch(records, &donor, now)
         };
-        self.at_once(clock, take, acts)
+        self.at_once(clock, take, acts).is_some()
     }
 
     /// An operator wants all of a peer's copy, with the store emptied first or not.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 pub(super) use gridkv_protocol::catchup::Event;
-use gridkv_protocol::catchup::{CatchUp, Effect, View};
+use gridkv_protocol::catchup::{CatchUp, Effect, Emptied, View};
 use gridkv_protocol::forgetting::{self, Forget, Forgetting};
 use gridkv_protocol::message::Message;
 use gridkv_protocol::op::KeyedRecord;
@@ -58,7 +58,7 @@ impl StoreEnd {
                     let loose = self.reader.loose();
                     let view = View { applied: &applied, loose: &loose };
                     let effects = machine.step(now, event, view);
-                    self.applier.hold(machine.is_bootstrapping());
+                    self.applier.hold(machine.holds());
                     for effect in effects {
                         events.extend(self.perform(clock, effect, acts));
                     }
@@ -89,10 +89,14 @@ impl StoreEnd {
                 let taken = self.take_stretch(clock, stretch, acts);
                 return Some(if taken { Event::Merged } else { Event::MergeFailed });
             }
-            Effect::Empty => {
-                acts.push(Act::Note(format!("{}: is emptied", self.name())));
-                let emptied = self.at_once(clock, gridkv_storage::writer::StoreWriter::empty, acts);
+            Effect::Empty { covered } => {
+                let emptied = self.at_once(clock, |writer| writer.empty(&covered), acts);
+                let emptied = emptied.map_or(Emptied::Failed, Emptied::of);
+                acts.push(Act::Note(format!("{}: is emptied, {emptied:?}", self.name())));
                 return Some(Event::Emptied(emptied));
+            }
+            Effect::RebuildGivenUp { peer } => {
+                acts.push(Act::Note(format!("{}: no rebuild from {peer}", self.name())));
             }
             Effect::Install { frontier, floor } => self.install(clock, &frontier, floor, acts),
             Effect::Started { peer, bootstrap } => {

@@ -391,3 +391,7 @@ impl Actor for ClusterActor {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "cluster_actor_test.rs"]
+mod tests;

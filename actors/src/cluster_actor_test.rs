@@ -13,9 +13,14 @@ use gridkv_storage::store::{self, StoreConfig};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::cluster_messages::{Arrived, Knock, Left, PeerReported, SayHello, Silent};
+use crate::cluster_messages::{
+    Arrived, Dialled, ForgetPeer, FullSync, Knock, Left, LinkEnded, PeerReported, SayHello, Silent,
+    Verdict,
+};
 use crate::gate::GateLimits;
 use crate::node_config::{NodeConfig, StoreSetup};
+use crate::operations::{Asked, Operations};
+use crate::wire::{OutboxReceiver, outbox};
 use crate::wiring::Wiring;
 
 const N2: NodeId = NodeId(2);
@@ -25,6 +30,7 @@ const LIMITS: OutboxLimits = OutboxLimits { frame_bytes: 1 << 20, queue_bytes: 1
 /// A member of a cluster with two others, just started. Its heart does not beat: what happens, the test does.
 struct Stage {
     wiring: Wiring,
+    ends: Arc<StoreEnds>,
     cluster: Addr<ClusterActor>,
     members: Members,
     /// Where the others are dialled; nobody answers there.
@@ -99,8 +105,9 @@ impl Stage {
             store::open(&registry, setup.config.clone(), identity.origin(), &request).unwrap();
         let (parts, thread) = ((opened.writer, opened.reader), Arbiter::new());
         let end = wiring.store(&config, setup, parts, &thread);
-        let cluster = wiring.cluster(&config, identity, &Arc::new([(main_store(), end)].into()));
-        Self { wiring, cluster, members, _mute: mute }
+        let ends: Arc<StoreEnds> = Arc::new([(main_store(), end)].into());
+        let cluster = wiring.cluster(&config, identity, &ends);
+        Self { wiring, ends, cluster, members, _mute: mute }
     }
 
     fn own(&self) -> Origin {
@@ -140,6 +147,19 @@ impl Stage {
         let (reply, answer) = oneshot::channel();
         post(&self.cluster, Knock { hello, reply });
         answer.await.unwrap().map(drop).map_err(|refusal| refusal.reason)
+    }
+
+    /// Links the node to n2. What it is sent waits at the other end.
+    async fn link(&self) -> OutboxReceiver {
+        let (outbox, queue) = outbox(LIMITS);
+        let member = self.members.get(N2).unwrap().clone();
+        let (now, clock, members) = (self.wiring.clock.now(), Hlc::ZERO, self.members.clone());
+        let (addr, protocol) = (member.addr.clone(), ProtocolRange::OWN);
+        let welcome = Welcome { protocol, member, joined: true, members, now, clock };
+        let (reply, verdict) = oneshot::channel();
+        post(&self.cluster, Dialled { addr, welcome, outbox, reply });
+        assert_eq!(verdict.await.unwrap(), Verdict::Serve);
+        queue
     }
 
     /// Whom a node that has just started has not heard from, as it shows.
@@ -194,4 +214,41 @@ async fn an_epoch_that_others_only_count_is_left_too() {
     members.add(member(copy, "n1", "copy.test:7500"));
     stage.reports(run(N2, 5), Frontier::default(), &members).await;
     assert_eq!(stage.own(), run(own.node(), own.epoch().0 + 4));
+}
+
+#[actix_rt::test]
+async fn a_rebuild_from_a_peer_that_is_forgotten_ends_and_leaves_the_store_as_it_was() {
+    let stage = Stage::set();
+    let _queue = stage.link().await;
+    stage.reports(run(N2, 5), Frontier::default(), &stage.members).await;
+    let (store, operations) = (main_store(), Operations::default());
+    let asked = Asked {
+        store: store.clone(),
+        peer: N2,
+        peer_name: "n2".to_owned(),
+        rebuild: true,
+        keys: 0,
+        at: stage.wiring.clock.now(),
+    };
+    let operation = operations.begin(asked).unwrap();
+    let (reply, begun) = oneshot::channel();
+    let request = FullSync { store: store.clone(), operation: Arc::clone(&operation), reply };
+    post(&stage.cluster, request);
+    assert_eq!(begun.await.unwrap(), Ok(()));
+    post(&stage.cluster, LinkEnded { peer: N2 });
+    stage.reports(run(N3, 5), Frontier::default(), &stage.members).await;
+    assert_eq!(operation.view().waits_for, ["n2 is not connected"]);
+    let said = operations.announce(&store);
+    assert!(said.ends_with("from n2, see operation 1: n2 is not connected"), "{said}");
+    let is_ready = || !stage.ends[&store].catch_up_counters.is_bootstrapping();
+    assert!(!is_ready());
+
+    let (reply, forgotten) = oneshot::channel();
+    post(&stage.cluster, ForgetPeer { name: "n2".to_owned(), reply });
+    forgotten.await.unwrap().unwrap();
+    stage.reports(run(N3, 5), Frontier::default(), &stage.members).await;
+    let view = operation.view();
+    assert!(is_ready() && view.waits_for.is_empty());
+    let why = view.end.unwrap().unwrap_err();
+    assert!(why.starts_with("n2 was forgotten before the store was emptied; nothing"), "{why}");
 }

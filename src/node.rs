@@ -7,6 +7,7 @@ use std::time::Duration;
 use gridkv_actors::Registry;
 use gridkv_actors::StoreConfig;
 use gridkv_actors::gate::GateLimits;
+use gridkv_actors::identity;
 use gridkv_actors::runtime::{Failure, Node, NodeConfig, StartError, StoreSetup};
 use gridkv_actors::settings::{self, CacheSettings, LsmSettings, Settings};
 use gridkv_protocol::StoreName;
@@ -63,6 +64,7 @@ pub(crate) enum RunError {
 /// [`RunError`] when it does not start, fails while it runs, or can not save everything at its end.
 pub(crate) async fn run(loaded: &Loaded, registry: &Registry) -> Result<(), RunError> {
     let config = &loaded.config;
+    identity::look(config.node.data_dir.as_deref()).map_err(StartError::from)?;
     let mut signals = Signals::catch().map_err(RunError::Serve)?;
     let http = listen(config.http.listen, "http.listen")?;
     let peers = listen(config.peers.listen, "peers.listen")?;

@@ -4,7 +4,7 @@
 
 mod mesh;
 
-use gridkv_cluster::{Cluster, Node, Reply, wait_for};
+use gridkv_cluster::{Cluster, Node, Reply, wait_for, wait_until};
 use serde_json::{Value, json};
 
 use mesh::{Model, PATIENCE, agree, builder, logs, puts, ready, settle, write_and_note};
@@ -84,4 +84,41 @@ fn what_can_not_be_synced_is_refused() {
     assert_eq!(refused.unwrap().code().as_deref(), Some("peer_unreachable"));
     let none = nodes[0].client().request("GET", "/v1/operations/99").send().unwrap();
     assert_eq!((none.status, none.code().as_deref()), (404, Some("operation_not_found")));
+}
+
+#[test]
+fn a_rebuild_says_what_it_waits_for_and_ends_when_that_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let patient = builder(dir.path()).nodes(2).env("GRIDKV_PEERS__DOWN_AFTER", "60s");
+    let cluster = ready(patient);
+    let nodes = all(&cluster);
+    let begun = wait_for(PATIENCE, "the link of n1 to n2", || {
+        Some(full_sync(nodes[0], "n2", "store=main")).filter(|reply| reply.status == 202)
+    });
+    ended(nodes[0], begun.unwrap().header("location").unwrap());
+    nodes[1].pause().unwrap();
+    let put = nodes[0].client().put("main", "only-here", b"v").unwrap();
+    assert_eq!(put.status, 201, "{}", put.quoted());
+    let begun = full_sync(nodes[0], "n2", "store=main&mode=rebuild");
+    assert_eq!(begun.status, 202, "{}", begun.quoted());
+    let location = begun.header("location").unwrap();
+    wait_until(PATIENCE, "it to say what it waits for", || {
+        let operation = nodes[0].client().request("GET", location).send().unwrap().json().unwrap();
+        assert_eq!(operation["state"], "running", "{operation}");
+        operation["waits_for"].as_array().unwrap().iter().any(|it| it.to_string().contains("n2 "))
+    })
+    .unwrap();
+    let said = nodes[0].client().readyz().unwrap();
+    assert_eq!(said.status, 503);
+    let waits = "waits to be emptied and filled from n2, see operation ";
+    assert!(said.text().contains(waits), "{}", said.quoted());
+
+    let forgotten = nodes[0].client().request("DELETE", "/v1/cluster/peers/n2").send().unwrap();
+    assert_eq!(forgotten.status, 204, "{}", forgotten.quoted());
+    let operation = ended(nodes[0], location);
+    assert_eq!((&operation["state"], &operation["waits_for"]), (&json!("failed"), &json!([])));
+    let why = operation["error"].as_str().unwrap();
+    assert!(why.contains("n2 was forgotten before the store was emptied"), "{why}");
+    nodes[0].wait_ready(PATIENCE).unwrap();
+    assert_eq!(nodes[0].client().keys("main", "").unwrap(), ["only-here"]);
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::thread;
 
-use gridkv_cluster::{Cluster, Node, Reply, wait_until};
+use gridkv_cluster::{Address, Cluster, Node, Reply, wait_until};
 use serde_json::{Value, json};
 
 use mesh::{
@@ -120,6 +120,14 @@ fn a_forgotten_node_that_is_up_hands_over_what_it_wrote_and_ends() {
     })
     .unwrap();
     settle(left);
+    // It wrote down that it was forgotten: started again, it says so before it has a port.
+    let Address { http, peers } = nodes[2].address();
+    let taken = [http, peers].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
+    nodes[2].start().unwrap();
+    assert!(!nodes[2].wait_exit(PATIENCE).unwrap().success());
+    let said = "gridkv: can not start: this identity was forgotten by its cluster; move";
+    assert!(nodes[2].log_tail(1).contains(said), "{}", logs(&nodes));
+    drop(taken);
 }
 
 #[test]

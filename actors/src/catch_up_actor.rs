@@ -80,6 +80,8 @@ pub(crate) struct CatchUpActor {
     tracked: Tracked,
     /// What the store was told last.
     holds: bool,
+    /// The machine has a rebuild that was asked for.
+    rebuilds: bool,
 }
 
 /// What a catch-up is made of.
@@ -152,7 +154,17 @@ impl CatchUpActor {
     pub(crate) fn new(parts: CatchUpParts) -> Self {
         let CatchUpParts { machine, reader, storage, clock, links, counters } = parts;
         let tracked = Tracked::default();
-        Self { machine, reader, storage, clock, links, counters, tracked, holds: false }
+        Self {
+            machine,
+            reader,
+            storage,
+            clock,
+            links,
+            counters,
+            tracked,
+            holds: false,
+            rebuilds: false,
+        }
     }
 
     fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
@@ -163,6 +175,11 @@ impl CatchUpActor {
                 let effects = machine.step(now, event, View { applied: &applied, loose: &loose });
                 let (running, holds) = (machine.is_running(), machine.holds());
                 self.counters.bootstrapping.store(machine.is_bootstrapping(), Ordering::Release);
+                let (rebuilding, asked) = (machine.is_rebuilding(), &self.counters.rebuilding);
+                if self.rebuilds && !rebuilding {
+                    self.rebuilds = false;
+                    asked.store(false, Ordering::Release);
+                }
                 self.hold(holds);
                 for effect in effects {
                     self.perform(effect, ctx);
@@ -209,9 +226,13 @@ impl CatchUpActor {
                     post(&me, Emptied(emptied.await.unwrap_or(catchup::Emptied::Failed)));
                 });
             }
-            Effect::RebuildGivenUp { peer } => {
-                tracing::warn!(%store, %peer, "no rebuild: the link to the peer is gone, and nothing was emptied");
-                self.tracked.fail("the link to the peer is gone; nothing was emptied");
+            Effect::RebuildGivenUp { peer, is_linked } => {
+                tracing::warn!(%store, %peer, is_linked, "a rebuild is given up; nothing was emptied");
+                self.tracked.fail(if is_linked {
+                    "the peer gives no pages, or is to be rebuilt itself; nothing was emptied"
+                } else {
+                    "the link to the peer is gone; nothing was emptied"
+                });
             }
             Effect::Install { frontier, floor } => self.install(frontier, floor),
             Effect::Started { peer, bootstrap } => {
@@ -366,10 +387,13 @@ impl Handler<FullSync> for CatchUpActor {
     fn handle(&mut self, FullSync(operation): FullSync, ctx: &mut Self::Context) {
         let (peer, rebuild) = (operation.peer(), operation.is_rebuild());
         let event = if rebuild { Event::Rebuild { peer } } else { Event::Requested { peer } };
+        if rebuild {
+            let peer = operation.peer_name();
+            operation.wait_for(vec![format!("{peer} lacks some of what is here, or has not said")]);
+            self.rebuilds = true;
+        }
         self.tracked.follow(operation);
         self.step(event, ctx);
-        // From here on the machine says whether the store is ready.
-        self.counters.rebuilding.store(false, Ordering::Release);
     }
 }
 
@@ -380,6 +404,7 @@ impl Handler<Emptied> for CatchUpActor {
         match emptied {
             catchup::Emptied::Done => {
                 tracing::warn!(store = %self.reader.name(), "the store was emptied, to be filled from a peer");
+                self.tracked.wait_for(Vec::new());
             }
             catchup::Emptied::NotYet => {}
             catchup::Emptied::Failed => self.tracked.fail("the store could not be emptied"),

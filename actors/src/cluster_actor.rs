@@ -24,7 +24,7 @@ use crate::cluster_board::{Board, ClusterBoard, Neighbour};
 use crate::contacts::Contacts;
 use crate::convergence_actor::{self, Proven};
 use crate::dialling::Dialling;
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityError};
 use crate::links::Links;
 use crate::member_change::Changes;
 use crate::node_state::{NodeState, Phase};
@@ -133,11 +133,7 @@ impl ClusterActor {
             self.parts.board.fail(format!("the roster can not be kept: {error}"));
         }
         if self.parts.membership.members().is_forgotten(self.own().node()) {
-            self.parts.board.send_away(
-                "this identity was forgotten by its cluster; move the data directory away and start \
-                 again, to come back empty under a new one"
-                    .into(),
-            );
+            self.parts.board.send_away(IdentityError::Forgotten.to_string());
         }
         kept.is_ok()
     }
@@ -391,3 +387,7 @@ impl Actor for ClusterActor {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "cluster_actor_test.rs"]
+mod tests;

@@ -1,7 +1,8 @@
 //! The node file: identity, epoch and roster, one small file in the data directory.
 //!
 //! It is replaced whole, by a temporary file, fsync, rename and fsync of the directory, so a power cut
-//! leaves the old one or the new one. A damaged one stops the start: an identity is never guessed.
+//! leaves the old one or the new one. A damaged one stops the start: an identity is never guessed. So does
+//! one whose roster says that the identity was forgotten: no peer will ever take it in.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -56,6 +57,11 @@ pub enum IdentityError {
         #[source]
         source: DamageError,
     },
+    /// The cluster has forgotten the identity, and the node was told so.
+    #[error(
+        "this identity was forgotten by its cluster; move the data directory away and start again, to come back empty under a new one"
+    )]
+    Forgotten,
     /// The roster has no MessagePack form.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -101,12 +107,20 @@ struct Home {
     _lock: fs::File,
 }
 
+/// Looks, before anything is opened, whether the identity of `dir` may run. Takes and changes nothing.
+///
+/// # Errors
+/// [`IdentityError`] when it may not, or can not be read.
+pub fn look(dir: Option<&Path>) -> Result<(), IdentityError> {
+    dir.map_or(Ok(()), |dir| load(dir).map(drop))
+}
+
 impl Identity {
     /// Takes the identity of `dir`, or makes one there, with a fresh epoch that is persisted before
     /// this returns. Without a directory the identity is fresh too, and nothing is kept.
     pub(crate) fn take(dir: Option<&Path>, now: UnixMs) -> Result<Self, IdentityError> {
         let home = dir.map(Home::open).transpose()?;
-        let known = home.as_ref().map(Home::load).transpose()?.flatten();
+        let known = dir.map(load).transpose()?.flatten();
         let at_least = Epoch(u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX));
         let (id, epoch, roster) = match known {
             Some(NodeFile { id, epoch, joined, members }) => {
@@ -163,16 +177,6 @@ impl Home {
         }
     }
 
-    fn load(&self) -> Result<Option<NodeFile>, IdentityError> {
-        let path = self.dir.join(NODE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_error("read", &path)(error)),
-        };
-        parse(&bytes).map(Some).map_err(|source| IdentityError::Damaged { path, source })
-    }
-
     fn save(&self, file: &NodeFile) -> Result<(), IdentityError> {
         let frame = FORMAT.wrap(KIND, &encode_named(file)?, MAX_BYTES)?;
         let (unfinished, path) = (self.dir.join(UNFINISHED), self.dir.join(NODE));
@@ -183,6 +187,21 @@ impl Home {
         let dir = fs::File::open(&self.dir).map_err(io_error("open", &self.dir))?;
         dir.sync_all().map_err(io_error("sync", &self.dir))
     }
+}
+
+/// What the node file of a directory says, if there is one, and if its identity may run.
+fn load(dir: &Path) -> Result<Option<NodeFile>, IdentityError> {
+    let path = dir.join(NODE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error("read", &path)(error)),
+    };
+    let file = parse(&bytes).map_err(|source| IdentityError::Damaged { path, source })?;
+    if file.members.is_forgotten(file.id) {
+        return Err(IdentityError::Forgotten);
+    }
+    Ok(Some(file))
 }
 
 fn parse(bytes: &[u8]) -> Result<NodeFile, DamageError> {
@@ -234,6 +253,23 @@ mod tests {
         let _held = Identity::take(Some(dir.path()), NOW).unwrap();
         let refused = Identity::take(Some(dir.path()), NOW);
         assert!(matches!(refused, Err(IdentityError::InUse { .. })));
+    }
+
+    #[test]
+    fn an_identity_that_was_told_that_it_is_forgotten_does_not_start_again() {
+        let dir = tempfile::tempdir().unwrap();
+        look(Some(dir.path())).unwrap();
+        let mut identity = Identity::take(Some(dir.path()), NOW).unwrap();
+        look(Some(dir.path())).unwrap();
+        let mut members = Members::default();
+        members.forget(identity.origin().node());
+        identity.keep_roster(Roster { joined: true, members }).unwrap();
+        drop(identity);
+        let kept = fs::read(dir.path().join(NODE)).unwrap();
+        assert!(matches!(look(Some(dir.path())), Err(IdentityError::Forgotten)));
+        let refused = Identity::take(Some(dir.path()), NOW);
+        assert!(matches!(refused, Err(IdentityError::Forgotten)));
+        assert_eq!(fs::read(dir.path().join(NODE)).unwrap(), kept, "no epoch was used");
     }
 
     #[test]

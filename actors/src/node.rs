@@ -111,6 +111,8 @@ impl NodeHandle {
                 Some(format!(
                     "a read found damage on the disk; stop the node, rename stores/{name} in its data directory, and peers fill the store again"
                 ))
+            } else if store.catch_up_counters.rebuilding.load(Ordering::Acquire) {
+                Some(self.inner.operations.announce(name))
             } else if store.catch_up_counters.is_bootstrapping() {
                 let records = store.catch_up_counters.view().records;
                 Some(format!(

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use arc_swap::ArcSwap;
 use gridkv_protocol::limits::MAX_OPERATIONS;
 use gridkv_protocol::{NodeId, StoreName, UnixMs};
 
@@ -30,6 +31,7 @@ pub(crate) struct Operation {
     id: u64,
     asked: Asked,
     records: AtomicU64,
+    waits_for: ArcSwap<Vec<String>>,
     end: OnceLock<Result<(), String>>,
 }
 
@@ -48,6 +50,8 @@ pub struct OperationView {
     pub started_at: UnixMs,
     /// `None` while it runs; then whether it came to its end, or why it did not.
     pub end: Option<Result<(), String>>,
+    /// What it waits for before the store is emptied, one line each.
+    pub waits_for: Vec<String>,
     /// Records that came so far.
     pub done: u64,
     /// Live keys that the peer had at the start; tombstones come on top. At the end, all that came.
@@ -90,6 +94,10 @@ impl Operation {
         self.asked.peer
     }
 
+    pub(crate) fn peer_name(&self) -> &str {
+        &self.asked.peer_name
+    }
+
     pub(crate) fn is_rebuild(&self) -> bool {
         self.asked.rebuild
     }
@@ -97,6 +105,11 @@ impl Operation {
     /// So many records more have come.
     pub(crate) fn brought(&self, records: u64) {
         self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// The store is emptied when this is over, one line for each.
+    pub(crate) fn wait_for(&self, what: Vec<String>) {
+        self.waits_for.store(Arc::new(what));
     }
 
     /// It is over. The first word stands.
@@ -112,6 +125,7 @@ impl Operation {
         let end = self.end.get().cloned(); // before what has come: at the end nothing comes any more
         let done = self.records.load(Ordering::Relaxed);
         let total = if end == Some(Ok(())) { done } else { self.asked.keys.max(done) };
+        let waits_for = self.waits_for.load().iter().filter(|_| end.is_none()).cloned().collect();
         let Asked { store, peer_name, rebuild, at, .. } = self.asked.clone();
         OperationView {
             id: self.id,
@@ -120,6 +134,7 @@ impl Operation {
             rebuild,
             started_at: at,
             end,
+            waits_for,
             done,
             total,
         }
@@ -140,8 +155,8 @@ impl Operations {
             kept.by_id.remove(&oldest);
         }
         kept.last += 1;
-        let (records, end) = (AtomicU64::default(), OnceLock::new());
-        let operation = Arc::new(Operation { id: kept.last, asked, records, end });
+        let (records, waits_for, end) = Default::default();
+        let operation = Arc::new(Operation { id: kept.last, asked, records, waits_for, end });
         kept.by_id.insert(operation.id, Arc::clone(&operation));
         Ok(operation)
     }
@@ -153,6 +168,18 @@ impl Operations {
 
     pub(crate) fn get(&self, id: u64) -> Option<OperationView> {
         self.kept().by_id.get(&id).map(|operation| operation.view())
+    }
+
+    /// What becomes of a store that is to be emptied, for people.
+    pub(crate) fn announce(&self, store: &StoreName) -> String {
+        let all = self.all();
+        let mut running = all.iter().filter(|view| view.end.is_none());
+        let Some(view) = running.find(|view| view.rebuild && view.store == *store) else {
+            return "waits to be emptied and filled from a peer".to_owned(); // it ended this moment
+        };
+        let OperationView { id, peer, waits_for, .. } = view;
+        let waits_for = waits_for.join(", ");
+        format!("waits to be emptied and filled from {peer}, see operation {id}: {waits_for}")
     }
 
     /// All that are remembered, oldest first.
@@ -185,6 +212,13 @@ impl Tracked {
         let is_its =
             |operation: &Arc<Operation>| operation.is_rebuild() || operation.peer() == peer;
         self.started = self.operation.as_ref().is_some_and(is_its);
+    }
+
+    /// What it waits for now.
+    pub(crate) fn wait_for(&self, what: Vec<String>) {
+        if let Some(operation) = &self.operation {
+            operation.wait_for(what);
+        }
     }
 
     pub(crate) fn brought(&self, records: u64) {

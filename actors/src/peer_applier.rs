@@ -13,7 +13,7 @@ use gridkv_protocol::message::{
     BatchAnswer, BatchOutcome, DigestAnswer, DigestRequest, Message as WireMessage, NoPage,
     StoreBatch,
 };
-use gridkv_protocol::page::PageRequest;
+use gridkv_protocol::page::{PageRequest, Scope};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::cluster_actor::ClusterActor;
@@ -142,7 +142,12 @@ impl PeerApplier {
 
 fn read_page(store: Option<&StoreEnd>, request: PageRequest, donor: Origin) -> WireMessage {
     // A cache is never a source: what it forgot would be taken for what never was.
-    let source = store.filter(|store| !store.reader.promises().cache);
+    // Nobody relies on what is about to be emptied.
+    let is_to_go = |store: &StoreEnd| {
+        let rebuilding = store.catch_up_counters.rebuilding.load(Ordering::Acquire);
+        rebuilding && request.scope == Scope::Everything
+    };
+    let source = store.filter(|store| !store.reader.promises().cache && !is_to_go(store));
     let page = source.map(|store| (store, store.reader.page(&request, donor)));
     match page {
         Some((store, Ok(page))) => {

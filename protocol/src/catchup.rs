@@ -104,6 +104,12 @@ impl CatchUp {
         self.bootstrapping || self.rebuild != Rebuild::None
     }
 
+    /// Whether the store is to be emptied: nobody else's can rely on it.
+    #[must_use]
+    pub fn is_rebuilding(&self) -> bool {
+        self.rebuild != Rebuild::None
+    }
+
     /// Whether the store takes no batches.
     #[must_use]
     pub fn holds(&self) -> bool {
@@ -132,6 +138,7 @@ impl CatchUp {
             }
             Event::Page { peer, page } => self.page(now, (peer, page), view, &mut effects),
             Event::NoPage { peer, session } => {
+                self.refuses_rebuild(peer, session, &mut effects);
                 // While a page is merged this answers an older request for it. Ending the session now
                 // would let its `Merged` be taken for the next session's.
                 let asked =
@@ -144,7 +151,7 @@ impl CatchUp {
             Event::MergeFailed => self.abort(now, &mut effects),
             Event::Requested { peer } => self.requested = Some(peer),
             Event::Rebuild { peer } => self.begin_rebuild(peer, &mut effects),
-            Event::Emptied(emptied) => self.emptied(emptied),
+            Event::Emptied(emptied) => self.emptied(now, emptied),
             Event::NewOrigin(own) => self.own = own,
             Event::Tick => self.ask_again(now, &mut effects),
         }
@@ -164,6 +171,9 @@ impl CatchUp {
         effects: &mut Vec<Effect>,
     ) {
         let limit = mutant::limit(Hlc::end_of(now.plus(self.max_clock_skew_ms)));
+        if self.proves_rebuild((now, limit), (peer, &page), view, effects) {
+            return;
+        }
         let Some(session) = &mut self.session else { return };
         if !session.awaits(peer, &page) {
             return; // late, or asked for twice
@@ -178,8 +188,10 @@ impl CatchUp {
             effects.push(Effect::Install { frontier, floor });
         }
         let is_below = !can_go_on(view, &first.frontier, page.floor);
-        if first.donor != page.donor && !mutant::is(Mutant::AnyDonor) {
-            self.abort(now, effects); // the donor restarted: its first page says nothing any more
+        // It restarted, or was emptied: its first page says nothing any more.
+        let lost = first.donor != page.donor || !page.frontier.covers_all(&first.frontier);
+        if lost && !mutant::is(Mutant::AnyDonor) {
+            self.abort(now, effects);
             return;
         }
         if session.kind != Kind::Bootstrap && is_below {

@@ -131,6 +131,14 @@ impl StoreReader {
     /// # Errors
     /// [`BackendError`] when records can not be read, or the cursor is not this store's.
     pub fn page(&self, request: &PageRequest, donor: Origin) -> Result<Page, BackendError> {
+        let mut page = self.page_as_it_is(request, donor)?;
+        if !self.shared.frontiers.applied().covers_all(&page.frontier) {
+            page.frontier = Frontier::default(); // the store was emptied meanwhile: nothing is claimed
+        }
+        Ok(page)
+    }
+
+    fn page_as_it_is(&self, request: &PageRequest, donor: Origin) -> Result<Page, BackendError> {
         // Before the walk: what comes meanwhile may be in the page, but is not claimed.
         let frontier = self.shared.frontiers.applied();
         let mut page = Page {

@@ -2,7 +2,7 @@
 
 use actix::{Context, Handler};
 use gridkv_protocol::membership::Event;
-use gridkv_protocol::welcome::Member;
+use gridkv_protocol::welcome::{Member, Members};
 use gridkv_protocol::{NodeId, Origin};
 
 use super::ClusterActor;
@@ -89,9 +89,8 @@ impl ClusterActor {
             self.came_to(&addr, &outcome, ctx);
         }
         let (contacts, members) = (&self.contacts, self.parts.membership.members());
-        let name =
-            |id| members.get(id).map_or_else(|| id.to_string(), |member| member.name.clone());
-        self.changes.settle(self.parts.clock.now(), |id| contacts.is_connected(id), name);
+        let (connected, name) = (|id| contacts.is_connected(id), |id| name_of(members, id));
+        self.changes.settle(self.parts.clock.now(), connected, name);
     }
 
     /// An address answered, and this became of it.
@@ -129,4 +128,9 @@ impl ClusterActor {
             self.step(Event::NoSeed(addr.to_owned()), ctx);
         }
     }
+}
+
+/// What a member is called; one that is none any more by its identity.
+pub(super) fn name_of(members: &Members, id: NodeId) -> String {
+    members.get(id).map_or_else(|| id.to_string(), |member| member.name.clone())
 }

@@ -90,10 +90,12 @@ pub enum Effect {
         /// What the peer has that it will be filled from.
         covered: Frontier,
     },
-    /// A rebuild is over before it changed anything: the link to the peer is gone.
+    /// A rebuild is over before it changed anything.
     RebuildGivenUp {
         /// The peer that the store was to be filled from.
         peer: NodeId,
+        /// Whether that peer is linked, and gives no pages; else its link is gone.
+        is_linked: bool,
     },
     /// A session began.
     Started {

@@ -1,10 +1,14 @@
 //! A rebuild: on an operator's word the store is emptied, and filled from the peer that was named.
 //!
 //! Nothing may be lost with it. So nothing more is taken in until that peer has reported that it has all that is
-//! here; and what was staged meanwhile is looked at once more when the store is emptied.
+//! here. Then it is asked for a page, which says what it has at that moment; a node that is itself about to be
+//! emptied gives none, so of two that would be rebuilt from each other neither is. What was staged meanwhile is
+//! looked at once more when the store is emptied.
 
 use super::{CatchUp, Effect, Emptied, View};
-use crate::{NodeId, UnixMs};
+use crate::limits::{PAGE_TIMEOUT_MS, PAUSE_MS};
+use crate::page::{Page, PageRequest, Scope};
+use crate::{Frontier, Hlc, NodeId, UnixMs};
 
 /// How far a rebuild is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,8 +17,10 @@ pub(super) enum Rebuild {
     None,
     /// It waits for the page that is being merged, and for what is loose to be covered: nobody else may have it.
     Due(NodeId),
-    /// Nothing is taken in. It waits for the peer to have all that is here.
-    Holding(NodeId),
+    /// Nothing is taken in. It waits for the peer to have all that is here, and for this time.
+    Holding(NodeId, UnixMs),
+    /// The peer was asked for a page, under this number and at this time.
+    Asked(NodeId, u64, UnixMs),
     /// The store is being emptied.
     Emptying(NodeId),
 }
@@ -22,7 +28,15 @@ pub(super) enum Rebuild {
 impl Rebuild {
     /// Whether nothing is taken in, neither batches nor pages.
     pub(super) fn holds(self) -> bool {
-        matches!(self, Self::Holding(_) | Self::Emptying(_))
+        matches!(self, Self::Holding(..) | Self::Asked(..) | Self::Emptying(_))
+    }
+
+    /// From whom the store is to be filled, as long as it is as it was.
+    fn waits_for(self) -> Option<NodeId> {
+        match self {
+            Self::Due(peer) | Self::Holding(peer, _) | Self::Asked(peer, ..) => Some(peer),
+            Self::None | Self::Emptying(_) => None,
+        }
     }
 }
 
@@ -46,21 +60,75 @@ impl CatchUp {
         match self.rebuild {
             Rebuild::Due(peer) if view.loose.is_empty() && !merges => {
                 self.abort(now, effects);
-                self.rebuild = Rebuild::Holding(peer);
+                self.rebuild = Rebuild::Holding(peer, now);
             }
-            Rebuild::Holding(peer) if !view.loose.is_empty() => self.rebuild = Rebuild::Due(peer),
-            Rebuild::None | Rebuild::Due(_) | Rebuild::Holding(_) | Rebuild::Emptying(_) => {}
+            Rebuild::Holding(peer, _) if !view.loose.is_empty() => {
+                self.rebuild = Rebuild::Due(peer);
+            }
+            Rebuild::Asked(peer, _, at) if now.since(at) >= PAGE_TIMEOUT_MS => {
+                self.rebuild = Rebuild::Holding(peer, now);
+            }
+            Rebuild::None
+            | Rebuild::Due(_)
+            | Rebuild::Holding(..)
+            | Rebuild::Asked(..)
+            | Rebuild::Emptying(_) => {}
         }
-        let Rebuild::Holding(peer) = self.rebuild else { return };
-        let held = view.applied.without(self.own);
-        let reported = self.peers.get(&peer).map(|peer| &peer.report.applied);
-        if let Some(covered) = reported.filter(|theirs| theirs.covers_all(&held)) {
-            effects.push(Effect::Empty { covered: covered.clone() });
-            self.rebuild = Rebuild::Emptying(peer);
+        if let Rebuild::Holding(peer, not_before) = self.rebuild
+            && now >= not_before
+            && self.peers.get(&peer).is_some_and(|peer| self.has_all(&peer.report.applied, view))
+        {
+            self.sessions += 1;
+            self.rebuild = Rebuild::Asked(peer, self.sessions, now);
+            let request = PageRequest {
+                store: self.store.clone(),
+                session: self.sessions,
+                frontier: Frontier::default(),
+                scope: Scope::Everything,
+                cursor: None,
+            };
+            effects.push(Effect::Request { peer, request });
         }
     }
 
-    pub(super) fn emptied(&mut self, emptied: Emptied) {
+    /// Whether a peer with this frontier has all that is here.
+    fn has_all(&self, theirs: &Frontier, view: View<'_>) -> bool {
+        theirs.covers_all(&view.applied.without(self.own))
+    }
+
+    /// Takes the page that shows what the peer has. Says whether it was that one.
+    pub(super) fn proves_rebuild(
+        &mut self,
+        (now, limit): (UnixMs, Hlc),
+        (from, page): (NodeId, &Page),
+        view: View<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Rebuild::Asked(peer, session, _) = self.rebuild else { return false };
+        if (peer, session) != (from, page.session) {
+            return false;
+        }
+        let covered = page.frontier.up_to(limit);
+        if self.has_all(&covered, view) {
+            self.rebuild = Rebuild::Emptying(peer);
+            effects.push(Effect::Empty { covered });
+        } else {
+            self.rebuild = Rebuild::Holding(peer, now.plus(PAUSE_MS));
+        }
+        true
+    }
+
+    /// The peer gives no page: it can not, or is to be emptied itself.
+    pub(super) fn refuses_rebuild(&mut self, from: NodeId, number: u64, effects: &mut Vec<Effect>) {
+        if let Rebuild::Asked(peer, session, _) = self.rebuild
+            && (peer, session) == (from, number)
+        {
+            self.rebuild = Rebuild::None;
+            effects.push(Effect::RebuildGivenUp { peer, is_linked: true });
+        }
+    }
+
+    pub(super) fn emptied(&mut self, now: UnixMs, emptied: Emptied) {
         let Rebuild::Emptying(peer) = std::mem::take(&mut self.rebuild) else { return };
         match emptied {
             Emptied::Done => {
@@ -68,18 +136,16 @@ impl CatchUp {
                 self.requested = Some(peer);
                 self.not_before = UnixMs(0);
             }
-            Emptied::NotYet => self.rebuild = Rebuild::Holding(peer),
+            Emptied::NotYet => self.rebuild = Rebuild::Holding(peer, now),
             Emptied::Failed => {}
         }
     }
 
     /// The link to a peer is gone: a rebuild from it that has not emptied anything is over.
     pub(super) fn give_up_rebuild(&mut self, lost: NodeId, effects: &mut Vec<Effect>) {
-        if let Rebuild::Due(peer) | Rebuild::Holding(peer) = self.rebuild
-            && peer == lost
-        {
+        if let Some(peer) = self.rebuild.waits_for().filter(|peer| *peer == lost) {
             self.rebuild = Rebuild::None;
-            effects.push(Effect::RebuildGivenUp { peer });
+            effects.push(Effect::RebuildGivenUp { peer, is_linked: false });
         }
     }
 }

@@ -194,18 +194,24 @@ impl StoreWriter {
         if let Some(watermark) = &shared.watermark {
             watermark.write(&Frontier::default()).map_err(CommitError::Unchanged)?;
         }
-        shared.backend.clear().inspect_err(|error| self.note_failed(error))?;
+        // First: who reads a page meanwhile must not claim what is going.
+        shared.frontiers.reset();
+        if let Err(error) = shared.backend.clear() {
+            self.note_failed(&error);
+            shared.frontiers.others.store(Arc::clone(&self.others));
+            shared.frontiers.raise_floor(self.floor);
+            return Err(error);
+        }
         self.floor = Hlc::ZERO;
         self.others = Frontier::default().into();
         self.loose = LooseSet::default();
         self.deadlines = Deadlines::default();
         self.graves = Graveyard::default();
         self.digest_nothing();
-        let Shared { account, frontiers, loose, scheduled_bytes, persists, .. } = &*shared;
+        let Shared { account, loose, scheduled_bytes, persists, .. } = &*shared;
         account.reset();
         loose.publish(BTreeMap::new());
         scheduled_bytes.store(0, Release);
-        frontiers.reset();
         persists.changes.add(1);
         Ok(true)
     }

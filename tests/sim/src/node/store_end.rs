@@ -120,6 +120,11 @@ impl StoreEnd {
         self.behind.is_bootstrapping()
     }
 
+    /// Whether it is to be emptied.
+    pub(super) fn is_rebuilding(&self) -> bool {
+        self.behind.is_rebuilding()
+    }
+
     /// Whether a peer needs nothing more of this node.
     pub(super) fn is_covered_by(&self, peer: NodeId) -> bool {
         self.reader.ring().is_empty() && self.publisher.is_covered_by(peer)

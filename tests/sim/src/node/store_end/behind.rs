@@ -39,6 +39,13 @@ impl Behind {
         }
     }
 
+    pub(super) fn is_rebuilding(&self) -> bool {
+        match self {
+            Self::CatchUp(machine) => machine.is_rebuilding(),
+            Self::Forgetting(_) => false,
+        }
+    }
+
     pub(super) fn is_running(&self) -> bool {
         match self {
             Self::CatchUp(machine) => machine.is_running(),
@@ -95,7 +102,7 @@ impl StoreEnd {
                 acts.push(Act::Note(format!("{}: is emptied, {emptied:?}", self.name())));
                 return Some(Event::Emptied(emptied));
             }
-            Effect::RebuildGivenUp { peer } => {
+            Effect::RebuildGivenUp { peer, .. } => {
                 acts.push(Act::Note(format!("{}: no rebuild from {peer}", self.name())));
             }
             Effect::Install { frontier, floor } => self.install(clock, &frontier, floor, acts),

@@ -5,8 +5,8 @@
 //! records are merged as pages come; the donor's frontier, as it was before the first page, is installed
 //! after the last one. An aborted session changes no frontier, and what it merged stays.
 //!
-//! A receiver that may hold what its donor has deleted and forgotten, or never had of an origin that is closed,
-//! is *bootstrapped*: it gets everything, and lets go what is absent. Until that is done it takes no batches and is not ready.
+//! A receiver that may hold what its donor has deleted and forgotten is *bootstrapped*: it gets everything,
+//! and lets go what is absent. Until that is done it takes no batches and is not ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ mod rebuild;
 mod session;
 
 pub use event::{Effect, Emptied, Event, Stretch};
-use floor::can_go_on;
+use floor::covers_floor;
 use rebuild::Rebuild;
 use session::{First, Kind, Session, Stage};
 
@@ -187,7 +187,7 @@ impl CatchUp {
             let (frontier, floor) = (first.frontier.clone(), first.floor);
             effects.push(Effect::Install { frontier, floor });
         }
-        let is_below = !can_go_on(view, &first.frontier, page.floor);
+        let is_below = !covers_floor(view.applied, &first.frontier, page.floor);
         // It restarted, or was emptied: its first page says nothing any more.
         let lost = first.donor != page.donor || !page.frontier.covers_all(&first.frontier);
         if lost && !mutant::is(Mutant::AnyDonor) {
@@ -195,7 +195,7 @@ impl CatchUp {
             return;
         }
         if session.kind != Kind::Bootstrap && is_below {
-            // This node may hold what the donor has purged, or never had: only a bootstrap can tell.
+            // The donor has purged what this node may still hold: only a bootstrap can tell.
             if let Some(peer) = self.peers.get_mut(&peer) {
                 peer.report.floor = page.floor;
                 peer.report.applied = first.frontier.clone();
@@ -341,7 +341,8 @@ impl CatchUp {
         let Some(donor) = wanted.first().copied() else { return };
         let is_requested = self.requested == Some(donor);
         let is_below = |peer: &Peer| {
-            !can_go_on(view, &peer.report.applied.without(self.own), peer.report.floor)
+            let donor = peer.report.applied.without(self.own);
+            !covers_floor(view.applied, &donor, peer.report.floor)
         };
         let bootstrap = self.bootstrapping || self.peers.get(&donor).is_some_and(is_below);
         let kind = match (bootstrap, is_requested) {

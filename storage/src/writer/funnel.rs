@@ -49,20 +49,15 @@ impl StoreWriter {
             },
         };
         if verdict.replaces() {
-            self.put_over(KeyedRecord { key, record: incoming }, standing);
+            if let Some(gone) = standing.version().filter(|version| self.may_be_loose(*version)) {
+                self.pending.loosens(Loosened::Released(gone));
+            }
+            if self.may_be_loose(incoming.version) {
+                self.pending.loosens(Loosened::Held(incoming.version));
+            }
+            self.pending.put(KeyedRecord { key, record: incoming }, standing.record());
         }
         verdict
-    }
-
-    /// Makes a record the one that stands, whatever stood.
-    pub(super) fn put_over(&mut self, keyed: KeyedRecord, standing: &Standing) {
-        if let Some(gone) = standing.version().filter(|version| self.may_be_loose(*version)) {
-            self.pending.loosens(Loosened::Released(gone));
-        }
-        if self.may_be_loose(keyed.record.version) {
-            self.pending.loosens(Loosened::Held(keyed.record.version));
-        }
-        self.pending.put(keyed, standing.record());
     }
 
     pub(super) fn may_be_loose(&self, version: Version) -> bool {

@@ -1,7 +1,7 @@
 //! What the writer lets go for good: dead records that every member has seen die, what a donor does not have
 //! any more, and on an operator's word everything.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Release;
@@ -10,7 +10,7 @@ use gridkv_protocol::frontier::Closing;
 use gridkv_protocol::loose::LooseSet;
 use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::op::KeyedRecord;
-use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, UnixMs, Version};
+use gridkv_protocol::{Frontier, Hlc, Key, Origin, UnixMs};
 
 use super::StoreWriter;
 use crate::backend::{BackendError, CommitError, Standing};
@@ -34,19 +34,6 @@ pub struct DonorStretch<'a> {
     pub floor: Hlc,
     /// What the donor had.
     pub frontier: &'a Frontier,
-}
-
-impl DonorStretch<'_> {
-    /// Whether the donor, which has nothing under its key, has seen this version go or will never take it.
-    fn lacks(&self, version: Version) -> bool {
-        let is_forgotten = version.hlc <= self.floor && self.frontier.covers(version);
-        is_forgotten || self.is_over(version)
-    }
-
-    /// Whether the donor has all that there will ever be of this version's origin.
-    fn is_over(&self, version: Version) -> bool {
-        self.frontier.is_closed(version.origin)
-    }
 }
 
 impl StoreWriter {
@@ -96,8 +83,7 @@ impl StoreWriter {
 
     /// Makes a stretch of keys what a donor has of it, and commits that: its records are merged, and records
     /// go that it does not have, though it has seen them and everything up to its floor was deleted or is
-    /// there. What is newer than the donor stays, unless it is of an origin that the donor has closed: then
-    /// the donor has all that there ever will be of it.
+    /// there. What is newer than the donor stays.
     ///
     /// # Errors
     /// [`CommitError`]: a part may have been committed.
@@ -108,21 +94,18 @@ impl StoreWriter {
         now: UnixMs,
     ) -> Result<(), CommitError> {
         self.commit(Durability::Memory)?;
-        self.leave_strays(&records, stretch, now)?;
+        self.drop_absent(&records, stretch)?;
         self.merge_page(records, now).map_err(CommitError::Unchanged)?;
         self.commit(Durability::Memory)?;
         Ok(())
     }
 
-    /// What the donor has in place of a record goes past the floor too: who holds a stray has seen it all.
-    fn leave_strays(
+    fn drop_absent(
         &mut self,
         records: &[KeyedRecord],
         stretch: &DonorStretch<'_>,
-        now: UnixMs,
     ) -> Result<(), CommitError> {
-        let there: HashMap<&Key, &Record> =
-            records.iter().map(|keyed| (&keyed.key, &keyed.record)).collect();
+        let present: HashSet<&Key> = records.iter().map(|keyed| &keyed.key).collect();
         let mut from = stretch.after.map(str::to_owned);
         loop {
             let walk = self.held_after(from.as_deref()).map_err(CommitError::Unchanged)?;
@@ -130,14 +113,9 @@ impl StoreWriter {
             let ends = walk.0.last().is_some_and(|keyed| is_over(&keyed.key));
             for keyed in walk.0.into_iter().take_while(|keyed| !is_over(&keyed.key)) {
                 let version = keyed.record.version;
-                match there.get(&keyed.key) {
-                    None if stretch.lacks(version) => self.let_go(keyed),
-                    Some(theirs) if stretch.is_over(version) && theirs.version < version => {
-                        let record = theirs.expired_at(now).unwrap_or_else(|| (*theirs).clone());
-                        let KeyedRecord { key, record: mine } = keyed;
-                        self.put_over(KeyedRecord { key, record }, &Standing::Record(mine));
-                    }
-                    None | Some(_) => {}
+                let is_gone = version.hlc <= stretch.floor && stretch.frontier.covers(version);
+                if is_gone && !present.contains(&keyed.key) {
+                    self.let_go(keyed);
                 }
             }
             self.commit(Durability::Memory)?;

@@ -121,33 +121,6 @@ fn a_stretch_becomes_what_the_donor_has_but_for_what_is_newer() {
 }
 
 #[test]
-fn a_stretch_leaves_nothing_of_a_closed_origin_that_the_donor_never_had() {
-    for backend in BACKENDS {
-        let mut store = TestStore::on(backend);
-        let (lost, peer) = (origin(2), origin(3));
-        store.merge(peer, 6, &[put_op(peer, 4, "forgotten"), op(peer, 6, "gone", State::Deleted)]);
-        purge(&mut store, hlc(6));
-        let strays = ["a", "b", "c", "forgotten"].iter().zip(7..).map(|(k, n)| put_op(lost, n, k));
-        store.merge(lost, 10, &strays.collect::<Vec<Op>>());
-        let mut donor = frontier(&[(peer, 20)]);
-        donor.close(lost, Closing { at: hlc(7), loose: false });
-        let stretch = DonorStretch { after: None, upto: None, floor: Hlc::ZERO, frontier: &donor };
-        let theirs = [put_op(lost, 7, "a"), put_op(peer, 20, "b"), put_op(peer, 4, "forgotten")];
-        store.writer.take_stretch(keyed(&theirs), &stretch, NOW).unwrap();
-        let held = |key| store.record(key).map(|record| record.version.hlc);
-        assert_eq!(held("a"), Some(hlc(7)), "{backend}");
-        assert_eq!(held("b"), Some(hlc(20)), "{backend}");
-        assert_eq!(held("c"), None, "{backend}: the donor has nothing there");
-        assert_eq!(
-            held("forgotten"),
-            Some(hlc(4)),
-            "{backend}: below the floor, and what all have"
-        );
-        assert_counts(&store.reader, &all_records(&store.reader));
-    }
-}
-
-#[test]
 fn an_emptied_store_claims_nothing_and_goes_on() {
     for backend in BACKENDS {
         let mut store = TestStore::on(backend);

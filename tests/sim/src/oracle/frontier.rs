@@ -1,7 +1,7 @@
 //! A frontier covers nothing whose effect is missing: a frontier that lies is how replicas diverge for good.
 
 use gridkv_protocol::frontier::Closing;
-use gridkv_protocol::{Hlc, Key, Origin, Version};
+use gridkv_protocol::{Frontier, Hlc, Key, Origin, Version};
 
 use super::{Known, Memory, Sight, Verdict};
 use crate::history::History;
@@ -42,12 +42,14 @@ fn covers(sight: &Sight<'_>, history: &History, (origin, after, upto): Stretch) 
 
 type Stretch = (Origin, Hlc, Hlc);
 
-/// An op was minted: nobody can cover it yet.
+/// An op was minted: nobody can cover it yet, unless the others have closed its origin because its node, which
+/// does not know yet, was forgotten.
 ///
 /// # Errors
 /// When somebody does.
 pub fn minted(memory: &Memory, store: StoreAt, key: &Key, version: Version) -> Verdict {
-    let covering = memory.all(store).find(|(_, known)| known.applied.covers(version));
+    let covers = |applied: &Frontier| applied.covers(version) && !applied.is_closed(version.origin);
+    let covering = memory.all(store).find(|(_, known)| covers(&known.applied));
     covering.map_or(Ok(()), |(at, _)| {
         Err(format!("n{at} covers {version} of {} before it is committed", key.as_str()))
     })

@@ -264,7 +264,9 @@ impl World {
         self.starts(at, after);
         self.lose_disk(at);
         self.with_machine(at, |machine| {
-            if let Some(Backup { disk, file }) = machine.backups.get(which).cloned() {
+            // Later ones are thrown away: they are of a run that will have another end.
+            machine.backups.truncate(which + 1);
+            if let Some(Backup { disk, file }) = machine.backups.last().cloned() {
                 *machine.disk.platter() = disk;
                 machine.file = Some(file);
             }

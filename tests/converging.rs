@@ -213,6 +213,14 @@ fn nodes_know_that_they_hold_the_same() {
     for store in compared {
         wait_identical(&nodes, store);
     }
+    let beside = nodes[0].client().request("GET", "/v1/stores/main/convergence/n2").send().unwrap();
+    let mut beside = beside.expect_status(200).unwrap().json().unwrap();
+    assert!(beside["identical_since"].take().is_string());
+    let expected = json!({
+        "store": "main", "name": "n2", "identical_since": null, "diverged_buckets": 0, "behind_ops": 0,
+        "found_at": null, "differing": [], "more": 0,
+    });
+    assert_eq!(beside, expected, "no repair has run");
     let cache = convergence(nodes[0], "hot").json().unwrap();
     assert_eq!((&cache["status"], &cache["code"]), (&json!(501), &json!("not_supported")));
 }

@@ -75,6 +75,15 @@ impl StoreReader {
         Ok(self.client_read(record, now))
     }
 
+    /// The record under `key`, dead ones too, as of the last commit. Not counted, and it makes nothing hot. It
+    /// may touch the disk.
+    ///
+    /// # Errors
+    /// [`BackendError`] when it can not be read.
+    pub fn standing(&self, key: &Key) -> Result<Option<Record>, BackendError> {
+        self.shared.read(self.shared.backend.get_standing(key.as_str()))
+    }
+
     fn client_read(&self, record: Option<Record>, now: UnixMs) -> Option<Record> {
         let live = record.filter(|record| record.live_at(now).is_some());
         let operations = &self.shared.operations;

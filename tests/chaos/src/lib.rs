@@ -25,6 +25,7 @@ mod past;
 mod pipe;
 mod plan;
 mod preload;
+mod proof;
 mod proxy;
 mod recovery;
 mod request;

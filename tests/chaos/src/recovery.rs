@@ -1,4 +1,5 @@
-//! After all is healed: whether every node is ready and covers all others in time, and what all of them then serve.
+//! After all is healed: whether every node is ready and covers all others in time, what all of them then serve, and
+//! whether they know that it is the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,6 +13,7 @@ use crate::chaos_error::ChaosError;
 use crate::finding::{Finding, Property};
 use crate::history::{History, Look, StoreClass};
 use crate::load::micros;
+use crate::proof;
 use crate::stamp::Stamp;
 
 /// Keys of a page and operations of a batch, as many as a node takes by default, with room for a smaller limit.
@@ -22,6 +24,8 @@ const PAGE: usize = 500;
 pub(crate) struct Recovered {
     pub(crate) looks: Vec<Look>,
     pub(crate) findings: Vec<Finding>,
+    /// Of how many nodes, peers and stores it was asked whether they are known to be the same.
+    pub(crate) asked: u64,
     /// From the last fault until all nodes held the same.
     pub(crate) took: Duration,
 }
@@ -35,7 +39,7 @@ pub(crate) struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
-    /// Waits until all nodes are ready, cover each other and hold the same, and returns what they hold. What does not
+    /// Waits until all nodes are ready, cover each other, hold the same and know it, and returns what they hold. What does not
     /// come true in time is a finding; what can be looked at is looked at all the same.
     ///
     /// # Errors
@@ -49,12 +53,13 @@ impl Recovery<'_> {
             let looks = self.look(history);
             recovered.looks = looks.unwrap_or_default();
             let equal = equal(history, &recovered.looks);
-            (equal || self.interrupted.load(Ordering::Relaxed)).then_some(())
+            (equal || !self.going_on()).then_some(())
         });
-        if self.interrupted.load(Ordering::Relaxed) {
+        recovered.took = healed.elapsed();
+        self.proven(history, &mut recovered);
+        if !self.going_on() {
             return Err(ChaosError::Interrupted);
         }
-        recovered.took = healed.elapsed();
         if looks.is_err() && recovered.looks.is_empty() {
             find(&mut recovered, "the cluster", "what the nodes serve could not be read");
         }
@@ -92,6 +97,30 @@ impl Recovery<'_> {
         if let Err(error) = waited {
             find(recovered, "the cluster", &format!("{error}: {}", last.join("; ")));
         }
+    }
+
+    /// Every node says of each other one that each store is the same there, caches aside.
+    fn proven(&self, history: &History, recovered: &mut Recovered) {
+        let names: Vec<&str> = self.cluster.nodes().iter().map(Node::name).collect();
+        let compared = history.stores.iter().filter(|(_, class)| !class.cache);
+        let stores: Vec<&str> = compared.map(|(store, _)| store.as_str()).collect();
+        let doubts = |node: &Node| {
+            let others = names.iter().copied().filter(|name| *name != node.name());
+            let others: Vec<&str> = others.collect();
+            let found: Vec<_> =
+                stores.iter().flat_map(|store| proof::ask(node, store, &others)).collect();
+            found
+        };
+        let mut last = Vec::new();
+        let waited = wait_until(self.within, "all nodes to know that they hold the same", || {
+            last = self.cluster.nodes().iter().flat_map(doubts).collect();
+            last.is_empty() || !self.going_on()
+        });
+        if waited.is_err() {
+            recovered.findings.append(&mut last);
+        }
+        let asked = stores.len() * names.len() * (names.len() - 1);
+        recovered.asked = u64::try_from(asked).unwrap_or(u64::MAX);
     }
 
     /// What every node serves of every store.

@@ -131,10 +131,11 @@ fn recover(
 
 /// Adds what was seen of the nodes, not of their data.
 fn told(verdict: &mut Verdict, setup: &Setup, done: &Done, recovered: &Recovered) {
-    use crate::finding::Property::Recovers;
+    use crate::finding::Property::{Proven, Recovers};
     // Every node must be ready and cover the others at the end, and come back whenever it was hit.
     let looks = u64::from(setup.nodes) + done.blows.values().sum::<u64>();
     (0..looks).for_each(|_| verdict.look(Recovers));
+    (0..recovered.asked).for_each(|_| verdict.look(Proven));
     verdict.findings.splice(0..0, done.findings.iter().chain(&recovered.findings).cloned());
 }
 

@@ -10,7 +10,6 @@
 
 mod answer;
 mod caller;
-mod chaos_error;
 mod connection;
 mod deck;
 mod fault;
@@ -36,7 +35,6 @@ mod stamp;
 mod units;
 mod weather;
 
-pub use chaos_error::ChaosError;
 pub use fault::Fault;
 pub use finding::{Finding, PROPERTIES, Property, Verdict};
 pub use gates::Gates;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gridkv_cluster::{Client, Cluster, Node, Stopwatch, wait_for, wait_until};
+use gridkv_soak::RunError;
 use serde_json::{Value, json};
 
-use crate::chaos_error::ChaosError;
 use crate::finding::{Finding, Property};
 use crate::history::{History, Look, StoreClass};
 use crate::load::micros;
@@ -39,12 +39,12 @@ pub(crate) struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
-    /// Waits until all nodes are ready, cover each other, hold the same and know it, and returns what they hold. What does not
-    /// come true in time is a finding; what can be looked at is looked at all the same.
+    /// Waits until all nodes are ready, cover each other, hold the same and know it, and returns what they hold. What does
+    /// not come true in time is a finding; what can be looked at is looked at all the same.
     ///
     /// # Errors
-    /// [`ChaosError::Interrupted`].
-    pub(crate) fn run(&self, history: &History) -> Result<Recovered, ChaosError> {
+    /// [`RunError::Interrupted`].
+    pub(crate) fn run(&self, history: &History) -> Result<Recovered, RunError> {
         let healed = Stopwatch::start();
         let mut recovered = Recovered::default();
         self.ready(&mut recovered);
@@ -58,7 +58,7 @@ impl Recovery<'_> {
         recovered.took = healed.elapsed();
         self.proven(history, &mut recovered);
         if !self.going_on() {
-            return Err(ChaosError::Interrupted);
+            return Err(RunError::Interrupted);
         }
         if looks.is_err() && recovered.looks.is_empty() {
             find(&mut recovered, "the cluster", "what the nodes serve could not be read");
@@ -141,7 +141,7 @@ impl Recovery<'_> {
         (node, client): (u16, &Client),
         store: &str,
         known: &BTreeSet<&str>,
-    ) -> Result<Look, ChaosError> {
+    ) -> Result<Look, RunError> {
         let listed = client.keys(store, "")?;
         let keys = known.iter().copied().chain(listed.iter().map(String::as_str));
         let keys: Vec<&str> = keys.collect::<BTreeSet<_>>().into_iter().collect();
@@ -181,10 +181,10 @@ fn read(
     store: &str,
     keys: &[&str],
     records: &mut BTreeMap<String, (String, Stamp)>,
-) -> Result<(), ChaosError> {
+) -> Result<(), RunError> {
     let ops: Vec<Value> = keys.iter().map(|key| json!({"op": "get", "key": key})).collect();
     let reply = client.batch(store, &json!({ "ops": ops }))?;
-    let bad = || ChaosError::answer("a batch of reads", &reply);
+    let bad = || RunError::answer("a batch of reads", &reply);
     if reply.status != 200 {
         return Err(bad());
     }
@@ -225,10 +225,10 @@ fn unsettled(node: &Node, peers: usize) -> Option<String> {
 /// What the stores of a node promise, as it says itself.
 ///
 /// # Errors
-/// [`ChaosError`] when it does not say.
-pub(crate) fn classes(client: &Client) -> Result<BTreeMap<String, StoreClass>, ChaosError> {
+/// [`RunError`] when it does not say.
+pub(crate) fn classes(client: &Client) -> Result<BTreeMap<String, StoreClass>, RunError> {
     let reply = client.stats()?;
-    let bad = || ChaosError::answer("the statistics of all stores", &reply);
+    let bad = || RunError::answer("the statistics of all stores", &reply);
     let answer = if reply.status == 200 { reply.json()? } else { return Err(bad()) };
     let stores = answer.get("stores").and_then(Value::as_array).ok_or_else(bad)?;
     stores

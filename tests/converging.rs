@@ -7,18 +7,13 @@ mod mesh;
 use std::thread;
 use std::time::Duration;
 
-use gridkv_cluster::{Cluster, Node, Reply, wait_until};
+use gridkv_cluster::{Node, Reply, wait_until};
 use serde_json::{Value, json};
 
-use mesh::{Model, PATIENCE, agree, builder, puts, ready, same, wait_state, write, write_and_note};
-
-const STORES: [&str; 5] =
-    ["main=file", "sessions=memory", "hot=moka", "big=fjall", "scratch=fjall-memory"];
-const NAMES: [&str; 5] = ["main", "sessions", "hot", "big", "scratch"];
-
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
-}
+use mesh::{
+    Model, NAMES, PATIENCE, STORES, agree, all, builder, puts, ready, same, wait_state, write,
+    write_and_note,
+};
 
 #[test]
 fn three_writers_of_the_same_keys_end_with_one_winner_each() {

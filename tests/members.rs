@@ -8,19 +8,15 @@ use std::fs;
 use std::net::TcpListener;
 use std::thread;
 
-use gridkv_cluster::{Cluster, Node, Reply, wait_until};
+use gridkv_cluster::{Node, Reply, wait_until};
 use serde_json::{Value, json};
 
 use mesh::{
-    Model, PATIENCE, agree, builder, logs, mesh as mesh_of, peer, puts, ready, settle, wait_state,
-    write_and_note,
+    Model, PATIENCE, agree, all, builder, logs, mesh as mesh_of, peer, puts, ready, settle,
+    wait_state, write_and_note,
 };
 
 const PEERS: &str = "/v1/cluster/peers";
-
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
-}
 
 fn forget(node: &Node, name: &str) -> Reply {
     node.client().request("DELETE", &format!("{PEERS}/{name}")).send().unwrap()

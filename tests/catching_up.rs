@@ -9,18 +9,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use gridkv_cluster::{Builder, Cluster, Node, wait_until};
+use gridkv_cluster::{Builder, Node, wait_until};
 
 use mesh::{
-    Model, PATIENCE, agree, builder, deletes, puts, ready, settle, wait_state, write_and_note,
+    Model, PATIENCE, agree, all, builder, deletes, puts, ready, settle, wait_state, write_and_note,
 };
 
 const STORES: [&str; 2] = ["main=file", "sessions=memory"];
 const NAMES: [&str; 2] = ["main", "sessions"];
-
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
-}
 
 /// Rings and logs that a few hundred operations overflow.
 fn small(directory: &Path) -> Builder {

@@ -7,18 +7,13 @@ mod mesh;
 use std::thread;
 use std::time::Duration;
 
-use gridkv_cluster::{Cluster, Node, Reply, wait_until};
+use gridkv_cluster::{Node, Reply, wait_until};
 use serde_json::{Value, json};
 
-use mesh::{Model, PATIENCE, agree, builder, puts, ready, same, wait_state, write, write_and_note};
-
-const STORES: [&str; 5] =
-    ["main=file", "sessions=memory", "hot=moka", "big=fjall", "scratch=fjall-memory"];
-const NAMES: [&str; 5] = ["main", "sessions", "hot", "big", "scratch"];
-
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
-}
+use mesh::{
+    Model, NAMES, PATIENCE, STORES, agree, all, builder, puts, ready, same, wait_state, write,
+    write_and_note,
+};
 
 #[test]
 fn three_writers_of_the_same_keys_end_with_one_winner_each() {
@@ -213,6 +208,14 @@ fn nodes_know_that_they_hold_the_same() {
     for store in compared {
         wait_identical(&nodes, store);
     }
+    let beside = nodes[0].client().request("GET", "/v1/stores/main/convergence/n2").send().unwrap();
+    let mut beside = beside.expect_status(200).unwrap().json().unwrap();
+    assert!(beside["identical_since"].take().is_string());
+    let expected = json!({
+        "store": "main", "name": "n2", "identical_since": null, "diverged_buckets": 0, "behind_ops": 0,
+        "found_at": null, "differing": [], "more": 0,
+    });
+    assert_eq!(beside, expected, "no repair has run");
     let cache = convergence(nodes[0], "hot").json().unwrap();
     assert_eq!((&cache["status"], &cache["code"]), (&json!(501), &json!("not_supported")));
 }

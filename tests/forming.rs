@@ -14,14 +14,11 @@ use gridkv_protocol::frame::{Format, HEADER_BYTES};
 use serde_json::Value;
 
 use mesh::{
-    Model, PATIENCE, agree, builder, mesh as mesh_of, peer, puts, ready, settle, write_and_note,
+    Model, PATIENCE, agree, all, builder, mesh as mesh_of, peer, puts, ready, settle,
+    write_and_note,
 };
 
 /// All nodes, for the functions that look at several.
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
-}
-
 /// Waits until `/readyz` says no, and says all of these.
 fn wait_not_ready(node: &Node, saying: &[&str]) {
     let mut last = String::new();

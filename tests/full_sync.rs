@@ -7,11 +7,7 @@ mod mesh;
 use gridkv_cluster::{Cluster, Node, Reply, wait_for, wait_until};
 use serde_json::{Value, json};
 
-use mesh::{Model, PATIENCE, agree, builder, logs, puts, ready, settle, write_and_note};
-
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
-}
+use mesh::{Model, PATIENCE, agree, all, builder, logs, puts, ready, settle, write_and_note};
 
 fn full_sync(node: &Node, peer: &str, query: &str) -> Reply {
     let path = format!("/v1/cluster/peers/{peer}/full-sync?{query}");

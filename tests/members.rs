@@ -12,15 +12,11 @@ use gridkv_cluster::{Address, Cluster, Node, Reply, wait_until};
 use serde_json::{Value, json};
 
 use mesh::{
-    Model, PATIENCE, agree, builder, logs, mesh as mesh_of, peer, puts, ready, settle, wait_state,
-    write_and_note,
+    Model, PATIENCE, agree, all, builder, logs, mesh as mesh_of, peer, puts, ready, settle,
+    wait_state, write_and_note,
 };
 
 const PEERS: &str = "/v1/cluster/peers";
-
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
-}
 
 fn forget(node: &Node, name: &str) -> Reply {
     node.client().request("DELETE", &format!("{PEERS}/{name}")).send().unwrap()

@@ -7,11 +7,12 @@ mod mesh;
 
 use std::path::Path;
 
-use gridkv_cluster::{Builder, Cluster, Node, wait_until};
+use gridkv_cluster::{Builder, Node, wait_until};
 use serde_json::json;
 
 use mesh::{
-    Model, PATIENCE, agree, builder, deletes, puts, ready, same, wait_state, write, write_and_note,
+    Model, PATIENCE, agree, all, builder, deletes, puts, ready, same, wait_state, write,
+    write_and_note,
 };
 
 const STORES: [&str; 3] = ["main=file", "sessions=memory", "archive=fjall"];
@@ -26,10 +27,6 @@ fn quick(directory: &Path) -> Builder {
         .env("GRIDKV_STORES__ARCHIVE__PERSIST_INTERVAL", "200ms")
         .env("GRIDKV_PEERS__SUSPECT_AFTER", "1s")
         .env("GRIDKV_PEERS__DOWN_AFTER", "3s")
-}
-
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
 }
 
 fn tombstones(node: &Node, store: &str) -> u64 {
@@ -48,14 +45,29 @@ fn wait_purged(nodes: &[&Node]) {
     }
 }
 
+/// Writes the same into every store, and waits for nothing.
+fn filled(nodes: &[&Node]) -> [Model; NAMES.len()] {
+    NAMES.map(|store| {
+        let mut model = Model::new();
+        write_and_note(&nodes[0].client(), store, &mut model, &puts("k", KEYS, "first"));
+        model
+    })
+}
+
+/// Waits until the nodes hold what the models say, in every store.
+fn agree_on_all(nodes: &[&Node], models: &[Model]) {
+    for (store, model) in NAMES.iter().zip(models) {
+        agree(nodes, store, model);
+    }
+}
+
 #[test]
 fn what_is_dead_goes_once_all_members_have_seen_it_and_a_member_that_is_down_holds_it() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = ready(quick(dir.path()));
     let nodes = all(&cluster);
-    let mut models = NAMES.map(|_| Model::new());
+    let mut models = filled(&nodes);
     for (store, model) in NAMES.iter().zip(&mut models) {
-        write_and_note(&nodes[0].client(), store, model, &puts("k", KEYS, "first"));
         write_and_note(&nodes[1].client(), store, model, &deletes("k", KEYS, 3));
         let brief = json!({"ops": [{"op": "put", "key": "brief", "value": "v", "ttl": "200ms"}]});
         assert_eq!(nodes[2].client().batch(store, &brief).unwrap().status, 200);
@@ -78,13 +90,9 @@ fn what_is_dead_goes_once_all_members_have_seen_it_and_a_member_that_is_down_hol
     }
     nodes[2].start().unwrap();
     nodes[2].wait_ready(PATIENCE).unwrap();
-    for (store, model) in NAMES.iter().zip(&models) {
-        agree(&nodes, store, model);
-    }
+    agree_on_all(&nodes, &models);
     wait_purged(&nodes);
-    for (store, model) in NAMES.iter().zip(&models) {
-        agree(&nodes, store, model);
-    }
+    agree_on_all(&nodes, &models);
 }
 
 #[test]
@@ -92,11 +100,8 @@ fn a_disk_from_before_the_deletion_brings_nothing_back() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = ready(quick(dir.path()));
     let nodes = all(&cluster);
-    let mut models = NAMES.map(|_| Model::new());
-    for (store, model) in NAMES.iter().zip(&mut models) {
-        write_and_note(&nodes[0].client(), store, model, &puts("k", KEYS, "first"));
-        agree(&nodes, store, model);
-    }
+    let mut models = filled(&nodes);
+    agree_on_all(&nodes, &models);
     nodes[2].stop(PATIENCE).unwrap();
     let (data, aside) = (nodes[2].data_dir(), dir.path().join("aside"));
     copy(&data, &aside);
@@ -114,9 +119,7 @@ fn a_disk_from_before_the_deletion_brings_nothing_back() {
     copy(&aside, &data);
     nodes[2].start().unwrap();
     nodes[2].wait_ready(PATIENCE).unwrap();
-    for (store, model) in NAMES.iter().zip(&models) {
-        agree(&nodes, store, model);
-    }
+    agree_on_all(&nodes, &models);
     let log = std::fs::read_to_string(nodes[2].log_path()).unwrap();
     assert!(log.contains("from_scratch"), "it was filled from scratch");
     for store in NAMES {

@@ -5,21 +5,14 @@
 
 mod mesh;
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use gridkv_cluster::{Client, Cluster, Node, Reply, wait_until};
 use serde_json::{Value, json};
 
-use mesh::{PATIENCE, builder, ready, settle, wait_state};
-
-const STORES: [&str; 5] =
-    ["main=file", "sessions=memory", "hot=moka", "big=fjall", "scratch=fjall-memory"];
-const NAMES: [&str; 5] = ["main", "sessions", "hot", "big", "scratch"];
-
-fn all(cluster: &Cluster) -> Vec<&Node> {
-    cluster.nodes().iter().collect()
-}
+use mesh::{NAMES, PATIENCE, STORES, all, builder, ready, settle, wait_state};
 
 /// A client that waits for longer than any request here asks to.
 fn client(node: &Node) -> Client {
@@ -54,6 +47,25 @@ fn all_have(node: &Node, store: &str, version: &str) {
     let expected = json!({"n1": true, "n2": true, "n3": true});
     wait_until(PATIENCE, "all nodes to have the version", || {
         receipts(node, store, version) == expected
+    })
+    .unwrap();
+}
+
+/// A cluster whose third node hangs. It counts as up all the time: what it does not have can only be waited for.
+fn one_hangs(directory: &Path) -> Cluster {
+    let builder = builder(directory)
+        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
+        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
+    let cluster = ready(builder);
+    settle(&all(&cluster));
+    cluster.node(3).pause().unwrap();
+    cluster
+}
+
+/// Waits until a write that waits for peers is made on its own node.
+fn wait_made(node: &Node, key: &str) {
+    wait_until(PATIENCE, "the write to be made", || {
+        node.client().get("main", key).unwrap().status == 200
     })
     .unwrap();
 }
@@ -113,14 +125,8 @@ fn a_read_on_another_node_waits_for_what_was_just_written() {
 #[test]
 fn a_peer_that_hangs_holds_up_only_who_asks_for_it() {
     let dir = tempfile::tempdir().unwrap();
-    // It counts as up all the time: what it does not have can only be waited for.
-    let builder = builder(dir.path())
-        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
-        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
-    let cluster = ready(builder);
+    let cluster = one_hangs(dir.path());
     let nodes = all(&cluster);
-    settle(&nodes);
-    nodes[2].pause().unwrap();
     let late = put(nodes[0], "main", "late", &[("acks", "2"), ("ack_timeout", "300ms")]);
     assert_eq!((late.status, late.code().as_deref()), (504, Some("ack_timeout")));
     let said = late.json().unwrap();
@@ -144,10 +150,7 @@ fn a_peer_that_hangs_holds_up_only_who_asks_for_it() {
     thread::scope(|scope| {
         let waits = scope
             .spawn(|| put(nodes[0], "main", "patient", &[("acks", "all"), ("ack_timeout", "2m")]));
-        wait_until(PATIENCE, "the write to be made", || {
-            nodes[0].client().get("main", "patient").unwrap().status == 200
-        })
-        .unwrap();
+        wait_made(nodes[0], "patient");
         assert!(!waits.is_finished(), "n3 hangs");
         nodes[2].resume().unwrap();
         let reply = waits.join().unwrap();
@@ -185,20 +188,12 @@ fn what_can_not_be_acknowledged_is_not_written() {
 #[test]
 fn a_node_that_stops_answers_who_waits_for_peers() {
     let dir = tempfile::tempdir().unwrap();
-    let builder = builder(dir.path())
-        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
-        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
-    let cluster = ready(builder);
+    let cluster = one_hangs(dir.path());
     let nodes = all(&cluster);
-    settle(&nodes);
-    nodes[2].pause().unwrap();
     thread::scope(|scope| {
         let waits =
             scope.spawn(|| put(nodes[0], "main", "k", &[("acks", "2"), ("ack_timeout", "2m")]));
-        wait_until(PATIENCE, "the write to be made", || {
-            nodes[0].client().get("main", "k").unwrap().status == 200
-        })
-        .unwrap();
+        wait_made(nodes[0], "k");
         nodes[0].terminate().unwrap();
         let reply = waits.join().unwrap();
         assert_eq!((reply.status, reply.code().as_deref()), (504, Some("ack_timeout")));

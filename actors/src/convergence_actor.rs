@@ -10,21 +10,22 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use arc_swap::ArcSwap;
-use gridkv_protocol::NodeId;
 use gridkv_protocol::convergence::{Agreement, Convergence, Digests, Effect, Event, Sums};
+use gridkv_protocol::differing::Differing;
 use gridkv_protocol::digest::Proof;
 use gridkv_protocol::limits::DIGEST_BUCKETS;
 use gridkv_protocol::message::{DigestAnswer, DigestRequest, Message as WireMessage, NoPage};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::Page;
 use gridkv_protocol::repair::{self, Repair};
+use gridkv_protocol::{Key, NodeId, Record};
 use gridkv_storage::reader::StoreReader;
 use tokio::sync::oneshot;
 
 use crate::catch_up_actor::CatchUpCounters;
 use crate::clock::ClockSource;
 use crate::links::Links;
-use crate::post::post;
+use crate::post::{answer as reply_to, post};
 use crate::storage_actor::StorageActor;
 use crate::storage_messages::{MergePage, TellDigest};
 
@@ -97,12 +98,28 @@ pub(crate) struct NoRepairPage {
     pub(crate) answer: NoPage,
 }
 
+/// Say in which keys the store differed from that of a peer when it was last repaired from there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TellDiffering {
+    pub(crate) peer: NodeId,
+    pub(crate) reply: oneshot::Sender<Differing>,
+}
+
 /// The store has said what its digest is beside a peer's.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Beside {
     peer: NodeId,
     digests: Option<Digests>,
+}
+
+/// What stands under the keys of a page.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Looked {
+    session: u64,
+    here: Option<Vec<Option<Record>>>,
 }
 
 /// The store has answered a merge.
@@ -151,6 +168,7 @@ impl ConvergenceActor {
                 repair::Effect::Request { peer, request } => {
                     self.parts.links.send(peer, &WireMessage::PageRequest(request));
                 }
+                repair::Effect::Look { session, keys } => self.look(session, keys, ctx),
                 repair::Effect::Merge { session, records } => self.merge(session, records, ctx),
                 repair::Effect::Ended { peer, records, complete } => {
                     let store = self.parts.reader.name();
@@ -159,6 +177,16 @@ impl ConvergenceActor {
                 }
             }
         }
+    }
+
+    /// Reads what stands under these keys, on a blocking thread: it may touch a disk.
+    fn look(&self, session: u64, keys: Vec<Key>, ctx: &mut Context<Self>) {
+        let (me, reader) = (ctx.address(), self.parts.reader.clone());
+        actix_rt::spawn(async move {
+            let read = move || keys.iter().map(|key| reader.standing(key)).collect();
+            let here: Option<Result<Vec<_>, _>> = tokio::task::spawn_blocking(read).await.ok();
+            post(&me, Looked { session, here: here.and_then(Result::ok) });
+        });
     }
 
     fn merge(&self, session: u64, records: Vec<KeyedRecord>, ctx: &mut Context<Self>) {
@@ -249,10 +277,26 @@ impl Handler<NoRepairPage> for ConvergenceActor {
     }
 }
 
+impl Handler<Looked> for ConvergenceActor {
+    type Result = ();
+
+    fn handle(&mut self, Looked { session, here }: Looked, ctx: &mut Self::Context) {
+        self.mend(repair::Event::Looked { session, here }, ctx);
+    }
+}
+
 impl Handler<Merged> for ConvergenceActor {
     type Result = ();
 
     fn handle(&mut self, Merged { session, done }: Merged, ctx: &mut Self::Context) {
         self.mend(repair::Event::Merged { session, done }, ctx);
+    }
+}
+
+impl Handler<TellDiffering> for ConvergenceActor {
+    type Result = ();
+
+    fn handle(&mut self, TellDiffering { peer, reply }: TellDiffering, _ctx: &mut Self::Context) {
+        reply_to(reply, self.repair.differing(peer));
     }
 }

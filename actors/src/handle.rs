@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
+use gridkv_protocol::differing::Differing;
 use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{Key, NodeId, Record, StoreName, UnixMs, Version};
 use gridkv_storage::backend::{BackendError, Near};
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::acks::{AckCounts, Acks, Seat};
 use crate::catch_up_actor::CatchUpCounters;
 use crate::clock::ClockSource;
+use crate::convergence_actor::{ConvergenceActor, TellDiffering};
 use crate::error::{ReadError, WaitError, WriteError, describe};
 use crate::gate::{Gate, Permit};
 use crate::intake::Intake;
@@ -47,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) catch_up: Arc<CatchUpCounters>,
     pub(crate) acks: Arc<Acks>,
     pub(crate) version_waits: Arc<VersionWaits>,
+    /// `None` for a cache.
+    pub(crate) convergence: Option<Addr<ConvergenceActor>>,
 }
 
 /// The call to the actor that the first writer of a group owes; made also when its caller goes away.
@@ -116,6 +120,14 @@ impl StoreHandle {
     /// Whether a peer said that its state covers `version`.
     pub(crate) fn peer_covers(&self, peer: NodeId, version: Version) -> bool {
         self.inner.acks.covers(peer, version)
+    }
+
+    /// The keys in which the store differed from that of a peer when it was last repaired from there; `None`
+    /// for a cache, and once the node stops.
+    pub async fn differing(&self, peer: NodeId) -> Option<Differing> {
+        let (reply, answer) = oneshot::channel();
+        post(self.inner.convergence.as_ref()?, TellDiffering { peer, reply });
+        answer.await.ok()
     }
 
     /// Live keys in byte order: from the caller's thread, unless the disk has to be asked.

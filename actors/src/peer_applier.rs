@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, Context, Handler};
 use gridkv_protocol::Origin;
+use gridkv_protocol::catchup::CatchUp;
 use gridkv_protocol::message::{
     BatchAnswer, BatchOutcome, DigestAnswer, DigestRequest, Message as WireMessage, NoPage,
     StoreBatch,
 };
-use gridkv_protocol::page::{PageRequest, Scope};
+use gridkv_protocol::page::PageRequest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::cluster_actor::ClusterActor;
@@ -145,7 +146,7 @@ fn read_page(store: Option<&StoreEnd>, request: PageRequest, donor: Origin) -> W
     // Nobody relies on what is about to be emptied.
     let is_to_go = |store: &StoreEnd| {
         let rebuilding = store.catch_up_counters.rebuilding.load(Ordering::Acquire);
-        rebuilding && request.scope == Scope::Everything
+        rebuilding && CatchUp::is_proof(request.session)
     };
     let source = store.filter(|store| !store.reader.promises().cache && !is_to_go(store));
     let page = source.map(|store| (store, store.reader.page(&request, donor)));

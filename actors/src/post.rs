@@ -4,7 +4,7 @@
 //!
 //! Mailboxes take any number of messages from cloned addresses, so each sender bounds what it has in
 //! flight by itself: writes by the gate, batches by the window of their sender and the permits of the
-//! reader, pages by one session per store, ticks by one at a time.
+//! reader, pages by one session per store, ticks by one at a time, questions by the requests that ask them.
 
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Actor, Addr, Handler, Message};

@@ -245,5 +245,6 @@ fn open_door(config: &NodeConfig, wiring: &Wiring, end: &StoreEnd) -> StoreHandl
         catch_up: Arc::clone(&end.catch_up_counters),
         acks: Arc::clone(&end.acks),
         version_waits: Arc::clone(&end.version_waits),
+        convergence: end.convergence.as_ref().map(|end| end.actor.clone()),
     })
 }

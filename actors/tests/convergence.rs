@@ -15,6 +15,7 @@ use gridkv_actors::settings::Settings;
 use gridkv_actors::write::{Action, Condition, Ttl, Write};
 use gridkv_actors::{Registry, StoreConfig};
 use gridkv_protocol::convergence::Agreement;
+use gridkv_protocol::differing::{Differing, DifferingKey};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{
     Epoch, Frontier, Hlc, Key, Live, NodeId, Origin, Record, State, StoreName, UnixMs, Value,
@@ -118,6 +119,13 @@ impl Running {
         self.node.handle().store("main").unwrap().write(write, None).await.unwrap();
     }
 
+    /// The keys in which it differed from the only peer when it was last repaired from there.
+    async fn differing(&self) -> Differing {
+        let handle = self.node.handle();
+        let peer = handle.cluster().peers.first().map(|peer| peer.origin.node());
+        handle.store("main").unwrap().differing(peer.unwrap()).await.unwrap()
+    }
+
     async fn value(&self, key: &str) -> Option<String> {
         let store = self.node.handle().store("main").unwrap();
         let record = store.get(&Key::new(key).unwrap()).await.unwrap()?;
@@ -187,6 +195,35 @@ async fn what_differs_at_one_frontier_is_found_and_mended() {
             assert_eq!(node.value(key).await.as_deref(), Some(value), "{key}");
         }
     }
+    let [a, b] = [a, b].map(|running| running.node);
+    b.stop(Duration::ZERO).await;
+    a.stop(Duration::ZERO).await;
+}
+
+#[actix_rt::test]
+async fn which_keys_differed_is_told_after_they_are_mended() {
+    let both = ("both", 400, live("v"));
+    let held = [both.clone(), ("only-a", 500, live("a")), ("older-in-b", 700, live("new"))];
+    let a = start("a", None, &held);
+    a.is_ready().await;
+    let b = start("b", Some(&a), &[both, ("older-in-b", 600, live("old"))]);
+    b.is_ready().await;
+    until("b to be mended", async || b.value("only-a").await.is_some()).await;
+    until_identical([&a, &b]).await;
+    let version = |ms| Version { hlc: Hlc::at(UnixMs(ms)), origin: writer() };
+    let differed = |key: &str, here: Option<u64>, there| DifferingKey {
+        key: Key::new(key).unwrap(),
+        here: here.map(version),
+        there: version(there),
+    };
+    let Differing { found_at, mut keys, more } = b.differing().await;
+    keys.sort_by(|one, other| one.key.cmp(&other.key));
+    let expected = [differed("older-in-b", Some(600), 700), differed("only-a", None, 500)];
+    assert_eq!((keys.as_slice(), more), (expected.as_slice(), 0));
+    assert!(found_at.is_some());
+    // A may have compared itself with b before that was mended, and what b lacked was in none of its pages.
+    let at_a = a.differing().await.keys;
+    assert!(at_a.is_empty() || at_a == [differed("older-in-b", Some(700), 600)], "{at_a:?}");
     let [a, b] = [a, b].map(|running| running.node);
     b.stop(Duration::ZERO).await;
     a.stop(Duration::ZERO).await;

@@ -100,6 +100,7 @@ pub(crate) enum Endpoint {
     Stores,
     StoreStats,
     Convergence,
+    Differing,
     Receipts,
     Node,
     Cluster,
@@ -141,7 +142,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 19] = [
+pub(crate) const RESOURCES: [Resource; 20] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -157,6 +158,7 @@ pub(crate) const RESOURCES: [Resource; 19] = [
     read_only!("/v1/stats", Stores),
     read_only!("/v1/stores/{store}/stats", StoreStats),
     read_only!("/v1/stores/{store}/convergence", Convergence),
+    read_only!("/v1/stores/{store}/convergence/{peer}", Differing),
     read_only!("/v1/stores/{store}/receipts/{version}", Receipts),
     read_only!("/v1/node", Node),
     read_only!("/v1/cluster", Cluster),
@@ -244,6 +246,7 @@ pub(crate) async fn answer(
         Endpoint::Stores => stores::all(exchange),
         Endpoint::StoreStats => stores::one(exchange),
         Endpoint::Convergence => convergence::convergence(exchange),
+        Endpoint::Differing => Box::pin(convergence::differing(exchange)).await,
         Endpoint::Receipts => receipts::receipts(exchange),
         Endpoint::Node => node::node(exchange),
         Endpoint::Cluster => node::cluster(exchange),
@@ -310,6 +313,7 @@ mod tests {
             ("/v1/stores/main", None),
             ("/v1/stores/main/stats", Some("/v1/stores/{store}/stats")),
             ("/v1/stores/main/convergence", Some("/v1/stores/{store}/convergence")),
+            ("/v1/stores/main/convergence/n2", Some("/v1/stores/{store}/convergence/{peer}")),
             ("/v1/stores/main/batch", Some("/v1/stores/{store}/batch")),
             ("/v1/stores/main/batch/x", None),
             ("/v1/stores/main/receipts", None),

@@ -137,9 +137,15 @@ fn an_operator_gets_all_of_a_peer_merged_though_nothing_is_missing() {
     assert_eq!(receiver.step(9_000, Event::Tick), [], "once");
 }
 
+const PROOF: u64 = 1 << 62;
+
+fn asks(number: u64) -> Effect {
+    everything(PROOF | number, None)
+}
+
 /// A page of PEER, which has just this.
-fn proof(session: u64, applied: &[(Origin, u64)]) -> Event {
-    let Event::Page { peer, page } = page(session, None, None, 0) else { unreachable!() };
+fn proof(number: u64, applied: &[(Origin, u64)]) -> Event {
+    let Event::Page { peer, page } = page(PROOF | number, None, None, 0) else { unreachable!() };
     Event::Page { peer, page: Page { frontier: frontier(applied), ..page } }
 }
 
@@ -157,7 +163,7 @@ fn a_store_is_rebuilt_from_the_peer_that_was_named() {
 
     let effects = receiver.step(603, Event::Rebuild { peer: PEER });
     let given_up = Effect::Ended { peer: OTHER, records: 0, complete: false };
-    assert_eq!(effects, [given_up, everything(2, None)]);
+    assert_eq!(effects, [given_up, asks(2)]);
     assert!(receiver.machine.is_bootstrapping() && receiver.machine.is_rebuilding());
     let has = [(origin(PEER, 1), 50)];
     assert_eq!(receiver.step(604, proof(1, &has)), [], "of the session before");
@@ -180,7 +186,7 @@ fn a_rebuild_waits_for_what_is_being_merged_and_is_nothing_if_it_can_not_begin()
     assert_eq!(receiver.step(602, page(1, None, Some("m"), 0)).len(), 1);
     assert_eq!(receiver.step(603, Event::Rebuild { peer: PEER }), [], "a merge is under way");
     let effects = receiver.step(604, Event::Merged);
-    assert_eq!(effects.last(), Some(&everything(2, None)));
+    assert_eq!(effects.last(), Some(&asks(2)));
     receiver.step(605, proof(2, &[(origin(PEER, 1), 50)]));
     receiver.step(606, Event::Emptied(Emptied::Failed));
     assert!(!receiver.machine.is_bootstrapping(), "it is as it was");
@@ -198,18 +204,18 @@ fn a_store_is_not_emptied_before_the_peer_has_all_of_it() {
     assert_eq!(receiver.step(2, Event::Tick), []);
     assert!(receiver.machine.holds());
     let has = [(theirs, 50), (others, 9)];
-    assert_eq!(receiver.step(3, purged(&has, 0)), [everything(1, None)]);
+    assert_eq!(receiver.step(3, purged(&has, 0)), [asks(1)]);
     assert_eq!(receiver.step(4, proof(1, &[(theirs, 50)])), [], "it was emptied since it reported");
-    assert_eq!(receiver.step(604, Event::Tick), [everything(2, None)]);
+    assert_eq!(receiver.step(604, Event::Tick), [asks(2)]);
     assert_eq!(receiver.step(605, proof(2, &has)), [empties(&has)]);
     // What was staged when it began to hold.
     let has = [(theirs, 50), (others, 10)];
     receiver.applied = frontier(&has);
     assert_eq!(receiver.step(606, Event::Emptied(Emptied::NotYet)), []);
     assert!(receiver.machine.holds());
-    assert_eq!(receiver.step(607, purged(&has, 0)), [everything(3, None)]);
+    assert_eq!(receiver.step(607, purged(&has, 0)), [asks(3)]);
     let effects = receiver.step(607 + PAGE_TIMEOUT_MS, Event::Tick);
-    assert_eq!(effects, [everything(4, None)], "the page was lost");
+    assert_eq!(effects, [asks(4)], "the page was lost");
     assert_eq!(receiver.step(9_000, proof(4, &has)), [empties(&has)]);
 }
 
@@ -235,8 +241,8 @@ fn a_rebuild_from_a_peer_that_goes_away_is_given_up() {
 fn a_peer_that_gives_no_page_may_be_about_to_be_emptied_itself() {
     let mut receiver = Receiver::with(&[], &[]);
     receiver.step(0, purged(&[(origin(PEER, 1), 50)], 0));
-    assert_eq!(receiver.step(1, Event::Rebuild { peer: PEER }), [everything(1, None)]);
-    let effects = receiver.step(2, Event::NoPage { peer: PEER, session: 1 });
+    assert_eq!(receiver.step(1, Event::Rebuild { peer: PEER }), [asks(1)]);
+    let effects = receiver.step(2, Event::NoPage { peer: PEER, session: PROOF | 1 });
     assert_eq!(effects.first(), Some(&Effect::RebuildGivenUp { peer: PEER, is_linked: true }));
     assert!(!receiver.machine.is_rebuilding());
 }

@@ -23,6 +23,7 @@ pub mod content_type;
 pub mod convergence;
 #[cfg(test)]
 mod convergence_test;
+pub mod differing;
 pub mod digest;
 pub mod fence;
 #[cfg(test)]

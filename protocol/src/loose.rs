@@ -72,6 +72,25 @@ impl LooseSet {
         self.by_origin.iter().map(|(origin, loose)| (*origin, loose.sum)).collect()
     }
 
+    /// The hash per origin once records of these versions are held too, as [`LooseSet::hold`] would have it.
+    #[must_use]
+    pub fn hashes_with(
+        &self,
+        more: impl Iterator<Item = Version>,
+        frontier: &Frontier,
+    ) -> BTreeMap<Origin, u64> {
+        let mut hashes = self.hashes();
+        let is_held = |version: Version| {
+            let loose = self.by_origin.get(&version.origin);
+            loose.is_some_and(|loose| loose.points.contains(&version.hlc))
+        };
+        for version in more.filter(|version| !frontier.covers(*version) && !is_held(*version)) {
+            let sum = hashes.entry(version.origin).or_default();
+            *sum = sum.wrapping_add(hash(version.hlc));
+        }
+        hashes
+    }
+
     /// Whether no record is loose.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -98,8 +117,11 @@ mod tests {
         assert!(loose.is_empty(), "covered records are not loose");
         loose.hold(version(6), &frontier);
         let six = loose.hashes();
+        let more = [version(5), version(6), version(9)];
+        let announced = loose.hashes_with(more.into_iter(), &frontier);
         loose.hold(version(6), &frontier);
         loose.hold(version(9), &frontier);
+        assert_eq!(loose.hashes(), announced);
         loose.release(version(9));
         assert_eq!(loose.hashes(), six);
         loose.hold(version(8), &frontier);

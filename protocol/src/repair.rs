@@ -2,12 +2,16 @@
 //!
 //! It runs because of an alarm, so it trusts nobody to be right: it removes nothing, it moves no frontier,
 //! and it takes only records that the frontier here says are held anyway; what is newer comes by itself.
-//! While the store is being caught up it does not run.
+//! While the store is being caught up it does not run. Which keys differed stays known until the next repair
+//! from the same peer starts.
 
+use std::collections::BTreeMap;
+
+use crate::differing::Differing;
 use crate::limits::{PAGE_TIMEOUT_MS, PAGE_TRIES};
 use crate::op::KeyedRecord;
 use crate::page::{Page, PageCursor, PageRequest, Scope};
-use crate::{Frontier, NodeId, StoreName, UnixMs};
+use crate::{Frontier, Key, NodeId, Record, StoreName, UnixMs};
 
 /// Set in the numbers of repairs, and never in those of catch-up sessions.
 const REPAIR: u64 = 1 << 63;
@@ -35,6 +39,13 @@ pub enum Event {
         peer: NodeId,
         /// The session it was asked for.
         session: u64,
+    },
+    /// What stands under the keys of a page.
+    Looked {
+        /// The session that it was for.
+        session: u64,
+        /// The records here, in the order of the keys; `None` when they can not be read.
+        here: Option<Vec<Option<Record>>>,
     },
     /// The store has answered a merge.
     Merged {
@@ -64,6 +75,13 @@ pub enum Effect {
         /// For what.
         request: PageRequest,
     },
+    /// Look what stands under these keys, dead records too; then say [`Event::Looked`].
+    Look {
+        /// The session that it is for.
+        session: u64,
+        /// The keys.
+        keys: Vec<Key>,
+    },
     /// Merge these records and commit; then say [`Event::Merged`].
     Merge {
         /// The session that they are for.
@@ -88,6 +106,8 @@ pub struct Repair {
     store: StoreName,
     sessions: u64,
     session: Option<Session>,
+    /// Of each peer that was repaired from.
+    differing: BTreeMap<NodeId, Differing>,
 }
 
 #[derive(Debug)]
@@ -105,21 +125,38 @@ struct Session {
 enum Stage {
     /// Asked at this time.
     Asked(UnixMs),
+    /// The store is asked what stands under the keys of a page.
+    Looking(Taken),
     /// The store merges; `next` is where to go on.
     Merging { next: Option<PageCursor> },
+}
+
+/// What was taken from a page.
+#[derive(Debug)]
+struct Taken {
+    records: Vec<KeyedRecord>,
+    /// The peer's frontier before it read the page.
+    claimed: Frontier,
+    next: Option<PageCursor>,
 }
 
 impl Repair {
     /// The repairs of `store`.
     #[must_use]
     pub fn new(store: StoreName) -> Self {
-        Self { store, sessions: 0, session: None }
+        Self { store, sessions: 0, session: None, differing: BTreeMap::new() }
     }
 
     /// Whether a page with this session's number was asked for by a repair.
     #[must_use]
     pub fn is_session(session: u64) -> bool {
         session & REPAIR != 0
+    }
+
+    /// The keys in which the store differed from that of a peer when it was last repaired from there.
+    #[must_use]
+    pub fn differing(&self, peer: NodeId) -> Differing {
+        self.differing.get(&peer).cloned().unwrap_or_default()
     }
 
     /// Takes what happened, and says what is to be done. `now` is physical time; `applied` is what the
@@ -133,8 +170,11 @@ impl Repair {
                 let asked = |s: &Session| s.peer == peer && s.number == session && s.is_asking();
                 self.abort_if(asked, &mut effects);
             }
+            Event::Looked { session, here: Some(here) } => {
+                effects.extend(self.looked(now, session, &here, applied));
+            }
             Event::Merged { session, done: true } => self.merged(now, session, &mut effects),
-            Event::Merged { session, done: false } => {
+            Event::Looked { session, here: None } | Event::Merged { session, done: false } => {
                 self.abort_if(|s| s.number == session, &mut effects);
             }
             Event::LinkDown { peer } => self.abort_if(|session| session.peer == peer, &mut effects),
@@ -150,6 +190,7 @@ impl Repair {
             return;
         }
         self.sessions += 1;
+        self.differing.remove(&peer);
         let session = Session {
             number: REPAIR | self.sessions,
             peer,
@@ -171,9 +212,29 @@ impl Repair {
         let mut records = page.records;
         records.retain(|keyed| applied.covers(keyed.record.version));
         session.tries = 0;
+        let keys = records.iter().map(|keyed| keyed.key.clone()).collect();
+        effects.push(Effect::Look { session: session.number, keys });
+        session.stage = Stage::Looking(Taken { records, claimed: page.frontier, next: page.next });
+    }
+
+    /// Sets what was taken from a page beside what stands here, and merges it.
+    fn looked(
+        &mut self,
+        now: UnixMs,
+        number: u64,
+        here: &[Option<Record>],
+        applied: &Frontier,
+    ) -> Option<Effect> {
+        let session = self.session.as_mut().filter(|session| session.number == number)?;
+        let Stage::Looking(Taken { records, claimed, next }) = &mut session.stage else {
+            return None;
+        };
+        let differing = self.differing.entry(session.peer).or_default();
+        differing.compare(now, records, here, (applied, claimed));
+        let (records, next) = (std::mem::take(records), next.take());
         session.records += u64::try_from(records.len()).unwrap_or(u64::MAX);
-        session.stage = Stage::Merging { next: page.next };
-        effects.push(Effect::Merge { session: session.number, records });
+        session.stage = Stage::Merging { next };
+        Some(Effect::Merge { session: number, records })
     }
 
     fn merged(&mut self, now: UnixMs, number: u64, effects: &mut Vec<Effect>) {

@@ -26,7 +26,7 @@ pub trait Backend: Send + Sync {
     /// [`BackendError`] when it can not be read.
     fn get(&self, key: &str) -> Result<Option<Record>, BackendError>;
 
-    /// The same for the one thread that writes, which is no use of the record: it makes nothing hot.
+    /// The same for who decides beside the record, which is no use of it: it makes nothing hot.
     ///
     /// # Errors
     /// As for [`Backend::get`].

@@ -148,6 +148,14 @@ impl Pending {
         !self.loosened.is_empty()
     }
 
+    /// Versions that the commit adds to the set of loose records.
+    pub(crate) fn held_loose(&self) -> impl Iterator<Item = Version> + '_ {
+        self.loosened.iter().filter_map(|change| match change {
+            Loosened::Held(version) => Some(*version),
+            Loosened::Released(_) => None,
+        })
+    }
+
     pub(crate) fn take_loosened(&mut self) -> std::vec::Drain<'_, Loosened> {
         self.loosened.drain(..)
     }

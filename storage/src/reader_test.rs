@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use gridkv_protocol::limits::MAX_FRAME_BYTES;
-use gridkv_protocol::page::{PageCursor, Scope};
+use gridkv_protocol::digest::bucket_of;
+use gridkv_protocol::limits::{MAX_FRAME_BYTES, MAX_PAGE_RECORDS, PAGE_BYTES};
+use gridkv_protocol::page::{PageCursor, PageRequest, Scope};
 use gridkv_protocol::{Hlc, State};
 
 use super::*;

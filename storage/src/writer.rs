@@ -183,6 +183,7 @@ impl StoreWriter {
         self.others = self.shared.frontiers.others.load_full();
         let forgotten = self.shared.backend.as_cache().map_or(Hlc::ZERO, Cache::forgotten);
         self.floor = self.shared.frontiers.floor().max(forgotten);
+        self.shared.loose.publish(self.loose.hashes());
     }
 
     /// A commit was not made, or nobody knows.

@@ -16,6 +16,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// Operations of a batch, as many as a node takes.
 const BATCH: usize = 1_000;
 
+/// A store of every kind.
+pub(crate) const STORES: [&str; 5] =
+    ["main=file", "sessions=memory", "hot=moka", "big=fjall", "scratch=fjall-memory"];
+/// Their names.
+pub(crate) const NAMES: [&str; 5] = ["main", "sessions", "hot", "big", "scratch"];
+
 /// A cluster of this build's nodes.
 pub(crate) fn builder(directory: &Path) -> Builder {
     Cluster::builder(env!("CARGO_BIN_EXE_gridkv"), directory).env("GRIDKV_HTTP__WORKERS", "2")
@@ -26,6 +32,11 @@ pub(crate) fn ready(builder: Builder) -> Cluster {
     let cluster = builder.start().unwrap();
     cluster.wait_ready(PATIENCE).unwrap();
     cluster
+}
+
+/// The nodes of a cluster, in order.
+pub(crate) fn all(cluster: &Cluster) -> Vec<&Node> {
+    cluster.nodes().iter().collect()
 }
 
 /// Keys and values, as they should be.

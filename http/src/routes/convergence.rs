@@ -1,12 +1,16 @@
-//! `/v1/stores/{store}/convergence`: whether the store holds the same here and at each peer, and since when.
+//! `/v1/stores/{store}/convergence`: whether the store holds the same here and at each peer, and since when; below
+//! it, at the name of a peer, which keys differed there.
 //!
 //! It says nothing that was not proven: without a comparison for some seconds nobody knows, and it is null.
 
 use actix_web::HttpResponse;
+use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::views::{PeerStoreView, PeerView};
+use gridkv_protocol::differing::{Differing, DifferingKey};
 use serde::Serialize;
 
 use crate::exchange::Exchange;
+use crate::key_path;
 use crate::problem::{Code, Problem};
 use crate::rfc3339;
 use crate::routes::json;
@@ -29,8 +33,55 @@ struct Peer<'a> {
     behind_ops: u64,
 }
 
-/// `GET`, `HEAD`
+/// A peer, and which keys of the store differed there.
+#[derive(Serialize)]
+struct PeerInDetail<'a> {
+    store: &'a str,
+    #[serde(flatten)]
+    peer: Peer<'a>,
+    /// When the last repair from there found that keys differ; null when it found none, and without one.
+    found_at: Option<String>,
+    differing: Vec<Difference<'a>>,
+    /// How many more keys differed.
+    more: u64,
+}
+
+#[derive(Serialize)]
+struct Difference<'a> {
+    key: &'a str,
+    here: Option<String>,
+    there: String,
+}
+
+/// `GET`, `HEAD /v1/stores/{store}/convergence`
 pub(crate) fn convergence(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    let store = compared(exchange)?;
+    let mesh = exchange.site.node.cluster();
+    let peers = mesh.peers.iter();
+    let peers = peers.filter_map(|peer| Some(Peer::of(peer, peer.stores.get(store.name())?)));
+    json(&Convergence { store: store.name().as_str(), peers: peers.collect() })
+}
+
+/// `GET`, `HEAD /v1/stores/{store}/convergence/{peer}`
+pub(crate) async fn differing(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    let store = compared(exchange)?;
+    let name = key_path::decode(key_path::last_segment(exchange.path())).unwrap_or_default();
+    let mesh = exchange.site.node.cluster();
+    let named = mesh.peers.iter().find(|peer| *peer.name.as_bytes() == *name);
+    let peer = named.ok_or_else(|| {
+        Problem::new(Code::PeerNotFound, "GET /v1/cluster lists the other members")
+    })?;
+    let view = peer
+        .stores
+        .get(store.name())
+        .ok_or_else(|| Problem::new(Code::StoreNotFound, "that peer does not hold this store"))?;
+    let found = store.differing(peer.origin.node()).await;
+    let found = found.ok_or_else(|| Problem::new(Code::NotReady, "the node is stopping"))?;
+    json(&PeerInDetail::new(store.name().as_str(), Peer::of(peer, view), &found))
+}
+
+/// The store in the path, if it is one that is compared with peers.
+fn compared(exchange: &Exchange) -> Result<&StoreHandle, Problem> {
     let store = exchange.store()?.handle;
     exchange.query(&[])?;
     if store.is_cache() {
@@ -39,10 +90,26 @@ pub(crate) fn convergence(exchange: &Exchange) -> Result<HttpResponse, Problem> 
             "a cache forgets as it likes, so it is compared with no peer",
         ));
     }
-    let mesh = exchange.site.node.cluster();
-    let peers = mesh.peers.iter();
-    let peers = peers.filter_map(|peer| Some(Peer::of(peer, peer.stores.get(store.name())?)));
-    json(&Convergence { store: store.name().as_str(), peers: peers.collect() })
+    Ok(store)
+}
+
+impl<'a> PeerInDetail<'a> {
+    fn new(store: &'a str, peer: Peer<'a>, found: &'a Differing) -> Self {
+        Self {
+            store,
+            peer,
+            found_at: found.found_at.map(rfc3339::format),
+            differing: found.keys.iter().map(Difference::of).collect(),
+            more: found.more,
+        }
+    }
+}
+
+impl<'a> Difference<'a> {
+    fn of(DifferingKey { key, here, there }: &'a DifferingKey) -> Self {
+        let here = here.map(|version| version.to_string());
+        Self { key: key.as_str(), here, there: there.to_string() }
+    }
 }
 
 impl<'a> Peer<'a> {
@@ -54,5 +121,43 @@ impl<'a> Peer<'a> {
             diverged_buckets: agreement.diverged_buckets,
             behind_ops: view.pending,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gridkv_protocol::{Key, UnixMs, Version};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_differ_are_told_with_their_versions() {
+        let version = |text: &str| text.parse::<Version>().unwrap();
+        let (old, new) = ("01a2088455220000-0000beef6a000000", "01a2088455230000-0000beef6a000000");
+        let differing = |key: &str, here: Option<&str>| DifferingKey {
+            key: Key::new(key).unwrap(),
+            here: here.map(version),
+            there: version(new),
+        };
+        let found = Differing {
+            found_at: Some(UnixMs(1_000)),
+            keys: vec![differing("é\n", Some(old)), differing("k", None)],
+            more: 7,
+        };
+        let peer = Peer { name: "n2", identical_since: None, diverged_buckets: 2, behind_ops: 1 };
+        let expected = json!({
+            "store": "main", "name": "n2", "identical_since": null, "diverged_buckets": 2, "behind_ops": 1,
+            "found_at": "1970-01-01T00:00:01.000Z",
+            "differing": [
+                {"key": "é\n", "here": old, "there": new},
+                {"key": "k", "here": null, "there": new},
+            ],
+            "more": 7,
+        });
+        assert_eq!(
+            serde_json::to_value(PeerInDetail::new("main", peer, &found)).unwrap(),
+            expected
+        );
     }
 }

@@ -56,6 +56,17 @@ fn convergence_of_stores() {
     assert_eq!(answer.json(), json!({"store": "main", "peers": []}), "a node without peers");
     assert_eq!(node.get("/v1/stores/none/convergence").code(), "store_not_found");
     assert_eq!(node.get("/v1/stores/main/convergence?x=1").code(), "invalid_parameter");
+    let of_peer = |target: &str| node.get(target).refusal();
+    for (target, status, code) in [
+        ("/v1/stores/main/convergence/n2", 404, "peer_not_found"),
+        ("/v1/stores/main/convergence/n1", 404, "peer_not_found"),
+        ("/v1/stores/main/convergence/%FF", 404, "peer_not_found"),
+        ("/v1/stores/none/convergence/n2", 404, "store_not_found"),
+        ("/v1/stores/main/convergence/n2?x=1", 400, "invalid_parameter"),
+        ("/v1/stores/main/convergence/n2/k", 404, "route_not_found"),
+    ] {
+        assert_eq!(of_peer(target), (status, code.to_owned()), "{target}");
+    }
 }
 
 #[test]

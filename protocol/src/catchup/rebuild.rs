@@ -10,6 +10,9 @@ use crate::limits::{PAGE_TIMEOUT_MS, PAUSE_MS};
 use crate::page::{Page, PageRequest, Scope};
 use crate::{Frontier, Hlc, NodeId, UnixMs};
 
+/// Set in the numbers of pages that are to show what a peer has, and never in those of sessions.
+const PROOF: u64 = 1 << 62;
+
 /// How far a rebuild is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Rebuild {
@@ -79,16 +82,24 @@ impl CatchUp {
             && self.peers.get(&peer).is_some_and(|peer| self.has_all(&peer.report.applied, view))
         {
             self.sessions += 1;
-            self.rebuild = Rebuild::Asked(peer, self.sessions, now);
+            let session = PROOF | self.sessions;
+            self.rebuild = Rebuild::Asked(peer, session, now);
             let request = PageRequest {
                 store: self.store.clone(),
-                session: self.sessions,
+                session,
                 frontier: Frontier::default(),
                 scope: Scope::Everything,
                 cursor: None,
             };
             effects.push(Effect::Request { peer, request });
         }
+    }
+
+    /// Whether a page is asked for by who will empty its store if it shows enough: a node whose own is to be
+    /// emptied does not give it.
+    #[must_use]
+    pub fn is_proof(session: u64) -> bool {
+        session & PROOF != 0
     }
 
     /// Whether a peer with this frontier has all that is here.

@@ -123,6 +123,16 @@ impl StoreWriter {
             let verdict = self.admit(Op { key, record }, &standing, now);
             self.count(verdict, false);
         }
+        self.announce_loose();
         Ok(())
+    }
+
+    /// Shows what will be loose with the next commit. Until then a report that does not tell would let the
+    /// others close an origin, of which this store then has more than all have agreed on.
+    fn announce_loose(&self) {
+        if self.pending.loosens_any() {
+            let more = self.pending.held_loose();
+            self.shared.loose.publish(self.loose.hashes_with(more, &self.others));
+        }
     }
 }

@@ -10,6 +10,8 @@ pub enum Property {
     Recovers,
     /// All nodes hold the same in the end.
     Converges,
+    /// Then every node says so itself: that each of its stores is the same at each of its peers.
+    Proven,
     /// What was acknowledged is kept, as safely as the acknowledgement said.
     Keeps,
     /// What was deleted stays deleted.
@@ -31,9 +33,10 @@ pub enum Property {
 }
 
 /// All of them, in the order of a page.
-pub const PROPERTIES: [Property; 11] = [
+pub const PROPERTIES: [Property; 12] = [
     Property::Recovers,
     Property::Converges,
+    Property::Proven,
     Property::Keeps,
     Property::StaysDeleted,
     Property::Written,
@@ -50,6 +53,7 @@ impl fmt::Display for Property {
         f.write_str(match self {
             Self::Recovers => "all nodes recover once all is well",
             Self::Converges => "all nodes end with the same",
+            Self::Proven => "nodes know that they hold the same",
             Self::Keeps => "nothing acknowledged is lost",
             Self::StaysDeleted => "nothing deleted comes back",
             Self::Written => "no value that nobody wrote",

@@ -8,10 +8,9 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
-use gridkv_soak::Durability;
+use gridkv_soak::{Durability, RunError};
 use serde::{Deserialize, Serialize};
 
-use crate::chaos_error::ChaosError;
 use crate::stamp::Stamp;
 
 /// Microseconds since the run began.
@@ -179,9 +178,9 @@ impl History {
     /// Writes it to a file.
     ///
     /// # Errors
-    /// [`ChaosError::Io`].
-    pub fn write(&self, path: &Path) -> Result<(), ChaosError> {
-        let cannot = || ChaosError::io("write", path);
+    /// [`RunError::Io`].
+    pub fn write(&self, path: &Path) -> Result<(), RunError> {
+        let cannot = || RunError::io("write", path);
         let mut file = BufWriter::new(File::create(path).map_err(cannot())?);
         let stores =
             self.stores.iter().map(|(name, class)| Line::Store(name.clone(), class.clone()));
@@ -198,9 +197,9 @@ impl History {
     /// Reads it from a file.
     ///
     /// # Errors
-    /// [`ChaosError::Io`], also for a line that is none of a history.
-    pub fn read(path: &Path) -> Result<Self, ChaosError> {
-        let cannot = || ChaosError::io("read", path);
+    /// [`RunError::Io`], also for a line that is none of a history.
+    pub fn read(path: &Path) -> Result<Self, RunError> {
+        let cannot = || RunError::io("read", path);
         let mut history = Self::default();
         for line in BufReader::new(File::open(path).map_err(cannot())?).lines() {
             let line = line.map_err(cannot())?;

@@ -10,7 +10,6 @@
 
 mod answer;
 mod caller;
-mod chaos_error;
 mod connection;
 mod deck;
 mod fault;
@@ -25,6 +24,7 @@ mod past;
 mod pipe;
 mod plan;
 mod preload;
+mod proof;
 mod proxy;
 mod recovery;
 mod request;
@@ -35,7 +35,6 @@ mod stamp;
 mod units;
 mod weather;
 
-pub use chaos_error::ChaosError;
 pub use fault::Fault;
 pub use finding::{Finding, PROPERTIES, Property, Verdict};
 pub use gates::Gates;

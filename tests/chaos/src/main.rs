@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use gridkv_chaos::{ChaosError, History, Setup, judge, run};
+use gridkv_chaos::{History, Setup, judge, run};
+use gridkv_soak::RunError;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -75,7 +76,7 @@ fn main() -> ExitCode {
     match execute(Cli::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(EXIT_FOUND),
-        Err(error) if matches!(error.downcast_ref(), Some(ChaosError::Interrupted)) => {
+        Err(error) if matches!(error.downcast_ref(), Some(RunError::Interrupted)) => {
             ExitCode::from(EXIT_INTERRUPTED)
         }
         Err(error) => {

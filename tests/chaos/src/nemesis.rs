@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gridkv_cluster::{Cluster, ClusterError, Deadline, Node, Stopwatch, wait_until};
+use gridkv_soak::RunError;
 
-use crate::chaos_error::ChaosError;
 use crate::finding::{Finding, Property};
 use crate::history::{Loss, Micros};
 use crate::load::micros;
@@ -63,8 +63,8 @@ impl<'a> Nemesis<'a> {
     /// Does all of the plan, and heals what it did.
     ///
     /// # Errors
-    /// [`ChaosError::Interrupted`], or when a node can not be started, stopped or signalled.
-    pub(crate) fn play(mut self, plan: &Plan) -> Result<Done, ChaosError> {
+    /// [`RunError::Interrupted`], or when a node can not be started, stopped or signalled.
+    pub(crate) fn play(mut self, plan: &Plan) -> Result<Done, RunError> {
         let played = plan.steps.iter().try_for_each(|step| self.step(step));
         self.weather.clear();
         played?;
@@ -72,7 +72,7 @@ impl<'a> Nemesis<'a> {
         Ok(self.done)
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), ChaosError> {
+    fn step(&mut self, step: &Step) -> Result<(), RunError> {
         (self.tell)(step);
         let end = Deadline::after(step.lasts);
         self.done.steps += 1;
@@ -87,15 +87,15 @@ impl<'a> Nemesis<'a> {
     }
 
     /// Lets things go on as they are.
-    fn rest(&self, until: impl Into<Deadline>) -> Result<(), ChaosError> {
+    fn rest(&self, until: impl Into<Deadline>) -> Result<(), RunError> {
         let until = until.into();
         let over = || until.has_passed() || self.interrupted.load(Ordering::Relaxed);
         // It can not be missed: the condition is the deadline.
         drop(wait_until(until, "a step to pass", over));
-        if self.interrupted.load(Ordering::Relaxed) { Err(ChaosError::Interrupted) } else { Ok(()) }
+        if self.interrupted.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
     }
 
-    fn hit(&mut self, hit: &Hit) -> Result<(), ChaosError> {
+    fn hit(&mut self, hit: &Hit) -> Result<(), RunError> {
         self.rest(hit.after)?;
         self.revive_the_fallen()?;
         let node = self.cluster.node(usize::from(hit.node));
@@ -120,7 +120,7 @@ impl<'a> Nemesis<'a> {
             Blow::Wipe => {
                 past::drop_copy(node)?;
                 let data = node.data_dir();
-                fs::remove_dir_all(&data).map_err(ChaosError::io("remove", &data))?;
+                fs::remove_dir_all(&data).map_err(RunError::io("remove", &data))?;
                 true
             }
             // What it wrote since then is gone with the disk that had it.
@@ -153,12 +153,12 @@ impl<'a> Nemesis<'a> {
         drop(wait_until(ANSWERS_WITHIN, "an answer", answers));
     }
 
-    fn interruption(&self) -> Result<(), ChaosError> {
+    fn interruption(&self) -> Result<(), RunError> {
         self.rest(Duration::ZERO)
     }
 
     /// A node that ended although nobody ended it is found, and started again.
-    fn revive_the_fallen(&mut self) -> Result<(), ChaosError> {
+    fn revive_the_fallen(&mut self) -> Result<(), RunError> {
         for (number, node) in (1..).zip(self.cluster.nodes()) {
             let Some(status) = node.ended()? else { continue };
             let what = format!("ended by itself ({status})\n{}", node.log_tail(LOG_LINES));

@@ -50,6 +50,7 @@ fn page(verdict: Verdict) -> Page {
 fn a_page_says_what_was_done_checked_and_found() {
     let mut verdict = Verdict::default();
     (0..12).for_each(|_| verdict.look(Property::Keeps));
+    (0..18).for_each(|_| verdict.look(Property::Proven));
     let passed = page(verdict.clone());
     assert!(passed.passed());
     let text = passed.to_string();
@@ -61,6 +62,7 @@ fn a_page_says_what_was_done_checked_and_found() {
         "read                          2        1        0",
         "1 refused, not_ready",
         "nothing acknowledged is lost                 12        0",
+        "nodes know that they hold the same           18        0",
         "What was found\n  nothing",
         "--seed 7 --seconds 60 --nodes 3 --clients 16 --config my.toml",
     ] {

@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gridkv_cluster::Node;
-
-use crate::chaos_error::ChaosError;
+use gridkv_soak::RunError;
 
 /// Where the copy of a node's disk is.
 fn copy_of(node: &Node) -> PathBuf {
@@ -16,8 +15,8 @@ fn copy_of(node: &Node) -> PathBuf {
 /// Keeps the disk of a node that does not run, if none of it was kept.
 ///
 /// # Errors
-/// [`ChaosError::Io`].
-pub(crate) fn keep(node: &Node) -> Result<(), ChaosError> {
+/// [`RunError::Io`].
+pub(crate) fn keep(node: &Node) -> Result<(), RunError> {
     let copy = copy_of(node);
     if is_there(&copy)? { Ok(()) } else { copy_all(&node.data_dir(), &copy) }
 }
@@ -25,42 +24,42 @@ pub(crate) fn keep(node: &Node) -> Result<(), ChaosError> {
 /// Puts the disk of a node that does not run back to what was kept; whether there was anything.
 ///
 /// # Errors
-/// [`ChaosError::Io`].
-pub(crate) fn bring_back(node: &Node) -> Result<bool, ChaosError> {
+/// [`RunError::Io`].
+pub(crate) fn bring_back(node: &Node) -> Result<bool, RunError> {
     let (copy, data) = (copy_of(node), node.data_dir());
     if !is_there(&copy)? {
         return Ok(false);
     }
-    fs::remove_dir_all(&data).map_err(ChaosError::io("remove", &data))?;
-    fs::rename(&copy, &data).map_err(ChaosError::io("put back", &copy))?;
+    fs::remove_dir_all(&data).map_err(RunError::io("remove", &data))?;
+    fs::rename(&copy, &data).map_err(RunError::io("put back", &copy))?;
     Ok(true)
 }
 
 /// Drops what was kept: the identity on it is forgotten once its node came back with an empty disk.
 ///
 /// # Errors
-/// [`ChaosError::Io`].
-pub(crate) fn drop_copy(node: &Node) -> Result<(), ChaosError> {
+/// [`RunError::Io`].
+pub(crate) fn drop_copy(node: &Node) -> Result<(), RunError> {
     let copy = copy_of(node);
     if is_there(&copy)? {
-        fs::remove_dir_all(&copy).map_err(ChaosError::io("remove", &copy))?;
+        fs::remove_dir_all(&copy).map_err(RunError::io("remove", &copy))?;
     }
     Ok(())
 }
 
-fn is_there(path: &Path) -> Result<bool, ChaosError> {
-    path.try_exists().map_err(ChaosError::io("look for", path))
+fn is_there(path: &Path) -> Result<bool, RunError> {
+    path.try_exists().map_err(RunError::io("look for", path))
 }
 
-fn copy_all(from: &Path, to: &Path) -> Result<(), ChaosError> {
-    fs::create_dir_all(to).map_err(ChaosError::io("make", to))?;
-    for entry in fs::read_dir(from).map_err(ChaosError::io("read", from))? {
-        let entry = entry.map_err(ChaosError::io("read", from))?;
+fn copy_all(from: &Path, to: &Path) -> Result<(), RunError> {
+    fs::create_dir_all(to).map_err(RunError::io("make", to))?;
+    for entry in fs::read_dir(from).map_err(RunError::io("read", from))? {
+        let entry = entry.map_err(RunError::io("read", from))?;
         let (path, copy) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {
             copy_all(&path, &copy)?;
         } else {
-            fs::copy(&path, &copy).map_err(ChaosError::io("copy", &path))?;
+            fs::copy(&path, &copy).map_err(RunError::io("copy", &path))?;
         }
     }
     Ok(())

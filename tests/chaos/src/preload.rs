@@ -2,9 +2,9 @@
 //! others write.
 
 use gridkv_cluster::{Cluster, Stopwatch};
+use gridkv_soak::RunError;
 
 use crate::answer;
-use crate::chaos_error::ChaosError;
 use crate::history::{Asked, History, Op, Outcome, Safety};
 use crate::load::micros;
 use crate::request::{self, Ask};
@@ -22,12 +22,12 @@ const BATCH: u64 = 100;
 /// Writes it, to one node after the other.
 ///
 /// # Errors
-/// [`ChaosError`] when a batch is not taken, or a part of it is not.
+/// [`RunError`] when a batch is not taken, or a part of it is not.
 pub(crate) fn preload(
     cluster: &Cluster,
     history: &History,
     clock: Stopwatch,
-) -> Result<Vec<Op>, ChaosError> {
+) -> Result<Vec<Op>, RunError> {
     let mut ops = Vec::new();
     let mut serial = 0;
     let nodes: Vec<_> = (1..).zip(cluster.nodes()).collect();
@@ -44,7 +44,7 @@ pub(crate) fn preload(
             if let Some(other) = outcomes.iter().find(|one| !matches!(one, Outcome::Written { .. }))
             {
                 let (what, body) = ("the first batches".to_owned(), format!("{other:?}"));
-                return Err(ChaosError::Answer { what, status: reply?.status, body });
+                return Err(RunError::Answer { what, status: reply?.status, body });
             }
             ops.extend(asks.into_iter().zip(outcomes).map(|(ask, outcome)| Op {
                 client: NOBODY,

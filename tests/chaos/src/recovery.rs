@@ -1,4 +1,5 @@
-//! After all is healed: whether every node is ready and covers all others in time, and what all of them then serve.
+//! After all is healed: whether every node is ready and covers all others in time, what all of them then serve, and
+//! whether they know that it is the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gridkv_cluster::{Client, Cluster, Node, Stopwatch, wait_for, wait_until};
+use gridkv_soak::RunError;
 use serde_json::{Value, json};
 
-use crate::chaos_error::ChaosError;
 use crate::finding::{Finding, Property};
 use crate::history::{History, Look, StoreClass};
 use crate::load::micros;
+use crate::proof;
 use crate::stamp::Stamp;
 
 /// Keys of a page and operations of a batch, as many as a node takes by default, with room for a smaller limit.
@@ -22,6 +24,8 @@ const PAGE: usize = 500;
 pub(crate) struct Recovered {
     pub(crate) looks: Vec<Look>,
     pub(crate) findings: Vec<Finding>,
+    /// Of how many nodes, peers and stores it was asked whether they are known to be the same.
+    pub(crate) asked: u64,
     /// From the last fault until all nodes held the same.
     pub(crate) took: Duration,
 }
@@ -35,12 +39,12 @@ pub(crate) struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
-    /// Waits until all nodes are ready, cover each other and hold the same, and returns what they hold. What does not
-    /// come true in time is a finding; what can be looked at is looked at all the same.
+    /// Waits until all nodes are ready, cover each other, hold the same and know it, and returns what they hold. What does
+    /// not come true in time is a finding; what can be looked at is looked at all the same.
     ///
     /// # Errors
-    /// [`ChaosError::Interrupted`].
-    pub(crate) fn run(&self, history: &History) -> Result<Recovered, ChaosError> {
+    /// [`RunError::Interrupted`].
+    pub(crate) fn run(&self, history: &History) -> Result<Recovered, RunError> {
         let healed = Stopwatch::start();
         let mut recovered = Recovered::default();
         self.ready(&mut recovered);
@@ -49,12 +53,13 @@ impl Recovery<'_> {
             let looks = self.look(history);
             recovered.looks = looks.unwrap_or_default();
             let equal = equal(history, &recovered.looks);
-            (equal || self.interrupted.load(Ordering::Relaxed)).then_some(())
+            (equal || !self.going_on()).then_some(())
         });
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Err(ChaosError::Interrupted);
-        }
         recovered.took = healed.elapsed();
+        self.proven(history, &mut recovered);
+        if !self.going_on() {
+            return Err(RunError::Interrupted);
+        }
         if looks.is_err() && recovered.looks.is_empty() {
             find(&mut recovered, "the cluster", "what the nodes serve could not be read");
         }
@@ -94,6 +99,30 @@ impl Recovery<'_> {
         }
     }
 
+    /// Every node says of each other one that each store is the same there, caches aside.
+    fn proven(&self, history: &History, recovered: &mut Recovered) {
+        let names: Vec<&str> = self.cluster.nodes().iter().map(Node::name).collect();
+        let compared = history.stores.iter().filter(|(_, class)| !class.cache);
+        let stores: Vec<&str> = compared.map(|(store, _)| store.as_str()).collect();
+        let doubts = |node: &Node| {
+            let others = names.iter().copied().filter(|name| *name != node.name());
+            let others: Vec<&str> = others.collect();
+            let found: Vec<_> =
+                stores.iter().flat_map(|store| proof::ask(node, store, &others)).collect();
+            found
+        };
+        let mut last = Vec::new();
+        let waited = wait_until(self.within, "all nodes to know that they hold the same", || {
+            last = self.cluster.nodes().iter().flat_map(doubts).collect();
+            last.is_empty() || !self.going_on()
+        });
+        if waited.is_err() {
+            recovered.findings.append(&mut last);
+        }
+        let asked = stores.len() * names.len() * (names.len() - 1);
+        recovered.asked = u64::try_from(asked).unwrap_or(u64::MAX);
+    }
+
     /// What every node serves of every store.
     fn look(&self, history: &History) -> Option<Vec<Look>> {
         let mut looks = Vec::new();
@@ -112,7 +141,7 @@ impl Recovery<'_> {
         (node, client): (u16, &Client),
         store: &str,
         known: &BTreeSet<&str>,
-    ) -> Result<Look, ChaosError> {
+    ) -> Result<Look, RunError> {
         let listed = client.keys(store, "")?;
         let keys = known.iter().copied().chain(listed.iter().map(String::as_str));
         let keys: Vec<&str> = keys.collect::<BTreeSet<_>>().into_iter().collect();
@@ -152,10 +181,10 @@ fn read(
     store: &str,
     keys: &[&str],
     records: &mut BTreeMap<String, (String, Stamp)>,
-) -> Result<(), ChaosError> {
+) -> Result<(), RunError> {
     let ops: Vec<Value> = keys.iter().map(|key| json!({"op": "get", "key": key})).collect();
     let reply = client.batch(store, &json!({ "ops": ops }))?;
-    let bad = || ChaosError::answer("a batch of reads", &reply);
+    let bad = || RunError::answer("a batch of reads", &reply);
     if reply.status != 200 {
         return Err(bad());
     }
@@ -196,10 +225,10 @@ fn unsettled(node: &Node, peers: usize) -> Option<String> {
 /// What the stores of a node promise, as it says itself.
 ///
 /// # Errors
-/// [`ChaosError`] when it does not say.
-pub(crate) fn classes(client: &Client) -> Result<BTreeMap<String, StoreClass>, ChaosError> {
+/// [`RunError`] when it does not say.
+pub(crate) fn classes(client: &Client) -> Result<BTreeMap<String, StoreClass>, RunError> {
     let reply = client.stats()?;
-    let bad = || ChaosError::answer("the statistics of all stores", &reply);
+    let bad = || RunError::answer("the statistics of all stores", &reply);
     let answer = if reply.status == 200 { reply.json()? } else { return Err(bad()) };
     let stores = answer.get("stores").and_then(Value::as_array).ok_or_else(bad)?;
     stores

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use gridkv_cluster::{Client, Stopwatch, wait_until};
+use gridkv_soak::RunError;
 
-use crate::chaos_error::ChaosError;
 use crate::finding::Verdict;
 use crate::history::{History, Op};
 use crate::judge::judge;
@@ -28,10 +28,10 @@ const EXPIRED_AFTER: Duration = Duration::from_millis(1_500);
 /// Does it all, and returns the page that tells of it.
 ///
 /// # Errors
-/// [`ChaosError`] when the run can not be made; what is wrong with the nodes is on the page.
-pub fn run(setup: &Setup) -> Result<Page, ChaosError> {
+/// [`RunError`] when the run can not be made; what is wrong with the nodes is on the page.
+pub fn run(setup: &Setup) -> Result<Page, RunError> {
     let place = tempfile::Builder::new().prefix("gridkv-chaos-").tempdir();
-    let place = place.map_err(ChaosError::cannot("make a directory for the nodes"))?;
+    let place = place.map_err(RunError::cannot("make a directory for the nodes"))?;
     let stage = Stage::set(setup, place.path())?;
     let page = on(setup, &stage);
     if let Some(out) = &setup.out {
@@ -41,10 +41,10 @@ pub fn run(setup: &Setup) -> Result<Page, ChaosError> {
 }
 
 /// Does it all to nodes that were started.
-fn on(setup: &Setup, stage: &Stage) -> Result<Page, ChaosError> {
+fn on(setup: &Setup, stage: &Stage) -> Result<Page, RunError> {
     let going_on = || !setup.interrupted.load(Ordering::Relaxed);
     if !stage.cluster.wait_ready_while(READY_WITHIN, going_on)? {
-        return Err(ChaosError::Interrupted);
+        return Err(RunError::Interrupted);
     }
     let stores = classes(&stage.cluster.node(1).client())?;
     let mut history = History { stores, ..History::default() };
@@ -60,8 +60,8 @@ fn on(setup: &Setup, stage: &Stage) -> Result<Page, ChaosError> {
     let page = Page::new(setup, &history, (&done, &stage.weather), verdict, recovered.took);
     if let Some(out) = &setup.out {
         let path = out.join("page.txt");
-        fs::create_dir_all(out).map_err(ChaosError::io("make", out))?;
-        fs::write(&path, page.to_string()).map_err(ChaosError::io("write", &path))?;
+        fs::create_dir_all(out).map_err(RunError::io("make", out))?;
+        fs::write(&path, page.to_string()).map_err(RunError::io("write", &path))?;
         history.write(&out.join("history.jsonl"))?;
     }
     Ok(page)
@@ -73,7 +73,7 @@ fn play(
     stage: &Stage,
     history: &History,
     clock: Stopwatch,
-) -> Result<(Vec<Op>, Done), ChaosError> {
+) -> Result<(Vec<Op>, Done), RunError> {
     let load = Load {
         callers: setup.clients,
         nodes: stage.cluster.nodes().iter().map(gridkv_cluster::Node::base_url).collect(),
@@ -97,13 +97,13 @@ fn play(
 }
 
 /// Whether a write can ask for peers. A deletion of nothing, which leaves nothing to look at.
-fn knows_acks(client: &Client, history: &History) -> Result<bool, ChaosError> {
+fn knows_acks(client: &Client, history: &History) -> Result<bool, RunError> {
     let Some(store) = history.stores.keys().next() else { return Ok(false) };
     let reply = client.at_key("DELETE", store, "chaos").query("acks", "0").send()?;
     match (reply.status, reply.code().as_deref()) {
         (204, _) => Ok(true),
         (400, Some("invalid_parameter")) => Ok(false),
-        _ => Err(ChaosError::answer("a deletion", &reply)),
+        _ => Err(RunError::answer("a deletion", &reply)),
     }
 }
 
@@ -113,7 +113,7 @@ fn recover(
     stage: &Stage,
     history: &History,
     clock: Stopwatch,
-) -> Result<Recovered, ChaosError> {
+) -> Result<Recovered, RunError> {
     (setup.progress)(&format!("{:>3} s: healed; the nodes recover", clock.elapsed().as_secs()));
     let expired = clock.elapsed() + LONGEST_TTL + EXPIRED_AFTER;
     let recovery = Recovery {
@@ -131,19 +131,20 @@ fn recover(
 
 /// Adds what was seen of the nodes, not of their data.
 fn told(verdict: &mut Verdict, setup: &Setup, done: &Done, recovered: &Recovered) {
-    use crate::finding::Property::Recovers;
+    use crate::finding::Property::{Proven, Recovers};
     // Every node must be ready and cover the others at the end, and come back whenever it was hit.
     let looks = u64::from(setup.nodes) + done.blows.values().sum::<u64>();
     (0..looks).for_each(|_| verdict.look(Recovers));
+    (0..recovered.asked).for_each(|_| verdict.look(Proven));
     verdict.findings.splice(0..0, done.findings.iter().chain(&recovered.findings).cloned());
 }
 
 /// Puts the nodes' logs where they are wanted, also of a run that did not get to its end.
-fn keep_logs(out: &Path, stage: &Stage) -> Result<(), ChaosError> {
-    fs::create_dir_all(out).map_err(ChaosError::io("make", out))?;
+fn keep_logs(out: &Path, stage: &Stage) -> Result<(), RunError> {
+    fs::create_dir_all(out).map_err(RunError::io("make", out))?;
     for node in stage.cluster.nodes() {
         let path = out.join(format!("{}.log", node.name()));
-        fs::copy(node.log_path(), &path).map_err(ChaosError::io("write", &path))?;
+        fs::copy(node.log_path(), &path).map_err(RunError::io("write", &path))?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use gridkv_cluster::{Cluster, Node};
+use gridkv_soak::RunError;
 
-use crate::chaos_error::ChaosError;
 use crate::gates::Gates;
 use crate::proxy::Proxy;
 use crate::setup::Setup;
@@ -24,17 +24,17 @@ impl Stage {
     /// Starts proxies and nodes, the nodes with everything below `directory`.
     ///
     /// # Errors
-    /// [`ChaosError`] when nodes refuse their configuration or can not be started.
-    pub(crate) fn set(setup: &Setup, directory: &Path) -> Result<Self, ChaosError> {
+    /// [`RunError`] when nodes refuse their configuration or can not be started.
+    pub(crate) fn set(setup: &Setup, directory: &Path) -> Result<Self, RunError> {
         let gates = Gates::open(setup.nodes);
-        let gates = gates.map_err(ChaosError::cannot("listen on 127.0.0.1"))?;
+        let gates = gates.map_err(RunError::cannot("listen on 127.0.0.1"))?;
         let mut builder = Cluster::builder(&setup.gridkv, directory)
             .nodes(setup.nodes)
             .dialled_at(gates.ports())
             .env("GRIDKV_PEERS__BOOTSTRAP", "false");
         if let Some(config) = &setup.config {
             let config = std::path::absolute(config);
-            let config = config.map_err(ChaosError::cannot("resolve the configuration"))?;
+            let config = config.map_err(RunError::cannot("resolve the configuration"))?;
             check(setup, &config)?;
             builder = builder.args(["--config".into(), config.into_os_string()]);
         } else {
@@ -46,7 +46,7 @@ impl Stage {
         let cluster = Arc::new(builder.build()?);
         let weather = Arc::new(Weather::default());
         let proxies = gates.lead_to(&cluster, &weather, setup.seed);
-        let proxies = proxies.map_err(ChaosError::cannot("start a proxy"))?;
+        let proxies = proxies.map_err(RunError::cannot("start a proxy"))?;
         let stage = Self { cluster, proxies, weather };
         stage.cluster.nodes().iter().try_for_each(Node::start)?;
         Ok(stage)
@@ -66,7 +66,7 @@ impl Drop for Stage {
 }
 
 /// Lets the program look at a configuration before any node is given it, so that its own words reach the reader.
-fn check(setup: &Setup, config: &Path) -> Result<(), ChaosError> {
+fn check(setup: &Setup, config: &Path) -> Result<(), RunError> {
     let mut check = Command::new(&setup.gridkv);
     check.args(["serve", "--check", "--config"]).arg(config);
     // As for the nodes: settings of whoever calls must not leak into it.
@@ -74,9 +74,9 @@ fn check(setup: &Setup, config: &Path) -> Result<(), ChaosError> {
     for name in own.filter(|name| name.to_string_lossy().starts_with("GRIDKV_")) {
         check.env_remove(name);
     }
-    let checked = check.output().map_err(ChaosError::io("run", &setup.gridkv))?;
+    let checked = check.output().map_err(RunError::io("run", &setup.gridkv))?;
     if checked.status.success() {
         return Ok(());
     }
-    Err(ChaosError::Configuration(String::from_utf8_lossy(&checked.stderr).into_owned()))
+    Err(RunError::Configuration(String::from_utf8_lossy(&checked.stderr).into_owned()))
 }

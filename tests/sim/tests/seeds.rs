@@ -1,9 +1,15 @@
 //! Every seed of a fixed range holds, and is the same when it is run again.
 
-use gridkv_sim::seeds::{replay, run_all};
+use gridkv_sim::seeds::{replay, run, run_all};
 
 /// With no failure in so many, fewer than one seed in 1,600 fails (95%).
 const SEEDS: u64 = 5_000;
+
+/// Seeds that failed once, beyond those: a rebuild that lost what was staged (16,566) or a page read meanwhile
+/// (27,579), that waited for a peer which waited for it (34,546) or let two nodes empty themselves (32,073); an origin that was
+/// closed while more of it was staged (33,896); nodes that were taken for level (6,922) or right (5,478).
+const FAILED_ONCE: [u64; 12] =
+    [5_478, 6_922, 16_566, 24_060, 27_579, 28_361, 29_105, 31_336, 32_073, 33_896, 34_546, 34_772];
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -28,6 +34,15 @@ fn every_seed_holds() {
     };
     assert_eq!(sum.seeds, SEEDS);
     assert!(sum.counts.operations > 100 * SEEDS, "{} operations", sum.counts.operations);
+}
+
+#[test]
+fn seeds_that_failed_once_hold() {
+    for seed in FAILED_ONCE {
+        if let Err(violation) = run(seed, None) {
+            panic!("seed {seed}: {}: {}", violation.oracle, violation.says);
+        }
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use gridkv_cluster::Stopwatch;
 
+use crate::run_error::RunError;
 use crate::setup::Setup;
-use crate::soak_error::SoakError;
 use crate::summary::Summary;
 use crate::target::Target;
 
@@ -50,8 +50,8 @@ impl<'a> Course<'a> {
     /// The number of the next cycle, counted from 1; `None` after the last.
     ///
     /// # Errors
-    /// [`SoakError::Interrupted`].
-    pub(crate) fn next_cycle(&mut self) -> Result<Option<u64>, SoakError> {
+    /// [`RunError::Interrupted`].
+    pub(crate) fn next_cycle(&mut self) -> Result<Option<u64>, RunError> {
         self.setup.go_on()?;
         self.summary.took = self.stopwatch.elapsed();
         self.summary.cycles = self.cycle;

@@ -4,15 +4,15 @@ use std::thread;
 
 use crate::course::Course;
 use crate::durability::Durability;
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 use crate::subject::Subject;
 
 /// A busy node may refuse; nothing else may happen to a write.
 pub(crate) const BUSY: [&str; 1] = ["overloaded"];
 
 /// # Errors
-/// [`SoakError`] when an acknowledged write is gone that had to survive, or the node does not come back.
-pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
+/// [`RunError`] when an acknowledged write is gone that had to survive, or the node does not come back.
+pub(crate) fn run(course: &mut Course<'_>) -> Result<(), RunError> {
     let (setup, target) = (course.setup, course.target);
     let mut subject = Subject::new(course)?;
     subject.start(setup.scale.ready_within)?;

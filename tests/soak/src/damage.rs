@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 
 /// One of so many damages is a truncation.
 const TRUNCATIONS: u8 = 4;
@@ -17,15 +17,15 @@ const ASIDE: &str = "damaged";
 /// Damages one file below a directory, and says how.
 ///
 /// # Errors
-/// [`SoakError::Io`] when a file can not be read or written; [`SoakError::Broken`] when there is none.
-pub(crate) fn damage(directory: &Path, dice: &mut Rng) -> Result<String, SoakError> {
+/// [`RunError::Io`] when a file can not be read or written; [`RunError::Broken`] when there is none.
+pub(crate) fn damage(directory: &Path, dice: &mut Rng) -> Result<String, RunError> {
     let mut files = Vec::new();
     collect(directory, &mut files)?;
     files.sort();
     let file = dice.choice(&files).ok_or_else(|| {
-        SoakError::Broken(format!("nothing is written below {}", directory.display()))
+        RunError::Broken(format!("nothing is written below {}", directory.display()))
     })?;
-    let mut bytes = fs::read(file).map_err(SoakError::io("read", file))?;
+    let mut bytes = fs::read(file).map_err(RunError::io("read", file))?;
     let name = file.strip_prefix(directory).unwrap_or(file).display();
     let whole = bytes.len();
     let written = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
@@ -41,13 +41,13 @@ pub(crate) fn damage(directory: &Path, dice: &mut Rng) -> Result<String, SoakErr
         }
         format!("{name} bit {bit} of byte {place} of {whole} flipped")
     };
-    fs::write(file, bytes).map_err(SoakError::io("write", file))?;
+    fs::write(file, bytes).map_err(RunError::io("write", file))?;
     Ok(how)
 }
 
 /// Every file that is not empty and still in use.
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), SoakError> {
-    let cannot = || SoakError::io("read", directory);
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), RunError> {
+    let cannot = || RunError::io("read", directory);
     for entry in fs::read_dir(directory).map_err(cannot())? {
         let entry = entry.map_err(cannot())?;
         let kind = entry.metadata().map_err(cannot())?;

@@ -16,8 +16,8 @@ use crate::ledger::Ledger;
 use crate::load::Load;
 use crate::mesh::Mesh;
 use crate::revival::{Revival, Said, revive};
+use crate::run_error::RunError;
 use crate::served::{Served, get_one};
-use crate::soak_error::SoakError;
 use crate::subject::Subject;
 use crate::target::STORE;
 
@@ -47,9 +47,9 @@ struct Template {
 }
 
 /// # Errors
-/// [`SoakError`] when something is served that was never written, a node that peers could repair lacks something, or
+/// [`RunError`] when something is served that was never written, a node that peers could repair lacks something, or
 /// one neither comes up nor says why.
-pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
+pub(crate) fn run(course: &mut Course<'_>) -> Result<(), RunError> {
     let mut subject = Subject::new(course)?;
     let stopped = Template::make(course, &mut subject, End::Stopped)?;
     let killed = Template::make(course, &mut subject, End::Killed)?;
@@ -72,7 +72,7 @@ pub(crate) fn load(course: &Course<'_>, cycle: u64) -> Load {
 }
 
 impl Template {
-    fn make(course: &mut Course<'_>, subject: &mut Subject, end: End) -> Result<Self, SoakError> {
+    fn make(course: &mut Course<'_>, subject: &mut Subject, end: End) -> Result<Self, RunError> {
         let within = course.setup.scale.ready_within;
         let own = subject.node().data_dir();
         remove(&own)?;
@@ -94,7 +94,7 @@ impl Template {
         let healthy = Served::read(&subject.client(), STORE, subject.ledger.keys())?;
         let judgement = subject.ledger.judge(&healthy, course.target.promise.min(Durability::Os));
         if !judgement.findings.is_empty() {
-            return Err(SoakError::Findings(judgement.findings));
+            return Err(RunError::Findings(judgement.findings));
         }
         subject.node().kill()?;
         Ok(Self { data, ledger: subject.ledger.clone(), healthy })
@@ -106,7 +106,7 @@ impl Template {
         course: &mut Course<'_>,
         node: &Node,
         dice: &mut fastrand::Rng,
-    ) -> Result<(), SoakError> {
+    ) -> Result<(), RunError> {
         remove(&node.data_dir())?;
         copy(&self.data, &node.data_dir())?;
         let how = damage(&store_directory(&node.data_dir())?, dice)?;
@@ -134,16 +134,16 @@ impl Template {
                 return Ok(());
             }
         }
-        Err(after(&how, &SoakError::Broken(format!("it died of being read {READS} times"))))
+        Err(after(&how, &RunError::Broken(format!("it died of being read {READS} times"))))
     }
 
     /// What it serves, in a word; `None` when it died before it had served everything.
-    fn category(&self, node: &Node, said: &Said) -> Result<Option<&'static str>, SoakError> {
+    fn category(&self, node: &Node, said: &Said) -> Result<Option<&'static str>, RunError> {
         match Served::read(&node.client(), STORE, self.ledger.keys()) {
             Ok(served) => {
                 self.only_written(served.records().map(|(key, seen)| (key, Some(seen.clone()))))?;
                 if !served.disagreements().is_empty() {
-                    return Err(SoakError::Findings(served.disagreements().to_vec()));
+                    return Err(RunError::Findings(served.disagreements().to_vec()));
                 }
                 Ok(Some(match (served == self.healthy, said.complains(node)) {
                     (true, false) => "harmless",
@@ -153,7 +153,7 @@ impl Template {
                 }))
             }
             Err(_) if node.must_run().is_err() => Ok(None),
-            Err(SoakError::Answer { status: 500.., .. }) => {
+            Err(RunError::Answer { status: 500.., .. }) => {
                 // What can be read one by one must be right; the rest is told with the answer.
                 let client = node.client();
                 let read = self.ledger.keys().map(|key| (key, get_one(&client, STORE, key)));
@@ -167,26 +167,26 @@ impl Template {
     fn only_written<'a>(
         &self,
         seen: impl Iterator<Item = (&'a str, Option<crate::served::Seen>)>,
-    ) -> Result<(), SoakError> {
+    ) -> Result<(), RunError> {
         let wrong = seen.filter(|(key, seen)| {
             seen.as_ref().is_some_and(|seen| !self.ledger.once_written(key, seen))
         });
         let findings: Vec<Finding> =
             wrong.map(|(key, _)| Finding { key: key.to_owned(), kind: Kind::Invented }).collect();
-        if findings.is_empty() { Ok(()) } else { Err(SoakError::Findings(findings)) }
+        if findings.is_empty() { Ok(()) } else { Err(RunError::Findings(findings)) }
     }
 }
 
 /// An error with the damage that it came after.
-pub(crate) fn after(how: &str, error: &SoakError) -> SoakError {
-    SoakError::Broken(format!("after {how}: {}", error.chain()))
+pub(crate) fn after(how: &str, error: &RunError) -> RunError {
+    RunError::Broken(format!("after {how}: {}", error.chain()))
 }
 
 /// The directory of the store below a node's data.
-pub(crate) fn store_directory(data: &Path) -> Result<PathBuf, SoakError> {
+pub(crate) fn store_directory(data: &Path) -> Result<PathBuf, RunError> {
     let mut all = vec![data.to_owned()];
     while let Some(directory) = all.pop() {
-        let entries = fs::read_dir(&directory).map_err(SoakError::io("read", &directory))?;
+        let entries = fs::read_dir(&directory).map_err(RunError::io("read", &directory))?;
         for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
             if entry.file_name() == STORE {
                 return Ok(entry.path());
@@ -194,25 +194,25 @@ pub(crate) fn store_directory(data: &Path) -> Result<PathBuf, SoakError> {
             all.push(entry.path());
         }
     }
-    Err(SoakError::Broken(format!("there is no {STORE} below {}", data.display())))
+    Err(RunError::Broken(format!("there is no {STORE} below {}", data.display())))
 }
 
-pub(crate) fn remove(directory: &Path) -> Result<(), SoakError> {
+pub(crate) fn remove(directory: &Path) -> Result<(), RunError> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(SoakError::io("remove", directory)(error))
+            Err(RunError::io("remove", directory)(error))
         }
         _ => Ok(()),
     }
 }
 
 /// Copies a directory with the holes in its files.
-fn copy(from: &Path, to: &Path) -> Result<(), SoakError> {
+fn copy(from: &Path, to: &Path) -> Result<(), RunError> {
     let copied = Command::new("cp").args(["-a", "--sparse=always"]).arg(from).arg(to).status();
-    let copied = copied.map_err(SoakError::io("copy", from))?;
+    let copied = copied.map_err(RunError::io("copy", from))?;
     if copied.success() {
         Ok(())
     } else {
-        Err(SoakError::Broken(format!("cannot copy {}: {copied}", from.display())))
+        Err(RunError::Broken(format!("cannot copy {}: {copied}", from.display())))
     }
 }

@@ -12,7 +12,7 @@ use crate::load::Load;
 use crate::mount::Mount;
 use crate::power::at;
 use crate::revival::{Revival, revive};
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 use crate::subject::Subject;
 
 /// How many times larger the disk is when there is space again: enough for all that was kept in memory meanwhile.
@@ -28,9 +28,9 @@ const RECOVERED_WITHIN: Duration = Duration::from_secs(20);
 const MAY_REFUSE: [&str; 3] = [BUSY[0], "disk_full", "store_failed"];
 
 /// # Errors
-/// [`SoakError`] when an acknowledged write is gone, a write is refused for another reason, or writes are not taken
+/// [`RunError`] when an acknowledged write is gone, a write is refused for another reason, or writes are not taken
 /// again once there is space.
-pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
+pub(crate) fn run(course: &mut Course<'_>) -> Result<(), RunError> {
     while let Some(cycle) = course.next_cycle()? {
         remove(&course.directory.join("n1"))?;
         let disk = Mount::tmpfs(&at(course.directory), course.setup.scale.disk_bytes)?;
@@ -44,7 +44,7 @@ pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
 }
 
 /// Writes until there is no space, or until what was written would have filled the disk several times.
-fn fill(course: &mut Course<'_>, subject: &mut Subject, cycle: u64) -> Result<(), SoakError> {
+fn fill(course: &mut Course<'_>, subject: &mut Subject, cycle: u64) -> Result<(), RunError> {
     subject.start(course.setup.scale.ready_within)?;
     subject.preload(course, course.setup.scale.keys)?;
     let usual = course.setup.load(course.target, cycle);
@@ -58,7 +58,7 @@ fn fill(course: &mut Course<'_>, subject: &mut Subject, cycle: u64) -> Result<()
     let refused: u64 = MAY_REFUSE[1..].iter().filter_map(|code| loaded.refused.get(*code)).sum();
     subject.take(course, loaded, &MAY_REFUSE)?;
     if refused == 0 && !overwrites {
-        return Err(SoakError::Broken("the disk is full, and no write was refused".to_owned()));
+        return Err(RunError::Broken("the disk is full, and no write was refused".to_owned()));
     }
     // Reads go on.
     subject.look(course, Durability::Memory)
@@ -70,7 +70,7 @@ fn starve(
     subject: &mut Subject,
     disk: &Mount,
     cycle: u64,
-) -> Result<(), SoakError> {
+) -> Result<(), RunError> {
     let survives = course.target.promise.min(Durability::Os);
     let within = course.setup.scale.ready_within;
     let restarts = course.setup.dice(course.target, "full", cycle).u8(..3) == 0;
@@ -90,7 +90,7 @@ fn starve(
             course.summary.count("wrote again in the same process", 1);
         } else if course.target.recovers {
             let what = format!("no write is taken {RECOVERED_WITHIN:?} after there is space");
-            return Err(SoakError::Broken(what));
+            return Err(RunError::Broken(what));
         }
         subject.look(course, Durability::Memory)?;
         subject.node().kill()?;
@@ -104,7 +104,7 @@ fn starve(
 }
 
 /// Writes until writes are taken again.
-fn recovered(course: &mut Course<'_>, subject: &mut Subject, cycle: u64) -> Result<(), SoakError> {
+fn recovered(course: &mut Course<'_>, subject: &mut Subject, cycle: u64) -> Result<(), RunError> {
     let patience = if course.target.recovers { RECOVERED_WITHIN } else { Duration::from_secs(1) };
     let usual = course.setup.load(course.target, cycle);
     let mut tries = 0;

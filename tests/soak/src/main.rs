@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
-use gridkv_soak::{Durability, Report, Run, Scale, Setup, SoakError, TARGETS, promising};
+use gridkv_soak::{Durability, Report, Run, RunError, Scale, Setup, TARGETS, promising};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -72,7 +72,7 @@ impl Subcommands {
 fn main() -> ExitCode {
     match execute(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if matches!(error.downcast_ref(), Some(SoakError::Interrupted)) => {
+        Err(error) if matches!(error.downcast_ref(), Some(RunError::Interrupted)) => {
             ExitCode::from(EXIT_INTERRUPTED)
         }
         Err(error) => {

@@ -13,8 +13,8 @@ use crate::durability::Durability;
 use crate::flips::{after, load, remove, store_directory};
 use crate::ledger::Ledger;
 use crate::revival::{Revival, Said, revive};
+use crate::run_error::RunError;
 use crate::served::Served;
-use crate::soak_error::SoakError;
 use crate::target::STORE;
 
 /// How long replication may take on a busy machine; no run waits for it to pass.
@@ -37,8 +37,8 @@ impl Mesh {
     /// Starts three empty nodes.
     ///
     /// # Errors
-    /// [`SoakError`] when they do not form a cluster.
-    pub(crate) fn start(course: &Course<'_>) -> Result<Self, SoakError> {
+    /// [`RunError`] when they do not form a cluster.
+    pub(crate) fn start(course: &Course<'_>) -> Result<Self, RunError> {
         let directory = course.directory.join(MESH);
         let cluster = course.setup.cluster(course.target, &directory).nodes(3).start()?;
         cluster.wait_ready(PATIENCE)?;
@@ -50,19 +50,19 @@ impl Mesh {
     /// Writes a little, damages the third node, and compares it with the first as soon as it is ready.
     ///
     /// # Errors
-    /// [`SoakError::Findings`] when it lacks something or serves something else.
+    /// [`RunError::Findings`] when it lacks something or serves something else.
     pub(crate) fn cycle(
         &mut self,
         course: &mut Course<'_>,
         cycle: u64,
         dice: &mut Rng,
-    ) -> Result<(), SoakError> {
+    ) -> Result<(), RunError> {
         let through = self.cluster.node(dice.usize(1..=DAMAGED));
         let loaded = load(course, cycle).until_done(&through.base_url());
         course.summary.acked.merge(&loaded.acked);
         self.ledger.extend(loaded.notes);
         if let Some(code) = loaded.refused.keys().find(|code| !BUSY.contains(&code.as_str())) {
-            return Err(SoakError::Broken(format!("a write was refused: {code}")));
+            return Err(RunError::Broken(format!("a write was refused: {code}")));
         }
         self.settle()?;
         let node = self.cluster.node(DAMAGED);
@@ -85,7 +85,7 @@ impl Mesh {
                     Revival::Ready(time) => time,
                     Revival::Refused => {
                         let what = format!("after {how}: refuses to start with an empty store");
-                        return Err(SoakError::Broken(what));
+                        return Err(RunError::Broken(what));
                     }
                 }
             }
@@ -100,7 +100,7 @@ impl Mesh {
     }
 
     /// Both must serve what was acknowledged, and the same; how many keys that is.
-    fn compare(&mut self, how: &str) -> Result<usize, SoakError> {
+    fn compare(&mut self, how: &str) -> Result<usize, RunError> {
         let read = |number: usize| {
             let node = self.cluster.node(number);
             Served::read(&node.client(), STORE, self.ledger.keys())
@@ -110,20 +110,20 @@ impl Mesh {
         for (name, served) in [("n1", &healthy), ("n3", &repaired)] {
             let findings = self.ledger.judge(served, Durability::Memory).findings;
             if !findings.is_empty() {
-                let error = SoakError::Findings(findings);
+                let error = RunError::Findings(findings);
                 return Err(after(&format!("{how}, {name}"), &error));
             }
         }
         if healthy != repaired {
             let what = "n3 differs from n1 in what is not acknowledged".to_owned();
-            return Err(after(how, &SoakError::Broken(what)));
+            return Err(after(how, &RunError::Broken(what)));
         }
         self.ledger.settle(&healthy);
         Ok(healthy.len())
     }
 
     /// Waits until every node sees all others up, and all have what the others have.
-    fn settle(&self) -> Result<(), SoakError> {
+    fn settle(&self) -> Result<(), RunError> {
         let nodes = self.cluster.nodes();
         wait_until(PATIENCE, "the cluster to settle", || {
             nodes.iter().all(|node| is_settled(node, nodes.len() - 1))

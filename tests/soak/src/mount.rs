@@ -10,7 +10,7 @@ use std::time::Duration;
 use gridkv_cluster::wait_for;
 
 use crate::power_cut::{Journal, PowerCut};
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 use crate::workplace::Workplace;
 
 /// Processes that were killed let go of their files soon; nobody waits for this to pass.
@@ -29,8 +29,8 @@ impl Mount {
     /// Mounts the ext4 in a file made by [`format_ext4`].
     ///
     /// # Errors
-    /// [`SoakError::Io`] when it can not be mounted.
-    pub(crate) fn ext4(image: &Path, at: &Path, options: &str) -> Result<Self, SoakError> {
+    /// [`RunError::Io`] when it can not be mounted.
+    pub(crate) fn ext4(image: &Path, at: &Path, options: &str) -> Result<Self, RunError> {
         let options = format!("loop,{options}");
         Self::new(at, &["-t".as_ref(), "ext4".as_ref(), "-o".as_ref(), options.as_ref(), image])
     }
@@ -38,15 +38,15 @@ impl Mount {
     /// Mounts an empty file system of this size that lives in memory.
     ///
     /// # Errors
-    /// [`SoakError::Io`] when it can not be mounted.
-    pub(crate) fn tmpfs(at: &Path, bytes: u64) -> Result<Self, SoakError> {
+    /// [`RunError::Io`] when it can not be mounted.
+    pub(crate) fn tmpfs(at: &Path, bytes: u64) -> Result<Self, RunError> {
         let size = format!("size={bytes}");
         let words = ["-t", "tmpfs", "-o", &size, "gridkv-soak"];
         Self::new(at, &words.map(AsRef::as_ref))
     }
 
-    fn new(at: &Path, words: &[&Path]) -> Result<Self, SoakError> {
-        fs::create_dir_all(at).map_err(SoakError::io("create", at))?;
+    fn new(at: &Path, words: &[&Path]) -> Result<Self, RunError> {
+        fs::create_dir_all(at).map_err(RunError::io("create", at))?;
         run(Command::new("mount").args(words).arg(at))?;
         Ok(Self { at: at.to_owned(), mounted: true })
     }
@@ -54,8 +54,8 @@ impl Mount {
     /// Gives a file system in memory another size.
     ///
     /// # Errors
-    /// [`SoakError::Io`] when it is not taken.
-    pub(crate) fn resize(&self, bytes: u64) -> Result<(), SoakError> {
+    /// [`RunError::Io`] when it is not taken.
+    pub(crate) fn resize(&self, bytes: u64) -> Result<(), RunError> {
         run(Command::new("mount").args(["-o", &format!("remount,size={bytes}")]).arg(&self.at))
     }
 
@@ -67,8 +67,8 @@ impl Mount {
     /// Unmounts it, as soon as nobody uses it.
     ///
     /// # Errors
-    /// [`SoakError::Wait`] when somebody goes on using it.
-    pub(crate) fn unmount(mut self) -> Result<(), SoakError> {
+    /// [`RunError::Wait`] when somebody goes on using it.
+    pub(crate) fn unmount(mut self) -> Result<(), RunError> {
         let what = format!("{} to be unmounted", self.at.display());
         wait_for(PATIENCE, what, || run(Command::new("umount").arg(&self.at)).ok())?;
         self.mounted = false;
@@ -87,10 +87,10 @@ impl Drop for Mount {
 /// Makes an ext4 of this size in a file with holes.
 ///
 /// # Errors
-/// [`SoakError::Io`] when it can not be made.
-pub(crate) fn format_ext4(image: &Path, bytes: u64) -> Result<(), SoakError> {
-    let file = fs::File::create(image).map_err(SoakError::io("create", image))?;
-    file.set_len(bytes).map_err(SoakError::io("size", image))?;
+/// [`RunError::Io`] when it can not be made.
+pub(crate) fn format_ext4(image: &Path, bytes: u64) -> Result<(), RunError> {
+    let file = fs::File::create(image).map_err(RunError::io("create", image))?;
+    file.set_len(bytes).map_err(RunError::io("size", image))?;
     run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image))
 }
 
@@ -121,13 +121,13 @@ pub(crate) fn unmount_below(directory: &Path) {
     }
 }
 
-fn run(command: &mut Command) -> Result<(), SoakError> {
+fn run(command: &mut Command) -> Result<(), RunError> {
     let action = format!("{} failed", command.get_program().display());
     let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|source| SoakError::Io { action: action.clone(), source })?;
+    let output = output.map_err(|source| RunError::Io { action: action.clone(), source })?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(SoakError::Io { action, source: io::Error::other(said) })
+    Err(RunError::Io { action, source: io::Error::other(said) })
 }

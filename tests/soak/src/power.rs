@@ -11,7 +11,7 @@ use crate::crash::BUSY;
 use crate::durability::Durability;
 use crate::mount::{Mount, format_ext4};
 use crate::power_cut::{Journal, PowerCut};
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 use crate::subject::Subject;
 
 /// The size of the file system: much more than is written.
@@ -24,9 +24,9 @@ const BLIND: Duration = Duration::from_millis(100);
 const MAY_REFUSE: [&str; 3] = [BUSY[0], "store_failed", "disk_full"];
 
 /// # Errors
-/// [`SoakError`] when a write that was acknowledged as on the disk is gone, or something is served that was never
+/// [`RunError`] when a write that was acknowledged as on the disk is gone, or something is served that was never
 /// written, or the node does not come back.
-pub(crate) fn run(course: &mut Course<'_>) -> Result<(), SoakError> {
+pub(crate) fn run(course: &mut Course<'_>) -> Result<(), RunError> {
     let (setup, target) = (course.setup, course.target);
     let image = course.directory.join("disk");
     format_ext4(&image, DISK_BYTES)?;

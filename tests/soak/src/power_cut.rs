@@ -7,7 +7,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 
 use crate::mount::Mount;
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 
 /// Opens the directory given first, says so, waits for a line, and makes the ioctl with the flag given second.
 const SCRIPT: &str = "open(my $dir, '<', $ARGV[0]) or die qq(open: $!\\n); \
@@ -33,8 +33,8 @@ impl PowerCut {
     /// Makes everything ready.
     ///
     /// # Errors
-    /// [`SoakError::Io`] when there is no perl, or the file system can not be opened.
-    pub(crate) fn arm(mount: &Mount, journal: Journal) -> Result<Self, SoakError> {
+    /// [`RunError::Io`] when there is no perl, or the file system can not be opened.
+    pub(crate) fn arm(mount: &Mount, journal: Journal) -> Result<Self, RunError> {
         let mut command = Command::new("perl");
         command.args(["-e", SCRIPT]).arg(mount.at()).arg((journal as u8).to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -49,15 +49,15 @@ impl PowerCut {
     /// Cuts: nothing that is not on the disk now will ever be.
     ///
     /// # Errors
-    /// [`SoakError::Io`] when the ioctl is refused.
-    pub(crate) fn fire(mut self) -> Result<(), SoakError> {
+    /// [`RunError::Io`] when the ioctl is refused.
+    pub(crate) fn fire(mut self) -> Result<(), RunError> {
         if let Some(mut stdin) = self.perl.stdin.take() {
             stdin.write_all(b"\n").map_err(failed)?;
         }
         if self.perl.wait().map_err(failed)?.success() { Ok(()) } else { Err(self.complaint()) }
     }
 
-    fn complaint(&mut self) -> SoakError {
+    fn complaint(&mut self) -> RunError {
         let mut said = String::new();
         if let Some(mut stderr) = self.perl.stderr.take() {
             drop(stderr.read_to_string(&mut said));
@@ -72,6 +72,6 @@ impl Drop for PowerCut {
     }
 }
 
-fn failed(source: io::Error) -> SoakError {
-    SoakError::Io { action: "cannot cut the power with perl".to_owned(), source }
+fn failed(source: io::Error) -> RunError {
+    RunError::Io { action: "cannot cut the power with perl".to_owned(), source }
 }

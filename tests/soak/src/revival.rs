@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gridkv_cluster::{ClusterError, Node, Stopwatch};
 
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 use crate::target::STORE;
 
 /// How often a supervisor would start it before a person looks.
@@ -49,8 +49,8 @@ impl Said {
 /// Starts it up to three times.
 ///
 /// # Errors
-/// [`SoakError::Broken`] when it neither serves in the end nor says why.
-pub(crate) fn revive(node: &Node, within: Duration) -> Result<Revival, SoakError> {
+/// [`RunError::Broken`] when it neither serves in the end nor says why.
+pub(crate) fn revive(node: &Node, within: Duration) -> Result<Revival, RunError> {
     let mut last = String::new();
     let mut said = Said::since_now(node);
     let mut crashed = false;
@@ -75,7 +75,7 @@ pub(crate) fn revive(node: &Node, within: Duration) -> Result<Revival, SoakError
     }
     if crashed || !said.complains(node) {
         let text = said.text(node);
-        return Err(SoakError::Broken(format!(
+        return Err(RunError::Broken(format!(
             "after {STARTS} starts it neither serves nor says why: {last}\n{text}"
         )));
     }

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 
 use crate::course::Course;
 use crate::mesh::MESH;
+use crate::run_error::RunError;
 use crate::setup::Setup;
-use crate::soak_error::SoakError;
 use crate::summary::Summary;
 use crate::workplace::Workplace;
 use crate::{crash, flips, full, mount, power};
@@ -53,8 +53,8 @@ impl Run {
     /// Does it to every target.
     ///
     /// # Errors
-    /// [`SoakError`] of the first target that failed.
-    pub fn over(self, setup: &Setup) -> Result<Report, SoakError> {
+    /// [`RunError`] of the first target that failed.
+    pub fn over(self, setup: &Setup) -> Result<Report, RunError> {
         if matches!(self, Self::Power | Self::Full)
             && let Some(reason) = mount::why_not()
         {
@@ -82,13 +82,13 @@ impl Run {
 }
 
 /// The error of a run with where it happened and how to repeat it.
-fn failed(setup: &Setup, at: String, place: Workplace, error: &SoakError) -> SoakError {
+fn failed(setup: &Setup, at: String, place: Workplace, error: &RunError) -> RunError {
     if setup.interrupted.load(Ordering::Relaxed) {
-        return SoakError::Interrupted;
+        return RunError::Interrupted;
     }
     let log = logs(place.path());
     let kept = setup.keep.then(|| format!(", kept in {}", place.keep().display()));
-    SoakError::At {
+    RunError::At {
         place: at,
         repeat: format!("--seed {}{}", setup.seed, kept.unwrap_or_default()),
         cause: error.chain(),

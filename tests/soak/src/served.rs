@@ -6,7 +6,7 @@ use gridkv_cluster::Client;
 use serde_json::{Value, json};
 
 use crate::finding::{Finding, Kind};
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 use crate::value::Print;
 
 /// Keys of a page and operations of a batch, as many as a node takes.
@@ -41,12 +41,12 @@ impl Served {
     /// Reads all that is listed, and all that is known to have been written.
     ///
     /// # Errors
-    /// [`SoakError::Answer`] when something can not be read, [`SoakError::Client`] when no answer came.
+    /// [`RunError::Answer`] when something can not be read, [`RunError::Client`] when no answer came.
     pub(crate) fn read<'a>(
         client: &Client,
         store: &str,
         known: impl Iterator<Item = &'a str>,
-    ) -> Result<Self, SoakError> {
+    ) -> Result<Self, RunError> {
         let listed = list(client, store)?;
         let mut keys: BTreeSet<&str> = listed.keys().map(String::as_str).collect();
         for key in known {
@@ -110,13 +110,13 @@ impl Served {
 }
 
 /// Every listed key with its version.
-fn list(client: &Client, store: &str) -> Result<BTreeMap<String, String>, SoakError> {
+fn list(client: &Client, store: &str) -> Result<BTreeMap<String, String>, RunError> {
     let mut listed = BTreeMap::new();
     let mut cursor: Option<String> = None;
     loop {
         let reply = client.list_page(store, "", PAGE, cursor.as_deref())?;
         if reply.status != 200 {
-            return Err(SoakError::answer("a list", &reply));
+            return Err(RunError::answer("a list", &reply));
         }
         let page = reply.json()?;
         for row in page.get("keys").and_then(Value::as_array).into_iter().flatten() {
@@ -136,16 +136,16 @@ fn get(
     store: &str,
     keys: &[&str],
     records: &mut BTreeMap<String, Seen>,
-) -> Result<(), SoakError> {
+) -> Result<(), RunError> {
     let ops: Vec<Value> = keys.iter().map(|key| json!({"op": "get", "key": key})).collect();
     let reply = client.batch(store, &json!({ "ops": ops }))?;
     if reply.status != 200 {
-        return Err(SoakError::answer("a batch of reads", &reply));
+        return Err(RunError::answer("a batch of reads", &reply));
     }
     let answer = reply.json()?;
     let results = answer.get("results").and_then(Value::as_array);
     let results = results.filter(|results| results.len() == keys.len());
-    for (key, result) in keys.iter().zip(results.ok_or_else(|| SoakError::answer("reads", &reply))?)
+    for (key, result) in keys.iter().zip(results.ok_or_else(|| RunError::answer("reads", &reply))?)
     {
         let text = |field| result.get(field).and_then(Value::as_str);
         match (result.get("status").and_then(Value::as_u64), text("version"), text("value")) {
@@ -157,7 +157,7 @@ fn get(
             (status, ..) => {
                 let status = status.and_then(|status| u16::try_from(status).ok());
                 let (what, body) = (format!("a read of {key}"), result.to_string());
-                return Err(SoakError::Answer { what, status: status.unwrap_or(500), body });
+                return Err(RunError::Answer { what, status: status.unwrap_or(500), body });
             }
         }
     }
@@ -168,13 +168,13 @@ fn get(
 ///
 /// # Errors
 /// As for [`Served::read`].
-pub(crate) fn get_one(client: &Client, store: &str, key: &str) -> Result<Option<Seen>, SoakError> {
+pub(crate) fn get_one(client: &Client, store: &str, key: &str) -> Result<Option<Seen>, RunError> {
     let reply = client.get(store, key)?;
     match (reply.status, reply.version()) {
         (200, Some(version)) => {
             Ok(Some(Seen { version: version.to_owned(), print: Print::of(&reply.body) }))
         }
         (404, _) => Ok(None),
-        _ => Err(SoakError::answer(&format!("GET {key}"), &reply)),
+        _ => Err(RunError::answer(&format!("GET {key}"), &reply)),
     }
 }

@@ -10,7 +10,7 @@ use gridkv_cluster::{Builder, Cluster};
 use crate::dice::dice;
 use crate::durability::Durability;
 use crate::load::Load;
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 use crate::summary::Summary;
 use crate::target::Target;
 
@@ -120,9 +120,9 @@ impl Setup {
     }
 
     /// # Errors
-    /// [`SoakError::Interrupted`] once the run is to end.
-    pub(crate) fn go_on(&self) -> Result<(), SoakError> {
-        if self.interrupted.load(Ordering::Relaxed) { Err(SoakError::Interrupted) } else { Ok(()) }
+    /// [`RunError::Interrupted`] once the run is to end.
+    pub(crate) fn go_on(&self) -> Result<(), RunError> {
+        if self.interrupted.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
     }
 }
 

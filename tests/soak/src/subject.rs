@@ -9,8 +9,8 @@ use crate::course::Course;
 use crate::durability::Durability;
 use crate::ledger::{Ledger, Note, Outcome};
 use crate::load::Loaded;
+use crate::run_error::RunError;
 use crate::served::Served;
-use crate::soak_error::SoakError;
 use crate::target::STORE;
 use crate::value::{Print, text};
 
@@ -30,8 +30,8 @@ impl Subject {
     /// A node below the directory of the course, not started.
     ///
     /// # Errors
-    /// [`SoakError::Cluster`] when it can not be made.
-    pub(crate) fn new(course: &Course<'_>) -> Result<Self, SoakError> {
+    /// [`RunError::Cluster`] when it can not be made.
+    pub(crate) fn new(course: &Course<'_>) -> Result<Self, RunError> {
         let cluster = course.setup.cluster(course.target, course.directory).nodes(1).build()?;
         Ok(Self { cluster, ledger: Ledger::default() })
     }
@@ -47,8 +47,8 @@ impl Subject {
     /// Starts it, and waits until it is ready; how long that took.
     ///
     /// # Errors
-    /// [`SoakError::Cluster`] when it is not ready in time.
-    pub(crate) fn start(&self, within: Duration) -> Result<Duration, SoakError> {
+    /// [`RunError::Cluster`] when it is not ready in time.
+    pub(crate) fn start(&self, within: Duration) -> Result<Duration, RunError> {
         let stopwatch = Stopwatch::start();
         self.node().start()?;
         self.node().wait_ready(within)?;
@@ -58,8 +58,8 @@ impl Subject {
     /// Writes this many keys that no load touches.
     ///
     /// # Errors
-    /// [`SoakError::Answer`] when one is not taken.
-    pub(crate) fn preload(&mut self, course: &Course<'_>, keys: u64) -> Result<(), SoakError> {
+    /// [`RunError::Answer`] when one is not taken.
+    pub(crate) fn preload(&mut self, course: &Course<'_>, keys: u64) -> Result<(), RunError> {
         let mut dice = course.setup.dice(course.target, "preload", 0);
         let client = self.client();
         for first in (0..keys).step_by(usize::try_from(BATCH).unwrap_or(1)) {
@@ -79,35 +79,35 @@ impl Subject {
     /// Takes what writers know into the ledger and the summary.
     ///
     /// # Errors
-    /// [`SoakError::Findings`] when an acknowledgement promises too little; [`SoakError::Broken`] when a write was
+    /// [`RunError::Findings`] when an acknowledgement promises too little; [`RunError::Broken`] when a write was
     /// refused for another reason than the given ones.
     pub(crate) fn take(
         &mut self,
         course: &mut Course<'_>,
         loaded: Loaded,
         may_refuse: &[&str],
-    ) -> Result<(), SoakError> {
+    ) -> Result<(), RunError> {
         course.summary.acked.merge(&loaded.acked);
         self.ledger.extend(loaded.notes);
         for (code, count) in loaded.refused {
             if !may_refuse.contains(&code.as_str()) {
-                return Err(SoakError::Broken(format!("{count} writes were refused: {code}")));
+                return Err(RunError::Broken(format!("{count} writes were refused: {code}")));
             }
             course.summary.count(format!("refused with {code}"), count);
         }
-        if loaded.findings.is_empty() { Ok(()) } else { Err(SoakError::Findings(loaded.findings)) }
+        if loaded.findings.is_empty() { Ok(()) } else { Err(RunError::Findings(loaded.findings)) }
     }
 
     /// Looks at all that it serves after a fault that acknowledgements of this durability survive. What is served now
     /// must be served from now on.
     ///
     /// # Errors
-    /// [`SoakError::Findings`] when that is not what it must be.
+    /// [`RunError::Findings`] when that is not what it must be.
     pub(crate) fn look(
         &mut self,
         course: &mut Course<'_>,
         survives: Durability,
-    ) -> Result<(), SoakError> {
+    ) -> Result<(), RunError> {
         let served = Served::read(&self.client(), STORE, self.ledger.keys())?;
         let judgement = self.ledger.judge(&served, survives);
         course.summary.lost.merge(&judgement.lost);
@@ -116,7 +116,7 @@ impl Subject {
             self.ledger.settle(&served);
             Ok(())
         } else {
-            Err(SoakError::Findings(judgement.findings))
+            Err(RunError::Findings(judgement.findings))
         }
     }
 }
@@ -124,14 +124,14 @@ impl Subject {
 /// Writes records by a batch; all must be taken.
 ///
 /// # Errors
-/// [`SoakError::Answer`] when one is not.
-fn put_all(client: &Client, records: &[(String, String)]) -> Result<Vec<Note>, SoakError> {
+/// [`RunError::Answer`] when one is not.
+fn put_all(client: &Client, records: &[(String, String)]) -> Result<Vec<Note>, RunError> {
     let ops: Vec<Value> = records
         .iter()
         .map(|(key, value)| json!({"op": "put", "key": key, "value": value}))
         .collect();
     let reply = client.batch(STORE, &json!({ "ops": ops }))?;
-    let bad = || SoakError::answer("a batch of puts", &reply);
+    let bad = || RunError::answer("a batch of puts", &reply);
     let durability = reply.header("gridkv-durability").and_then(|word| word.parse().ok());
     let durability = durability.ok_or_else(bad)?;
     let answer = reply.json()?;

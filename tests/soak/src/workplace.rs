@@ -7,7 +7,7 @@ use std::process::{self, Command};
 use tempfile::TempDir;
 
 use crate::mount;
-use crate::soak_error::SoakError;
+use crate::run_error::RunError;
 
 /// What the names of all these directories begin with; the process id follows.
 const PREFIX: &str = "gridkv-soak-";
@@ -22,13 +22,13 @@ impl Workplace {
     /// Makes one, after removing those of runs that are no more.
     ///
     /// # Errors
-    /// [`SoakError::Io`] when none can be made.
-    pub(crate) fn new() -> Result<Self, SoakError> {
+    /// [`RunError::Io`] when none can be made.
+    pub(crate) fn new() -> Result<Self, RunError> {
         let base = std::env::temp_dir();
         sweep(&base);
         let prefix = format!("{PREFIX}{}-", process::id());
         let dir = tempfile::Builder::new().prefix(&prefix).tempdir_in(&base);
-        Ok(Self { dir: dir.map_err(SoakError::io("make a directory in", &base))? })
+        Ok(Self { dir: dir.map_err(RunError::io("make a directory in", &base))? })
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -1,9 +1,10 @@
 //! What a process does with a message that came over a connection.
 
+use gridkv_protocol::catchup::CatchUp;
 use gridkv_protocol::message::{
     BatchAnswer, BatchOutcome, DigestAnswer, DigestRequest, Message, NoPage, StoreBatch,
 };
-use gridkv_protocol::page::{PageRequest, Scope};
+use gridkv_protocol::page::PageRequest;
 use gridkv_protocol::{Epoch, NodeId, Origin, StoreName};
 
 use super::{Act, ConnId, Process, StoreEnd};
@@ -90,9 +91,10 @@ impl Process {
     fn page(&mut self, conn: ConnId, request: PageRequest) {
         // A cache is never a source: what it forgot would be taken for what never was. Nobody relies on what is
         // about to be emptied.
-        let (donor, all) = (self.origin, request.scope == Scope::Everything);
+        let (donor, proof) = (self.origin, CatchUp::is_proof(request.session));
         let goes = self.rebuilds.contains_key(&request.store);
-        let is_source = |s: &&mut StoreEnd| !s.is_cache() && !(all && (goes || s.is_rebuilding()));
+        let is_source =
+            |s: &&mut StoreEnd| !s.is_cache() && !(proof && (goes || s.is_rebuilding()));
         let source = find(&mut self.stores, &request.store).filter(is_source);
         let page = source.map(|store| store.reader().page(&request, donor));
         let message = match page {

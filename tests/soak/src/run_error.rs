@@ -1,4 +1,5 @@
-//! Why a run ended early: the node broke a promise, or the run could not go on.
+//! Why a run on real nodes ended early: a node broke a promise, or the run could not go on. Chaos, which takes note of
+//! broken promises and goes on, ends for the other reasons.
 
 use std::error::Error as _;
 use std::io;
@@ -10,7 +11,7 @@ use crate::finding::{Finding, tell};
 
 /// A run that did not get to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum SoakError {
+pub enum RunError {
     /// The node serves what it must not, or acknowledged less than it promises.
     #[error("{}", tell(.0))]
     Findings(Vec<Finding>),
@@ -39,7 +40,10 @@ pub enum SoakError {
     /// A condition that did not come true.
     #[error(transparent)]
     Wait(#[from] WaitError),
-    /// A file or a program of the run itself.
+    /// The nodes refuse the configuration that they were given.
+    #[error("the configuration is refused:\n{0}")]
+    Configuration(String),
+    /// A file, a socket, a thread or a program of the run itself.
     #[error("{action}")]
     Io {
         /// What could not be done.
@@ -65,10 +69,15 @@ pub enum SoakError {
     },
 }
 
-impl SoakError {
+impl RunError {
     /// For `map_err`: what could not be done with which path.
-    pub(crate) fn io(action: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let action = format!("cannot {action} {}", path.display());
+    pub fn io(action: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        Self::cannot(&format!("{action} {}", path.display()))
+    }
+
+    /// For `map_err`: what could not be done.
+    pub fn cannot(action: &str) -> impl FnOnce(io::Error) -> Self + use<> {
+        let action = format!("cannot {action}");
         |source| Self::Io { action, source }
     }
 
@@ -84,7 +93,8 @@ impl SoakError {
     }
 
     /// An answer that has not the status that was needed.
-    pub(crate) fn answer(what: &str, reply: &Reply) -> Self {
+    #[must_use]
+    pub fn answer(what: &str, reply: &Reply) -> Self {
         Self::Answer { what: what.to_owned(), status: reply.status, body: reply.quoted() }
     }
 }

@@ -83,6 +83,33 @@ fn what_can_not_be_synced_is_refused() {
 }
 
 #[test]
+fn two_nodes_that_are_rebuilt_from_each_other_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = ready(builder(dir.path()).nodes(2));
+    let nodes = all(&cluster);
+    let mut model = Model::new();
+    write_and_note(&nodes[0].client(), "main", &mut model, &puts("k/", 200, "v"));
+    agree(&nodes, "main", &model);
+    for _ in 0..3 {
+        let begun: Vec<Reply> = std::thread::scope(|scope| {
+            let ask = |(node, peer)| {
+                scope.spawn(move || full_sync(node, peer, "store=main&mode=rebuild"))
+            };
+            let asked = [(nodes[0], "n2"), (nodes[1], "n1")].map(ask);
+            asked.map(|thread| thread.join().unwrap()).into()
+        });
+        for (node, begun) in nodes.iter().zip(begun).filter(|(_, begun)| begun.status == 202) {
+            let operation = ended(node, begun.header("location").unwrap());
+            assert_eq!(operation["waits_for"], json!([]), "{operation}");
+        }
+        for node in &nodes {
+            node.wait_ready(PATIENCE).unwrap();
+        }
+        agree(&nodes, "main", &model);
+    }
+}
+
+#[test]
 fn a_rebuild_says_what_it_waits_for_and_ends_when_that_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let patient = builder(dir.path()).nodes(2).env("GRIDKV_PEERS__DOWN_AFTER", "60s");

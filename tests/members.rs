@@ -8,7 +8,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::thread;
 
-use gridkv_cluster::{Address, Cluster, Node, Reply, wait_until};
+use gridkv_cluster::{Address, Node, Reply, wait_until};
 use serde_json::{Value, json};
 
 use mesh::{

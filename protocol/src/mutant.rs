@@ -77,6 +77,8 @@ pub enum Mutant {
     NoFence,
     /// Digests are compared while records are loose.
     DigestsUnsettled,
+    /// A store is emptied whatever its donor has.
+    RebuildUncovered,
     /// A record leaves the digest when its deadline passes by the node's own clock.
     ExpiryByClock,
 }

@@ -140,6 +140,19 @@ fn records_ahead_of_their_origin_are_loose_until_it_comes() {
 }
 
 #[test]
+fn what_is_staged_is_loose_for_others_and_nobody_reads_it() {
+    let mut store = TestStore::memory();
+    let page = keyed(&[put_op(origin(2), 8, "b")]);
+    store.writer.merge_page(page, NOW).unwrap();
+    let announced = store.reader.report().loose;
+    assert!(announced.contains_key(&origin(2)) && store.value("b").is_none());
+    store.writer.drop_staged();
+    assert!(store.reader.report().loose.is_empty());
+    store.merge_page(&[put_op(origin(2), 8, "b")]);
+    assert_eq!(store.reader.report().loose, announced);
+}
+
+#[test]
 fn covered_records_are_not_loose() {
     let mut store = TestStore::memory();
     store.merge(origin(2), 9, &[]);

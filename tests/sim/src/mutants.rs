@@ -8,7 +8,7 @@ use gridkv_protocol::mutant::Mutant;
 const WITHIN: u64 = 2_000;
 
 /// Every rule that can be broken, by the name that a person types.
-pub const ALL: [(&str, Mutant); 36] = [
+pub const ALL: [(&str, Mutant); 37] = [
     ("ring-drained-to-one-peer", Mutant::RingDrainedToOnePeer),
     ("silent-overflow", Mutant::SilentOverflow),
     ("slot-race", Mutant::SlotRace),
@@ -44,6 +44,7 @@ pub const ALL: [(&str, Mutant); 36] = [
     ("batches-during-bootstrap", Mutant::BatchesDuringBootstrap),
     ("no-fence", Mutant::NoFence),
     ("digests-unsettled", Mutant::DigestsUnsettled),
+    ("rebuild-uncovered", Mutant::RebuildUncovered),
     ("expiry-by-clock", Mutant::ExpiryByClock),
 ];
 

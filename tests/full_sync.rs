@@ -4,7 +4,7 @@
 
 mod mesh;
 
-use gridkv_cluster::{Cluster, Node, Reply, wait_for, wait_until};
+use gridkv_cluster::{Node, Reply, wait_for, wait_until};
 use serde_json::{Value, json};
 
 use mesh::{Model, PATIENCE, agree, all, builder, logs, puts, ready, settle, write_and_note};

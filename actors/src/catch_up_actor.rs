@@ -187,8 +187,8 @@ impl CatchUpActor {
                 running
             }
             Machine::Forgetting(machine) => {
-                let forget =
-                    of_a_cache(&event).and_then(|event| machine.step(now, event, &applied));
+                let forget = forgetting::Event::of(&event)
+                    .and_then(|event| machine.step(now, event, &applied));
                 let running = machine.is_under_way();
                 if let Some(forget) = forget {
                     self.forget(forget, ctx);
@@ -294,25 +294,6 @@ impl CatchUpActor {
             &self.storage,
             MergePage { records: Vec::new(), install: Some((frontier, floor)), reply },
         );
-    }
-}
-
-/// What a cache has to know of what happened.
-fn of_a_cache(event: &Event) -> Option<forgetting::Event<'_>> {
-    match event {
-        Event::Reported { from, report } => {
-            Some(forgetting::Event::Reported { from: *from, applied: &report.applied })
-        }
-        Event::LinkDown { peer } => Some(forgetting::Event::LinkDown { peer: *peer }),
-        Event::Merged | Event::MergeFailed => Some(forgetting::Event::Done),
-        Event::NewOrigin(own) => Some(forgetting::Event::NewOrigin(*own)),
-        Event::Tick => Some(forgetting::Event::Tick),
-        Event::Gap { .. }
-        | Event::Page { .. }
-        | Event::NoPage { .. }
-        | Event::Requested { .. }
-        | Event::Rebuild { .. }
-        | Event::Emptied(_) => None,
     }
 }
 

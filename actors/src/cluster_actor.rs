@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context};
 use gridkv_protocol::boot::Boot;
+use gridkv_protocol::contacts::Contacts;
 use gridkv_protocol::fence::{self, Fence, Standing};
 use gridkv_protocol::membership::{Effect, Event, Membership, Roster};
 use gridkv_protocol::message::Message as WireMessage;
@@ -21,7 +22,6 @@ use gridkv_protocol::{Epoch, Hlc, NodeId, Origin, StoreName, UnixMs};
 use crate::catch_up_actor;
 use crate::clock::ClockSource;
 use crate::cluster_board::{Board, ClusterBoard, Neighbour};
-use crate::contacts::Contacts;
 use crate::convergence_actor::{self, Proven};
 use crate::dialling::Dialling;
 use crate::identity::{Identity, IdentityError};
@@ -162,7 +162,7 @@ impl ClusterActor {
     /// Starts a link for each address that should have one, and ends the others.
     fn dial(&mut self, ctx: &mut Context<Self>) {
         let targets = self.parts.membership.targets();
-        self.contacts.refusals.keep(&targets.iter().cloned().collect());
+        self.contacts.refusals.keep(&targets);
         for peer in self.dialling.end_others(&targets) {
             self.unlink(peer);
         }

@@ -4,10 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use gridkv_protocol::NodeId;
+use gridkv_protocol::contacts::Contact;
 use gridkv_protocol::welcome::Member;
 use tokio::sync::Notify;
-
-use crate::contacts::Contact;
 
 /// What the cluster actor knows, and whether something failed that the node can not go on with.
 #[derive(Debug, Default)]

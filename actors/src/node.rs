@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::Addr;
+use gridkv_protocol::contacts::Contact;
 use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs, Version};
 
@@ -12,7 +13,6 @@ use crate::clock::ClockSource;
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_board::{ClusterBoard, Neighbour};
 use crate::cluster_messages::{AddPeer, ForgetPeer, FullSync};
-use crate::contacts::Contact;
 use crate::handle::StoreHandle;
 use crate::links::Links;
 use crate::member_change::{AddError, ForgetError, PeerAdded, PeerForgotten};

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::catchup;
 use crate::limits::{FORGET_AFTER_MS, SILENT_MS, YOUNG_CACHE_MS};
 use crate::{Frontier, Hlc, NodeId, Origin, UnixMs};
 
@@ -35,6 +36,28 @@ pub enum Event<'a> {
     NewOrigin(Origin),
     /// Time passed.
     Tick,
+}
+
+impl<'a> Event<'a> {
+    /// What a cache has to know of what a catch-up would hear.
+    #[must_use]
+    pub fn of(event: &'a catchup::Event) -> Option<Self> {
+        match event {
+            catchup::Event::Reported { from, report } => {
+                Some(Self::Reported { from: *from, applied: &report.applied })
+            }
+            catchup::Event::LinkDown { peer } => Some(Self::LinkDown { peer: *peer }),
+            catchup::Event::Merged | catchup::Event::MergeFailed => Some(Self::Done),
+            catchup::Event::NewOrigin(own) => Some(Self::NewOrigin(*own)),
+            catchup::Event::Tick => Some(Self::Tick),
+            catchup::Event::Gap { .. }
+            | catchup::Event::Page { .. }
+            | catchup::Event::NoPage { .. }
+            | catchup::Event::Requested { .. }
+            | catchup::Event::Rebuild { .. }
+            | catchup::Event::Emptied(_) => None,
+        }
+    }
 }
 
 /// What is to be done: if an origin still stands where it stood, forget everything and adopt this

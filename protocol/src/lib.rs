@@ -19,6 +19,7 @@ pub mod catchup;
 #[cfg(test)]
 mod clocks_test;
 pub mod codec;
+pub mod contacts;
 pub mod content_type;
 pub mod convergence;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub mod origin;
 pub mod page;
 pub mod publisher;
 pub mod record;
+pub mod refusals;
 pub mod repair;
 pub mod report;
 pub mod skews;

@@ -5,7 +5,6 @@
 //! time after it was staged, the ring is drained some time after the commit.
 
 mod cluster;
-mod contacts;
 mod dialling;
 mod serving;
 mod settling;
@@ -14,6 +13,7 @@ mod store_end;
 use std::collections::BTreeMap;
 
 use gridkv_protocol::boot::Boot;
+use gridkv_protocol::contacts::Contacts;
 use gridkv_protocol::fence::{Fence, Standing};
 use gridkv_protocol::membership::{Membership, MembershipConfig, Roster};
 use gridkv_protocol::message::Message;
@@ -26,7 +26,6 @@ use gridkv_storage::durability::Durability;
 use gridkv_storage::store::Store;
 use gridkv_storage::write::Written;
 
-use self::contacts::Contacts;
 use self::dialling::Dialling;
 pub use self::store_end::{Refused, StoreEnd};
 use crate::sim_clock::{Moment, NodeClock};

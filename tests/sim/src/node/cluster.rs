@@ -85,7 +85,7 @@ impl Process {
     /// Dials each address that should have a link, and ends the others.
     fn dial(&mut self) {
         let targets = self.membership.targets();
-        self.contacts.keep(&targets);
+        self.contacts.refusals.keep(&targets);
         let (conns, served) = self.dialling.end_others(&targets);
         self.acts.extend(conns.into_iter().map(Act::Close));
         for peer in served {
@@ -219,8 +219,8 @@ impl Process {
         if self.standing == Standing::Unjudged {
             return;
         }
-        let refused = self.contacts.refuse(!self.links.is_empty());
-        if refused || !boot.has_listened(self.clock.now(), &self.others()) {
+        let refused = self.contacts.refusals.against(!self.links.is_empty());
+        if !refused.is_empty() || !boot.has_listened(self.clock.now(), &self.others()) {
             return;
         }
         let own = self.origin;
@@ -278,7 +278,7 @@ impl Process {
     /// A node that was dialled answered.
     pub(super) fn welcomed(&mut self, conn: ConnId, welcome: Welcome) {
         let Some(addr) = self.dialling.addr_of(conn).map(str::to_owned) else { return };
-        self.contacts.dialled(&addr, None);
+        self.contacts.refusals.note(&addr, None);
         let speaks = welcome.protocol.common(ProtocolRange::OWN).is_some();
         if !speaks || self.membership.is_copy(&welcome.member, &self.contacts.up()) {
             let reason = "it runs on a copy of a member's data".into();
@@ -306,14 +306,14 @@ impl Process {
 
     /// A node that was dialled refuses this one.
     pub(super) fn refused(&mut self, conn: ConnId, refusal: &Refusal) {
-        self.silent(conn, Some(refusal.reason), refusal.detail.clone());
+        self.silent(conn, Some(refusal.reason), &refusal.detail);
     }
 
     /// A connection that was begun comes to nothing.
-    fn silent(&mut self, conn: ConnId, refused: Option<RefusalReason>, reason: String) {
+    fn silent(&mut self, conn: ConnId, refused: Option<RefusalReason>, reason: &str) {
         let Some(addr) = self.dialling.addr_of(conn).map(str::to_owned) else { return };
-        self.contacts.dialled(&addr, refused);
-        self.step(Event::Silent { addr, reason });
+        self.contacts.refusals.note(&addr, refused.map(|why| (why, reason)));
+        self.step(Event::Silent { addr, reason: reason.to_owned() });
         self.end(conn, Ending::Failed);
     }
 
@@ -348,7 +348,7 @@ impl Process {
         {
             self.end(conn, Ending::Served);
         } else {
-            self.silent(conn, None, "the connection ended".into());
+            self.silent(conn, None, "the connection ended");
         }
         self.settle();
     }

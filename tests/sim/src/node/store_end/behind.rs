@@ -71,7 +71,7 @@ impl StoreEnd {
                     }
                 }
                 Behind::Forgetting(machine) => {
-                    let event = of_a_cache(&event);
+                    let event = forgetting::Event::of(&event);
                     let forget = event.and_then(|event| machine.step(now, event, &applied));
                     if let Some(forget) = forget {
                         events.push_back(self.forget(clock, &forget, acts));
@@ -154,24 +154,5 @@ impl StoreEnd {
         clock.observe(self.writer.clock());
         acts.push(Act::Note(format!("{}: forgets everything, {done}", self.name())));
         if done { Event::Merged } else { Event::MergeFailed }
-    }
-}
-
-/// What a cache has to know of what happened.
-fn of_a_cache(event: &Event) -> Option<forgetting::Event<'_>> {
-    match event {
-        Event::Reported { from, report } => {
-            Some(forgetting::Event::Reported { from: *from, applied: &report.applied })
-        }
-        Event::LinkDown { peer } => Some(forgetting::Event::LinkDown { peer: *peer }),
-        Event::Merged | Event::MergeFailed => Some(forgetting::Event::Done),
-        Event::NewOrigin(own) => Some(forgetting::Event::NewOrigin(*own)),
-        Event::Tick => Some(forgetting::Event::Tick),
-        Event::Gap { .. }
-        | Event::Page { .. }
-        | Event::NoPage { .. }
-        | Event::Requested { .. }
-        | Event::Rebuild { .. }
-        | Event::Emptied(_) => None,
     }
 }

@@ -1,18 +1,18 @@
 //! Who refuses this node: a node that its cluster does not take in must not take clients.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use gridkv_protocol::welcome::RefusalReason;
+use crate::welcome::RefusalReason;
 
 /// The addresses that refused the last time that they were dialled.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals {
+pub struct Refusals {
     by_addr: BTreeMap<String, (RefusalReason, String)>,
 }
 
 impl Refusals {
     /// Notes what became of dialling an address. Says whether it is a refusal that is news.
-    pub(crate) fn note(&mut self, addr: &str, refused: Option<(RefusalReason, &str)>) -> bool {
+    pub fn note(&mut self, addr: &str, refused: Option<(RefusalReason, &str)>) -> bool {
         let Some((reason, words)) = refused else {
             self.by_addr.remove(addr);
             return false;
@@ -22,13 +22,14 @@ impl Refusals {
     }
 
     /// Drops addresses that are not dialled any more.
-    pub(crate) fn keep(&mut self, dialled: &BTreeSet<String>) {
+    pub fn keep(&mut self, dialled: &[String]) {
         self.by_addr.retain(|addr, _| dialled.contains(addr));
     }
 
     /// Why the node must not become ready, in words for people; empty when nothing stands against it.
     /// What is said of its identity always counts; another reason only when nobody takes the node in.
-    pub(crate) fn against(&self, linked: bool) -> Vec<String> {
+    #[must_use]
+    pub fn against(&self, linked: bool) -> Vec<String> {
         let all = self.by_addr.iter();
         all.filter(|(_, (reason, _))| !linked || reason.is_of_identity())
             .map(|(addr, (_, words))| format!("{addr} ({words})"))
@@ -60,7 +61,7 @@ mod tests {
         assert!(refusals.against(true).is_empty());
         refusals.note("b:1", NAME);
         assert_eq!(refusals.against(true), ["b:1 (n)"]);
-        refusals.keep(&["a:1".to_owned()].into());
+        refusals.keep(&["a:1".to_owned()]);
         assert!(refusals.against(true).is_empty());
     }
 }

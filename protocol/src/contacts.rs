@@ -1,30 +1,30 @@
-//! Who was heard from, when, and over what: the cluster actor's table of peers.
+//! Contacts: who was heard from, when, and over what; and who does not take this node in.
 
 use std::collections::BTreeMap;
 
-use gridkv_protocol::report::Report;
-use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs};
-
 use crate::refusals::Refusals;
+use crate::report::Report;
+use crate::{NodeId, Origin, StoreName, UnixMs};
 
 /// The peers of this run.
 #[derive(Debug, Default)]
-pub(crate) struct Contacts {
+pub struct Contacts {
     by_node: BTreeMap<NodeId, Contact>,
-    pub(crate) refusals: Refusals,
+    /// The addresses that refused this node.
+    pub refusals: Refusals,
 }
 
 /// What is known of one peer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Contact {
+pub struct Contact {
     /// When it was last heard from.
-    pub(crate) last: Option<UnixMs>,
+    pub last: Option<UnixMs>,
     /// In which run it was last heard from.
     run: Option<Origin>,
     /// Its clock minus this node's, in milliseconds.
-    pub(crate) skew_ms: Option<i64>,
+    pub skew_ms: Option<i64>,
     /// Its live keys, by store.
-    pub(crate) keys: BTreeMap<StoreName, u64>,
+    pub keys: BTreeMap<StoreName, u64>,
     /// Whether this node's link to it is up, and to which run.
     link: Option<Origin>,
     /// Its connections to this node, by run.
@@ -42,12 +42,14 @@ impl Contact {
 }
 
 impl Contacts {
-    pub(crate) fn get(&self, peer: NodeId) -> Option<&Contact> {
+    /// What is known of a peer.
+    #[must_use]
+    pub fn get(&self, peer: NodeId) -> Option<&Contact> {
         self.by_node.get(&peer)
     }
 
     /// Notes a report that came at `now`.
-    pub(crate) fn reported(&mut self, report: &Report, now: UnixMs) {
+    pub fn reported(&mut self, report: &Report, now: UnixMs) {
         let contact = self.by_node.entry(report.origin.node()).or_default();
         contact.last = Some(now);
         contact.run = Some(report.origin);
@@ -56,33 +58,46 @@ impl Contacts {
         contact.keys = report.stores.iter().map(|s| (s.store.clone(), s.keys)).collect();
     }
 
-    pub(crate) fn link_up(&mut self, origin: Origin, now: UnixMs) {
+    /// This node's link to a peer is up.
+    pub fn link_up(&mut self, origin: Origin, now: UnixMs) {
         let contact = self.by_node.entry(origin.node()).or_default();
         contact.link = Some(origin);
         contact.last = Some(now);
     }
 
-    pub(crate) fn link_down(&mut self, peer: NodeId) {
+    /// This node's link to a peer is gone.
+    pub fn link_down(&mut self, peer: NodeId) {
         if let Some(contact) = self.by_node.get_mut(&peer) {
             contact.link = None;
         }
     }
 
-    pub(crate) fn has_link(&self, peer: NodeId) -> bool {
-        self.by_node.get(&peer).is_some_and(|contact| contact.link.is_some())
+    /// Whether this node's link to a peer is up.
+    #[must_use]
+    pub fn has_link(&self, peer: NodeId) -> bool {
+        self.linked_run(peer).is_some()
+    }
+
+    /// The run of a peer to which this node's link is up.
+    #[must_use]
+    pub fn linked_run(&self, peer: NodeId) -> Option<Origin> {
+        self.by_node.get(&peer).and_then(|contact| contact.link)
     }
 
     /// Whether a peer is connected now, in either direction.
-    pub(crate) fn is_connected(&self, peer: NodeId) -> bool {
+    #[must_use]
+    pub fn is_connected(&self, peer: NodeId) -> bool {
         let contact = self.by_node.get(&peer);
         contact.is_some_and(|contact| contact.link.is_some() || !contact.inbound.is_empty())
     }
 
-    pub(crate) fn arrived(&mut self, origin: Origin) {
+    /// A peer connected to this node.
+    pub fn arrived(&mut self, origin: Origin) {
         self.by_node.entry(origin.node()).or_default().inbound.push(origin);
     }
 
-    pub(crate) fn left(&mut self, origin: Origin) {
+    /// A connection of a peer to this node is over.
+    pub fn left(&mut self, origin: Origin) {
         if let Some(contact) = self.by_node.get_mut(&origin.node()) {
             let at = contact.inbound.iter().position(|one| *one == origin);
             let at = at.unwrap_or(0); // it went on under another run since it arrived
@@ -93,14 +108,15 @@ impl Contacts {
     }
 
     /// The runs of peers that were heard of within the last `ms` milliseconds.
-    pub(crate) fn heard_within(&self, ms: u64, now: UnixMs) -> impl Iterator<Item = Origin> + '_ {
+    pub fn heard_within(&self, ms: u64, now: UnixMs) -> impl Iterator<Item = Origin> + '_ {
         let lately =
             self.by_node.values().filter(move |c| c.last.is_some_and(|at| now.since(at) < ms));
         lately.filter_map(|contact| contact.run)
     }
 
     /// The runs of peers that are connected now, in either direction.
-    pub(crate) fn up(&self) -> Vec<Origin> {
+    #[must_use]
+    pub fn up(&self) -> Vec<Origin> {
         let all = self.by_node.values();
         all.flat_map(|contact| contact.link.iter().chain(&contact.inbound).copied()).collect()
     }
@@ -108,9 +124,8 @@ impl Contacts {
 
 #[cfg(test)]
 mod tests {
-    use gridkv_protocol::{Epoch, Hlc};
-
     use super::*;
+    use crate::{Epoch, Hlc};
 
     fn run(epoch: u32) -> Origin {
         Origin::new(NodeId(7), Epoch(epoch))
@@ -118,7 +133,7 @@ mod tests {
 
     fn report(origin: Origin) -> Report {
         let (now, clock) = (UnixMs(5), Hlc::ZERO);
-        let (members, stores) = (gridkv_protocol::welcome::Members::default(), Vec::new());
+        let (members, stores) = (crate::welcome::Members::default(), Vec::new());
         Report { origin, now, clock, ready: true, members, stores }
     }
 

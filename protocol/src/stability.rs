@@ -238,8 +238,11 @@ fn lasting(store: &StoreReport) -> &Frontier {
 /// Every origin that is not closed everywhere, in order.
 fn open_origins(holders: &[Holder<'_>]) -> BTreeSet<Origin> {
     let known = holders.iter().flat_map(|holder| {
-        let StoreReport { applied, durable, .. } = holder.store;
-        applied.open().chain(durable.open()).map(|(origin, _)| origin)
+        let StoreReport { applied, durable, loose, durable_loose, .. } = holder.store;
+        let open = applied.open().chain(durable.open()).map(|(origin, _)| origin);
+        // Of a run that was lost nobody may have more than records that came ahead.
+        let ahead = loose.keys().chain(durable_loose.keys()).copied();
+        open.chain(ahead.filter(|origin| !applied.is_closed(*origin)))
     });
     known.chain(holders.iter().map(|holder| holder.report.origin)).collect()
 }

@@ -192,6 +192,9 @@ impl StoreWriter {
         loose.publish(BTreeMap::new());
         scheduled_bytes.store(0, Release);
         persists.changes.add(1);
+        if self.own_upto > Hlc::ZERO {
+            self.pending.moves(self.origin, self.own_upto); // the backend does not know of it any more
+        }
         Ok(true)
     }
 }

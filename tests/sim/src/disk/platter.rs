@@ -228,6 +228,15 @@ impl Platter {
         self.lose_process();
     }
 
+    /// A copy is made of it: of what was synced, which is what the disk itself has for good.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut copy = self.clone();
+        copy.journal.truncate(copy.synced);
+        copy.lose_process();
+        copy
+    }
+
     /// Something flips a byte. Says what it hit, if it hit anything.
     pub fn damage(&mut self, dice: &mut Dice) -> Option<Damage> {
         let hit = dice.index(self.journal.len() + 1);

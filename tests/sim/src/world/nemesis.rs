@@ -134,8 +134,7 @@ impl World {
             return;
         }
         if let Some(file) = machine.file.clone() {
-            let mut disk = machine.disk.platter().clone();
-            disk.lose_process();
+            let disk = machine.disk.platter().copy();
             machine.backups.push(Backup { disk, file });
         }
     }

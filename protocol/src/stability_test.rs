@@ -162,6 +162,10 @@ fn an_origin_that_a_member_has_nothing_of_holds_it_at_zero() {
     world.has(PEER, &[(origin(NodeId(7), 1), 5)]);
     assert_eq!(world.hear_all(), []);
     assert_eq!(world.stable().0, Hlc::ZERO);
+    let mut world = World::at(10);
+    world.store(PEER).loose.insert(origin(NodeId(7), 1), 5); // and the run that wrote it was lost
+    assert_eq!(world.hear_all(), []);
+    assert_eq!(world.stable().0, Hlc::ZERO);
 }
 
 #[test]

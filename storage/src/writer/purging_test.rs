@@ -130,13 +130,17 @@ fn an_emptied_store_claims_nothing_and_goes_on() {
         purge(&mut store, gone.hlc);
         let next = Origin::new(NodeId(1), Epoch(2));
         store.writer.take_origin(next).unwrap();
+        store.writer.close_time(NOW);
+        store.commit();
+        let own_upto = store.reader.applied().get(next);
         let held = store.reader.applied();
         let lacking = held.without(origin(2));
         assert!(!store.writer.empty(&lacking).unwrap(), "{backend}: a peer's op would be lost");
         assert!(!keys(&store).is_empty());
         assert!(store.writer.empty(&held).unwrap());
         assert!(keys(&store).is_empty(), "{backend}");
-        assert!(store.reader.applied().is_empty() && store.reader.durable().is_empty());
+        assert!(store.reader.durable().is_empty());
+        assert_eq!(store.reader.applied(), frontier(&[(next, own_upto.bits())]));
         assert_eq!(store.reader.floor(), Hlc::ZERO);
         assert_counts(&store.reader, &all_records(&store.reader));
         let written = store.write(put("new", "v"));
@@ -146,6 +150,21 @@ fn an_emptied_store_claims_nothing_and_goes_on() {
         let kept = if backend == "memory" { Vec::new() } else { vec!["new".to_owned()] };
         assert_eq!(keys(&store), kept, "{backend}");
         assert!(!store.reader.applied().covers(gone));
+    }
+}
+
+#[test]
+fn an_emptied_store_keeps_what_it_had_closed_of_its_own_time() {
+    for backend in ["file", "fjall"] {
+        let mut store = TestStore::on(backend);
+        store.writer.close_time(NOW);
+        store.commit();
+        let held = store.reader.applied();
+        assert!(store.writer.empty(&held).unwrap());
+        store.commit();
+        store.flusher.flush().unwrap();
+        assert_eq!(store.reader.durable(), held, "{backend}");
+        assert_eq!(store.reopen().reader.applied(), held, "{backend}");
     }
 }
 

@@ -43,7 +43,7 @@ BENCHES := structures backends funnel http replication healing bootstrap slow-pe
 NODE_BENCHES := replication healing bootstrap slow-peer
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long chaos prove soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
+.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
 	build-counting build-node need-config need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
@@ -102,6 +102,12 @@ sim: need-cargo need-cc ## Replay one seed of the simulator, SEED=1, with its tr
 
 sim-long: need-cargo need-cc ## Run seeds from FROM=0 on until stopped; reports seeds, operations and simulated hours.
 	@$(CARGO) run --locked --quiet --profile sim -p gridkv-sim -- long $(FROM)
+
+# In place only when it is whole.
+sim-mutants: need-cargo need-cc ## How many seeds it takes to notice each broken rule, from ten starts; renews tests/sim/MUTANTS.md.
+	$(CARGO) build --locked --profile sim -p gridkv-sim
+	$(TARGET)/sim/sim table > $(TARGET)/MUTANTS.md
+	mv $(TARGET)/MUTANTS.md tests/sim/MUTANTS.md
 
 chaos: CHAOS = run
 prove: CHAOS = prove --config '$(CONFIG)'

@@ -41,6 +41,8 @@ pub struct StoreWriter {
     /// What is in the state of everyone but `origin`; also what an op written now has seen.
     others: Arc<Frontier>,
     own_upto: Hlc,
+    /// The last that was minted for a client in this run.
+    last_written: Hlc,
     floor: Hlc,
     loose: LooseSet,
     deadlines: Deadlines,
@@ -68,6 +70,7 @@ impl StoreWriter {
         Self {
             clock: HlcClock::starting_at(greatest.max(others.greatest()).max(floor)),
             own_upto: Hlc::ZERO,
+            last_written: Hlc::ZERO,
             floor,
             greatest,
             pending: Pending::default(),
@@ -264,6 +267,7 @@ impl StoreWriter {
         self.commit(Durability::Memory)?;
         let old = std::mem::replace(&mut self.origin, origin);
         let upto = std::mem::replace(&mut self.own_upto, Hlc::ZERO);
+        self.last_written = Hlc::ZERO;
         self.advance(old, upto);
         self.commit(Durability::Memory)?;
         self.shared.frontiers.set_own(origin, Hlc::ZERO);

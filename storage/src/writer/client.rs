@@ -48,7 +48,7 @@ impl StoreWriter {
         let op = Op { key: write.key, record };
         self.pending.log(LoggedOp { op: op.clone(), seen: Arc::clone(&self.others) });
         self.admit(op, &standing, now);
-        self.own_upto = version.hlc;
+        (self.own_upto, self.last_written) = (version.hlc, version.hlc);
         *kind.counter(self.pending.counted()) += 1;
         let durability = self.shared.promises.durability;
         Ok(Written { version, existed, expires_at, durability })

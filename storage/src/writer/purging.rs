@@ -156,14 +156,17 @@ impl StoreWriter {
     }
 
     /// Commits what is staged, and empties the store: no record, no frontier, no floor; unless it holds what
-    /// `covered` does not cover. Says whether it did. What this node minted in its present run goes too, so it
-    /// must go on under a new origin first.
+    /// `covered` does not cover. Says whether it did. What this node closed of its own time in its present run is
+    /// kept, but records of that run could not come back: it must go on under a new origin first.
     ///
     /// # Errors
     /// [`CommitError`], which says whether anything may be gone.
     pub fn empty(&mut self, covered: &Frontier) -> Result<bool, CommitError> {
         self.commit(Durability::Memory)?;
-        let is_covered = self.loose.is_empty() && covered.covers_all(&self.others);
+        // A write that was let in just before is of the present run.
+        let is_covered = self.loose.is_empty()
+            && covered.covers_all(&self.others)
+            && self.last_written <= covered.get(self.origin);
         if !is_covered && !mutant::is(Mutant::RebuildUncovered) {
             return Ok(false);
         }

@@ -132,12 +132,14 @@ fn an_emptied_store_claims_nothing_and_goes_on() {
         store.writer.take_origin(next).unwrap();
         store.writer.close_time(NOW);
         store.commit();
-        let own_upto = store.reader.applied().get(next);
         let held = store.reader.applied();
         let lacking = held.without(origin(2));
         assert!(!store.writer.empty(&lacking).unwrap(), "{backend}: a peer's op would be lost");
+        store.write(put("late", "v"));
+        assert!(!store.writer.empty(&held).unwrap(), "{backend}: a client's write would be lost");
         assert!(!keys(&store).is_empty());
-        assert!(store.writer.empty(&held).unwrap());
+        let own_upto = store.reader.applied().get(next);
+        assert!(store.writer.empty(&store.reader.applied()).unwrap());
         assert!(keys(&store).is_empty(), "{backend}");
         assert!(store.reader.durable().without(next).is_empty());
         assert_eq!(store.reader.applied(), frontier(&[(next, own_upto.bits())]));

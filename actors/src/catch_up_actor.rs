@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
-use gridkv_protocol::catchup::{self, CatchUp, Effect, Event, View};
+use gridkv_protocol::catchup::{self, CatchUp, Effect, Event, RebuildWait, View};
 use gridkv_protocol::forgetting::{self, Forget, Forgetting};
 use gridkv_protocol::message::{Message as WireMessage, NoPage};
 use gridkv_protocol::op::KeyedRecord;
@@ -80,8 +80,8 @@ pub(crate) struct CatchUpActor {
     tracked: Tracked,
     /// What the store was told last.
     holds: bool,
-    /// The machine has a rebuild that was asked for.
-    rebuilds: bool,
+    /// What the machine's rebuild waits for, as it was said last.
+    rebuilds: Option<RebuildWait>,
 }
 
 /// What a catch-up is made of.
@@ -140,7 +140,7 @@ struct Merged(bool);
 #[rtype(result = "()")]
 pub(crate) struct FullSync(pub(crate) Arc<Operation>);
 
-/// The store was emptied, or could not be.
+/// What came of emptying the store.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Emptied(catchup::Emptied);
@@ -163,7 +163,7 @@ impl CatchUpActor {
             counters,
             tracked,
             holds: false,
-            rebuilds: false,
+            rebuilds: None,
         }
     }
 
@@ -175,11 +175,8 @@ impl CatchUpActor {
                 let effects = machine.step(now, event, View { applied: &applied, loose: &loose });
                 let (running, holds) = (machine.is_running(), machine.holds());
                 self.counters.bootstrapping.store(machine.is_bootstrapping(), Ordering::Release);
-                let (rebuilding, asked) = (machine.is_rebuilding(), &self.counters.rebuilding);
-                if self.rebuilds && !rebuilding {
-                    self.rebuilds = false;
-                    asked.store(false, Ordering::Release);
-                }
+                let waits = machine.rebuild_waits();
+                self.note_rebuild(waits);
                 self.hold(holds);
                 for effect in effects {
                     self.perform(effect, ctx);
@@ -237,7 +234,10 @@ impl CatchUpActor {
             Effect::Install { frontier, floor } => self.install(frontier, floor),
             Effect::Started { peer, bootstrap } => {
                 tracing::info!(%store, %peer, from_scratch = bootstrap, "catching up");
-                self.tracked.began(peer);
+                // What runs while a rebuild waits is none of its.
+                if self.rebuilds.is_none() {
+                    self.tracked.began(peer);
+                }
             }
             Effect::Ended { peer, records, complete: true } => {
                 self.counters.completed.fetch_add(1, Ordering::Relaxed);
@@ -250,6 +250,22 @@ impl CatchUpActor {
                 self.tracked.ended(false);
             }
         }
+    }
+
+    /// Says what a rebuild waits for; once it waits for nothing the machine alone says whether the store is ready.
+    fn note_rebuild(&mut self, waits: Option<RebuildWait>) {
+        if std::mem::replace(&mut self.rebuilds, waits) == waits {
+            return;
+        }
+        let what = match waits {
+            Some(RebuildWait::Loose) => "some records came ahead of what precedes them",
+            Some(RebuildWait::Donor) => "the peer has to show that it has all that is here",
+            Some(RebuildWait::Emptying) => "the store is being emptied",
+            None => "",
+        };
+        let what = waits.map(|_| what.to_owned());
+        self.tracked.wait_for(what.into_iter().collect());
+        self.counters.rebuilding.store(waits.is_some(), Ordering::Release);
     }
 
     /// Tells the store whether it takes batches, before the first page is asked for.
@@ -368,13 +384,11 @@ impl Handler<FullSync> for CatchUpActor {
     fn handle(&mut self, FullSync(operation): FullSync, ctx: &mut Self::Context) {
         let (peer, rebuild) = (operation.peer(), operation.is_rebuild());
         let event = if rebuild { Event::Rebuild { peer } } else { Event::Requested { peer } };
-        if rebuild {
-            let peer = operation.peer_name();
-            operation.wait_for(vec![format!("{peer} lacks some of what is here, or has not said")]);
-            self.rebuilds = true;
-        }
         self.tracked.follow(operation);
         self.step(event, ctx);
+        if rebuild && self.rebuilds.is_none() {
+            self.counters.rebuilding.store(false, Ordering::Release); // it was given up at once
+        }
     }
 }
 
@@ -385,7 +399,6 @@ impl Handler<Emptied> for CatchUpActor {
         match emptied {
             catchup::Emptied::Done => {
                 tracing::warn!(store = %self.reader.name(), "the store was emptied, to be filled from a peer");
-                self.tracked.wait_for(Vec::new());
             }
             catchup::Emptied::NotYet => {}
             catchup::Emptied::Failed => self.tracked.fail("the store could not be emptied"),

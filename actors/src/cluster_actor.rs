@@ -74,7 +74,7 @@ pub(crate) struct ClusterActor {
     fence: Fence,
     boot: Option<Boot>,
     stability: Stability,
-    /// Stores to be emptied once their peers have all that they have, and from whom they are filled then.
+    /// Stores to be rebuilt once their peers have what this node minted, and what was asked of each.
     rebuilds: BTreeMap<StoreName, Arc<Operation>>,
 }
 

@@ -107,7 +107,7 @@ impl Operation {
         self.records.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// The store is emptied when this is over, one line for each.
+    /// What it waits for, one line each, for people.
     pub(crate) fn wait_for(&self, what: Vec<String>) {
         self.waits_for.store(Arc::new(what));
     }

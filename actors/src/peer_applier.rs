@@ -142,12 +142,12 @@ impl PeerApplier {
 }
 
 fn read_page(store: Option<&StoreEnd>, request: PageRequest, donor: Origin) -> WireMessage {
-    // A cache is never a source: what it forgot would be taken for what never was.
-    // Nobody relies on what is about to be emptied.
+    // Nobody is emptied on the word of who is to be emptied.
     let is_to_go = |store: &StoreEnd| {
         let rebuilding = store.catch_up_counters.rebuilding.load(Ordering::Acquire);
         rebuilding && CatchUp::is_proof(request.session)
     };
+    // A cache is never a source: what it forgot would be taken for what never was.
     let source = store.filter(|store| !store.reader.promises().cache && !is_to_go(store));
     let page = source.map(|store| (store, store.reader.page(&request, donor)));
     match page {

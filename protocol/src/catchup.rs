@@ -25,6 +25,7 @@ mod session;
 pub use event::{Effect, Emptied, Event, Stretch};
 use floor::covers_floor;
 use rebuild::Rebuild;
+pub use rebuild::RebuildWait;
 use session::{First, Kind, Session, Stage};
 
 /// What the store has now; the machine looks at it in each step and keeps no copy.
@@ -54,6 +55,8 @@ pub struct CatchUp {
     rebuild: Rebuild,
     /// A bootstrap began, and none is complete yet.
     bootstrapping: bool,
+    /// What a store that was emptied had: it is whole when it has that again.
+    emptied_of: Frontier,
 }
 
 #[derive(Debug)]
@@ -88,6 +91,7 @@ impl CatchUp {
             requested: None,
             rebuild: Rebuild::None,
             bootstrapping: false,
+            emptied_of: Frontier::default(),
         }
     }
 
@@ -104,10 +108,10 @@ impl CatchUp {
         self.bootstrapping || self.rebuild != Rebuild::None
     }
 
-    /// Whether the store is to be emptied: nobody else's can rely on it.
+    /// What the store, which is to be emptied, waits for. No peer may be emptied on its word meanwhile.
     #[must_use]
-    pub fn is_rebuilding(&self) -> bool {
-        self.rebuild != Rebuild::None
+    pub fn rebuild_waits(&self) -> Option<RebuildWait> {
+        self.rebuild.waits()
     }
 
     /// Whether the store takes no batches.
@@ -224,11 +228,19 @@ impl CatchUp {
         }
         let Session { donor, first, records, kind, .. } = session;
         let (donor, records) = (*donor, *records);
-        self.bootstrapping &= *kind != Kind::Bootstrap;
+        let mut complete = true;
         if let Some(First { frontier, floor, .. }) = first.take() {
+            if *kind == Kind::Bootstrap {
+                // A donor that was emptied since it showed what it has does not give it back.
+                complete = frontier.covers_all(&self.emptied_of);
+            }
             effects.push(Effect::Install { frontier, floor });
         }
-        effects.push(Effect::Ended { peer: donor, records, complete: true });
+        if *kind == Kind::Bootstrap && complete {
+            (self.bootstrapping, self.requested) = (false, None);
+            self.emptied_of = Frontier::default();
+        }
+        effects.push(Effect::Ended { peer: donor, records, complete });
         self.gaps.remove(&donor);
         self.behind.clear();
         self.session = None;

@@ -139,8 +139,16 @@ fn an_operator_gets_all_of_a_peer_merged_though_nothing_is_missing() {
 
 const PROOF: u64 = 1 << 62;
 
-fn asks(number: u64) -> Effect {
-    everything(PROOF | number, None)
+/// PEER, which has reported this, is asked to show what it has.
+fn asks(number: u64, reported: &[(Origin, u64)]) -> Effect {
+    let request = PageRequest {
+        store: main_store(),
+        session: PROOF | number,
+        frontier: frontier(reported),
+        scope: Scope::Missing,
+        cursor: None,
+    };
+    Effect::Request { peer: PEER, request }
 }
 
 /// A page of PEER, which has just this.
@@ -156,38 +164,57 @@ fn empties(applied: &[(Origin, u64)]) -> Effect {
 #[test]
 fn a_store_is_rebuilt_from_the_peer_that_was_named() {
     let mut receiver = Receiver::with(&[(origin(PEER, 1), 50)], &[]);
-    receiver.step(0, purged(&[(origin(PEER, 1), 50)], 0));
+    let has = [(origin(PEER, 1), 50)];
+    receiver.step(0, purged(&has, 0));
     receiver.step(1, reported(OTHER, &[(origin(PEER, 1), 60)], &[]));
     let other = receiver.step(602, Event::Tick);
     assert_eq!(other.first(), Some(&Effect::Started { peer: OTHER, bootstrap: false }));
 
     let effects = receiver.step(603, Event::Rebuild { peer: PEER });
     let given_up = Effect::Ended { peer: OTHER, records: 0, complete: false };
-    assert_eq!(effects, [given_up, asks(2)]);
-    assert!(receiver.machine.is_bootstrapping() && receiver.machine.is_rebuilding());
-    let has = [(origin(PEER, 1), 50)];
+    assert_eq!(effects, [given_up, asks(2, &has)]);
+    assert!(receiver.machine.is_bootstrapping() && receiver.machine.holds());
     assert_eq!(receiver.step(604, proof(1, &has)), [], "of the session before");
     assert_eq!(receiver.step(605, proof(2, &has)), [empties(&has)]);
+    assert_eq!(receiver.machine.rebuild_waits(), Some(RebuildWait::Emptying));
     assert_eq!(receiver.step(5_000, Event::Tick), [], "not before it is empty");
     receiver.applied = Frontier::default();
     let effects = receiver.step(5_001, Event::Emptied(Emptied::Done));
     assert_eq!(effects, [Effect::Started { peer: PEER, bootstrap: true }, everything(3, None)]);
-    assert!(!receiver.machine.is_rebuilding());
+    assert_eq!(receiver.machine.rebuild_waits(), None);
     receiver.step(5_002, page(3, None, None, 0));
     receiver.step(5_003, Event::Merged);
     assert!(!receiver.machine.is_bootstrapping());
 }
 
 #[test]
+fn an_emptied_store_is_whole_when_it_has_what_it_had() {
+    let mut receiver = Receiver::with(&[(origin(PEER, 1), 60)], &[]);
+    let has = [(origin(PEER, 1), 60)];
+    receiver.step(0, purged(&has, 0));
+    receiver.step(1, Event::Rebuild { peer: PEER });
+    assert_eq!(receiver.step(2, proof(1, &has)), [empties(&has)]);
+    receiver.applied = Frontier::default();
+    receiver.step(3, Event::Emptied(Emptied::Done));
+    receiver.step(4, page(2, None, None, 0)); // up to 50: it was emptied since
+    let effects = receiver.step(5, Event::Merged);
+    assert!(matches!(effects.last(), Some(Effect::Ended { complete: false, .. })), "{effects:?}");
+    assert!(receiver.machine.is_bootstrapping());
+    let next = receiver.step(1_000, Event::Tick);
+    assert_eq!(next.first(), Some(&Effect::Started { peer: PEER, bootstrap: true }));
+}
+
+#[test]
 fn a_rebuild_waits_for_what_is_being_merged_and_is_nothing_if_it_can_not_begin() {
     let mut receiver = Receiver::with(&[(origin(PEER, 1), 40)], &[]);
-    receiver.step(0, purged(&[(origin(PEER, 1), 50)], 0));
+    let has = [(origin(PEER, 1), 50)];
+    receiver.step(0, purged(&has, 0));
     receiver.step(601, Event::Tick);
     assert_eq!(receiver.step(602, page(1, None, Some("m"), 0)).len(), 1);
     assert_eq!(receiver.step(603, Event::Rebuild { peer: PEER }), [], "a merge is under way");
     let effects = receiver.step(604, Event::Merged);
-    assert_eq!(effects.last(), Some(&asks(2)));
-    receiver.step(605, proof(2, &[(origin(PEER, 1), 50)]));
+    assert_eq!(effects.last(), Some(&asks(2, &has)));
+    receiver.step(605, proof(2, &has));
     receiver.step(606, Event::Emptied(Emptied::Failed));
     assert!(!receiver.machine.is_bootstrapping(), "it is as it was");
 }
@@ -196,26 +223,28 @@ fn a_rebuild_waits_for_what_is_being_merged_and_is_nothing_if_it_can_not_begin()
 fn a_store_is_not_emptied_before_the_peer_has_all_of_it() {
     let (theirs, others) = (origin(PEER, 1), origin(OTHER, 1));
     let mut receiver = Receiver::with(&[(theirs, 50), (others, 9)], &[(others, 7)]);
-    receiver.step(0, purged(&[(theirs, 50), (others, 8)], 0));
+    let reported = [(theirs, 50), (others, 8)];
+    receiver.step(0, purged(&reported, 0));
     receiver.step(1, Event::Rebuild { peer: PEER });
     assert!(receiver.machine.is_bootstrapping());
     assert!(!receiver.machine.holds(), "what is loose has to be covered first");
+    assert_eq!(receiver.machine.rebuild_waits(), Some(RebuildWait::Loose));
     receiver.loose.clear();
-    assert_eq!(receiver.step(2, Event::Tick), []);
+    assert_eq!(receiver.step(2, Event::Tick), [asks(1, &reported)]);
     assert!(receiver.machine.holds());
+    assert_eq!(receiver.step(3, proof(1, &reported)), [], "it does not have all");
+    assert_eq!(receiver.step(102, Event::Tick), []);
+    assert_eq!(receiver.step(103, Event::Tick), [asks(2, &reported)]);
     let has = [(theirs, 50), (others, 9)];
-    assert_eq!(receiver.step(3, purged(&has, 0)), [asks(1)]);
-    assert_eq!(receiver.step(4, proof(1, &[(theirs, 50)])), [], "it was emptied since it reported");
-    assert_eq!(receiver.step(604, Event::Tick), [asks(2)]);
-    assert_eq!(receiver.step(605, proof(2, &has)), [empties(&has)]);
+    assert_eq!(receiver.step(104, proof(2, &has)), [empties(&has)]);
     // What was staged when it began to hold.
     let has = [(theirs, 50), (others, 10)];
     receiver.applied = frontier(&has);
-    assert_eq!(receiver.step(606, Event::Emptied(Emptied::NotYet)), []);
+    let effects = receiver.step(105, Event::Emptied(Emptied::NotYet));
+    assert_eq!(effects, [asks(3, &reported)]);
     assert!(receiver.machine.holds());
-    assert_eq!(receiver.step(607, purged(&has, 0)), [asks(3)]);
-    let effects = receiver.step(607 + PAGE_TIMEOUT_MS, Event::Tick);
-    assert_eq!(effects, [asks(4)], "the page was lost");
+    let effects = receiver.step(105 + PAGE_TIMEOUT_MS, Event::Tick);
+    assert_eq!(effects, [asks(4, &reported)], "the page was lost");
     assert_eq!(receiver.step(9_000, proof(4, &has)), [empties(&has)]);
 }
 
@@ -230,19 +259,17 @@ fn a_rebuild_from_a_peer_that_goes_away_is_given_up() {
     assert_eq!(effects, [Effect::RebuildGivenUp { peer: PEER, is_linked: false }]);
     assert!(!receiver.machine.is_bootstrapping());
     let effects = receiver.step(4, Event::Rebuild { peer: PEER });
-    assert_eq!(
-        effects,
-        [Effect::RebuildGivenUp { peer: PEER, is_linked: false }],
-        "it is not back"
-    );
+    let given_up = Effect::RebuildGivenUp { peer: PEER, is_linked: false };
+    assert_eq!(effects, [given_up], "it is not back");
 }
 
 #[test]
 fn a_peer_that_gives_no_page_may_be_about_to_be_emptied_itself() {
     let mut receiver = Receiver::with(&[], &[]);
-    receiver.step(0, purged(&[(origin(PEER, 1), 50)], 0));
-    assert_eq!(receiver.step(1, Event::Rebuild { peer: PEER }), [asks(1)]);
+    let has = [(origin(PEER, 1), 50)];
+    receiver.step(0, purged(&has, 0));
+    assert_eq!(receiver.step(1, Event::Rebuild { peer: PEER }), [asks(1, &has)]);
     let effects = receiver.step(2, Event::NoPage { peer: PEER, session: PROOF | 1 });
     assert_eq!(effects.first(), Some(&Effect::RebuildGivenUp { peer: PEER, is_linked: true }));
-    assert!(!receiver.machine.is_rebuilding());
+    assert_eq!(receiver.machine.rebuild_waits(), None);
 }

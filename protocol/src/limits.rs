@@ -152,6 +152,6 @@ pub const REPAIR_PAUSE_MS: u64 = 1_000;
 /// The longest one (milliseconds): what repairs can not mend is looked at by people.
 pub const LONGEST_REPAIR_PAUSE_MS: u64 = 10 * 60 * 1_000;
 
-/// Keys of one peer that are remembered as differing, at most: enough to see what they have in common, and
-/// some hundred kilobytes.
+/// Keys of one peer that are remembered as differing, at most: enough to see what they have in common, and some
+/// hundred kilobytes as keys usually are; 4 MB with the longest ones.
 pub const MAX_DIFFERING_KEYS: usize = 1_000;

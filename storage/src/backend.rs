@@ -298,6 +298,9 @@ pub enum BackendError {
         /// The version of its format.
         version: u8,
     },
+    /// The store was emptied while it was read. Nothing of what was read counts.
+    #[error("the store was emptied meanwhile")]
+    Emptied,
     /// The cursor was not made by this backend. Nothing was changed.
     #[error("not a cursor of this store")]
     BadCursor,
@@ -328,6 +331,7 @@ impl BackendError {
             ),
             Self::Engine { .. }
             | Self::Foreign { .. }
+            | Self::Emptied
             | Self::BadCursor
             | Self::Encode(_)
             | Self::Poisoned => false,

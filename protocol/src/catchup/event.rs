@@ -122,7 +122,7 @@ pub enum Emptied {
     Done,
     /// It is as it was: something was staged that the peer does not have yet.
     NotYet,
-    /// It could not be emptied, and is as it was.
+    /// It could not be emptied: it is as it was, or is not to be used any more.
     Failed,
 }
 

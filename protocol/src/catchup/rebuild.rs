@@ -1,9 +1,9 @@
 //! A rebuild: on an operator's word the store is emptied, and filled from the peer that was named.
 //!
-//! Nothing may be lost with it. So nothing more is taken in until that peer has reported that it has all that is
-//! here. Then it is asked for a page, which says what it has at that moment; a node that is itself about to be
-//! emptied gives none, so of two that would be rebuilt from each other neither is. What was staged meanwhile is
-//! looked at once more when the store is emptied.
+//! Nothing may be lost with it. So nothing more is taken in, and that peer is asked for a page, which says what it
+//! has at that moment, until that is all that is here. A node that is itself about to be emptied gives none, so of
+//! two that would be rebuilt from each other at least one is not. What was staged meanwhile is looked at once more
+//! when the store is emptied; and the store is whole again when it has what it had.
 
 use super::{CatchUp, Effect, Emptied, View};
 use crate::limits::{PAGE_TIMEOUT_MS, PAUSE_MS};
@@ -11,35 +11,55 @@ use crate::mutant::{self, Mutant};
 use crate::page::{Page, PageRequest, Scope};
 use crate::{Frontier, Hlc, NodeId, UnixMs};
 
+/// What a store that is to be emptied waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebuildWait {
+    /// Records that came ahead of what precedes them: for that.
+    Loose,
+    /// Its donor: to have, and to show, all that is here.
+    Donor,
+    /// The backend.
+    Emptying,
+}
+
 /// Set in the numbers of pages that are to show what a peer has, and never in those of sessions.
 const PROOF: u64 = 1 << 62;
 
 /// How far a rebuild is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Rebuild {
     #[default]
     None,
     /// It waits for the page that is being merged, and for what is loose to be covered: nobody else may have it.
     Due(NodeId),
-    /// Nothing is taken in. It waits for the peer to have all that is here, and for this time.
+    /// Nothing is taken in. The peer is asked what it has at this time.
     Holding(NodeId, UnixMs),
     /// The peer was asked for a page, under this number and at this time.
     Asked(NodeId, u64, UnixMs),
-    /// The store is being emptied.
-    Emptying(NodeId),
+    /// The store is being emptied of what the peer covers.
+    Emptying(NodeId, Frontier),
 }
 
 impl Rebuild {
     /// Whether nothing is taken in, neither batches nor pages.
-    pub(super) fn holds(self) -> bool {
-        matches!(self, Self::Holding(..) | Self::Asked(..) | Self::Emptying(_))
+    pub(super) fn holds(&self) -> bool {
+        matches!(self, Self::Holding(..) | Self::Asked(..) | Self::Emptying(..))
+    }
+
+    pub(super) fn waits(&self) -> Option<RebuildWait> {
+        match self {
+            Self::None => None,
+            Self::Due(_) => Some(RebuildWait::Loose),
+            Self::Holding(..) | Self::Asked(..) => Some(RebuildWait::Donor),
+            Self::Emptying(..) => Some(RebuildWait::Emptying),
+        }
     }
 
     /// From whom the store is to be filled, as long as it is as it was.
-    fn waits_for(self) -> Option<NodeId> {
+    fn donor(&self) -> Option<NodeId> {
         match self {
-            Self::Due(peer) | Self::Holding(peer, _) | Self::Asked(peer, ..) => Some(peer),
-            Self::None | Self::Emptying(_) => None,
+            Self::Due(peer) | Self::Holding(peer, _) | Self::Asked(peer, ..) => Some(*peer),
+            Self::None | Self::Emptying(..) => None,
         }
     }
 }
@@ -76,20 +96,22 @@ impl CatchUp {
             | Rebuild::Due(_)
             | Rebuild::Holding(..)
             | Rebuild::Asked(..)
-            | Rebuild::Emptying(_) => {}
+            | Rebuild::Emptying(..) => {}
         }
+        // Whatever it reported: one that is to be emptied itself has to say so.
         if let Rebuild::Holding(peer, not_before) = self.rebuild
             && now >= not_before
-            && self.peers.get(&peer).is_some_and(|peer| self.has_all(&peer.report.applied, view))
         {
             self.sessions += 1;
             let session = PROOF | self.sessions;
             self.rebuild = Rebuild::Asked(peer, session, now);
+            // As short a page as there is.
+            let frontier = self.peers.get(&peer).map(|peer| peer.report.applied.clone());
             let request = PageRequest {
                 store: self.store.clone(),
                 session,
-                frontier: Frontier::default(),
-                scope: Scope::Everything,
+                frontier: frontier.unwrap_or_default(),
+                scope: Scope::Missing,
                 cursor: None,
             };
             effects.push(Effect::Request { peer, request });
@@ -122,7 +144,7 @@ impl CatchUp {
         }
         let covered = page.frontier.up_to(limit);
         if self.has_all(&covered, view) {
-            self.rebuild = Rebuild::Emptying(peer);
+            self.rebuild = Rebuild::Emptying(peer, view.applied.without(self.own));
             effects.push(Effect::Empty { covered });
         } else {
             self.rebuild = Rebuild::Holding(peer, now.plus(PAUSE_MS));
@@ -141,10 +163,11 @@ impl CatchUp {
     }
 
     pub(super) fn emptied(&mut self, now: UnixMs, emptied: Emptied) {
-        let Rebuild::Emptying(peer) = std::mem::take(&mut self.rebuild) else { return };
+        let Rebuild::Emptying(peer, held) = std::mem::take(&mut self.rebuild) else { return };
         match emptied {
             Emptied::Done => {
                 self.bootstrapping = true;
+                self.emptied_of = held;
                 self.requested = Some(peer);
                 self.not_before = UnixMs(0);
             }
@@ -155,9 +178,12 @@ impl CatchUp {
 
     /// The link to a peer is gone: a rebuild from it that has not emptied anything is over.
     pub(super) fn give_up_rebuild(&mut self, lost: NodeId, effects: &mut Vec<Effect>) {
-        if let Some(peer) = self.rebuild.waits_for().filter(|peer| *peer == lost) {
+        if let Some(peer) = self.rebuild.donor().filter(|peer| *peer == lost) {
             self.rebuild = Rebuild::None;
             effects.push(Effect::RebuildGivenUp { peer, is_linked: false });
         }
     }
 }
+
+// CAVEATS: what the donor has is as safe as its store keeps it: one that syncs later loses more to a power cut than
+// the store that was emptied would have. Who was emptied and finds nobody any more that has all of it stays so.

@@ -1,13 +1,14 @@
 //! The pages that peers ask a store for: stretches of a walk, cut where they would get too large.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
+use gridkv_protocol::Origin;
 use gridkv_protocol::digest::bucket_of;
 use gridkv_protocol::limits::{MAX_PAGE_RECORDS, PAGE_BYTES};
 use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::{Page, PageCursor, PageRequest, Scope};
-use gridkv_protocol::{Frontier, Origin};
 
 use super::StoreReader;
 use crate::backend::{BackendError, Walk, by_key};
@@ -22,13 +23,16 @@ impl StoreReader {
     /// is this node's present origin. The page may be empty and still have a next one.
     ///
     /// # Errors
-    /// [`BackendError`] when records can not be read, or the cursor is not this store's.
+    /// [`BackendError`] when records can not be read, the store was emptied meanwhile, or the cursor is not
+    /// this store's.
     pub fn page(&self, request: &PageRequest, donor: Origin) -> Result<Page, BackendError> {
-        let mut page = self.page_as_it_is(request, donor)?;
-        if !self.shared.frontiers.applied().covers_all(&page.frontier) {
-            page.frontier = Frontier::default(); // the store was emptied meanwhile: nothing is claimed
+        if self.shared.poisoned.load(Ordering::Acquire) {
+            return Err(BackendError::Poisoned); // what it still has is not what its frontier says
         }
-        Ok(page)
+        let page = self.page_as_it_is(request, donor)?;
+        // Its floor would be taken for that of who has what lies below.
+        let goes_on = self.shared.frontiers.applied().covers_all(&page.frontier);
+        if goes_on { Ok(page) } else { Err(BackendError::Emptied) }
     }
 
     fn page_as_it_is(&self, request: &PageRequest, donor: Origin) -> Result<Page, BackendError> {

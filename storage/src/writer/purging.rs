@@ -180,8 +180,10 @@ impl StoreWriter {
         shared.frontiers.reset();
         if let Err(error) = shared.backend.clear() {
             self.note_failed(&error);
-            shared.frontiers.others.store(Arc::clone(&self.others));
-            shared.frontiers.raise_floor(self.floor);
+            if matches!(error, CommitError::Unchanged(_)) {
+                shared.frontiers.others.store(Arc::clone(&self.others));
+                shared.frontiers.raise_floor(self.floor);
+            }
             return Err(error);
         }
         self.floor = Hlc::ZERO;

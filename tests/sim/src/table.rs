@@ -55,12 +55,6 @@ pub fn row(name: &'static str, mutant: Mutant, threads: usize) -> Row {
 }
 
 impl Row {
-    /// Whether every start noticed it.
-    #[must_use]
-    pub fn is_noticed(&self) -> bool {
-        self.oracles.values().sum::<usize>() == self.needed.len()
-    }
-
     fn median(&self) -> f64 {
         let middle = self.needed.len() / 2;
         let pair = self.needed.iter().skip(middle - 1).take(2);

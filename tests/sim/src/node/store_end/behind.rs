@@ -41,7 +41,7 @@ impl Behind {
 
     pub(super) fn is_rebuilding(&self) -> bool {
         match self {
-            Self::CatchUp(machine) => machine.is_rebuilding(),
+            Self::CatchUp(machine) => machine.rebuild_waits().is_some(),
             Self::Forgetting(_) => false,
         }
     }

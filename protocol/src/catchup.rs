@@ -24,8 +24,8 @@ mod session;
 
 pub use event::{Effect, Emptied, Event, Stretch};
 use floor::covers_floor;
-use rebuild::Rebuild;
 pub use rebuild::RebuildWait;
+use rebuild::{Rebuild, Refill};
 use session::{First, Kind, Session, Stage};
 
 /// What the store has now; the machine looks at it in each step and keeps no copy.
@@ -55,8 +55,7 @@ pub struct CatchUp {
     rebuild: Rebuild,
     /// A bootstrap began, and none is complete yet.
     bootstrapping: bool,
-    /// What a store that was emptied had: it is whole when it has that again.
-    emptied_of: Frontier,
+    refill: Refill,
 }
 
 #[derive(Debug)]
@@ -91,7 +90,7 @@ impl CatchUp {
             requested: None,
             rebuild: Rebuild::None,
             bootstrapping: false,
-            emptied_of: Frontier::default(),
+            refill: Refill::default(),
         }
     }
 
@@ -231,14 +230,13 @@ impl CatchUp {
         let mut complete = true;
         if let Some(First { frontier, floor, .. }) = first.take() {
             if *kind == Kind::Bootstrap {
-                // A donor that was emptied since it showed what it has does not give it back.
-                complete = frontier.covers_all(&self.emptied_of);
+                complete = self.refill.is_over((donor, &frontier), self.peers.keys());
             }
             effects.push(Effect::Install { frontier, floor });
         }
         if *kind == Kind::Bootstrap && complete {
             (self.bootstrapping, self.requested) = (false, None);
-            self.emptied_of = Frontier::default();
+            self.refill = Refill::default();
         }
         effects.push(Effect::Ended { peer: donor, records, complete });
         self.gaps.remove(&donor);

@@ -192,6 +192,7 @@ fn an_emptied_store_is_whole_when_it_has_what_it_had() {
     let mut receiver = Receiver::with(&[(origin(PEER, 1), 60)], &[]);
     let has = [(origin(PEER, 1), 60)];
     receiver.step(0, purged(&has, 0));
+    receiver.step(0, reported(OTHER, &[], &[]));
     receiver.step(1, Event::Rebuild { peer: PEER });
     assert_eq!(receiver.step(2, proof(1, &has)), [empties(&has)]);
     receiver.applied = Frontier::default();
@@ -200,8 +201,17 @@ fn an_emptied_store_is_whole_when_it_has_what_it_had() {
     let effects = receiver.step(5, Event::Merged);
     assert!(matches!(effects.last(), Some(Effect::Ended { complete: false, .. })), "{effects:?}");
     assert!(receiver.machine.is_bootstrapping());
+    // The other one may have it; only when it has not either, that is all there is.
     let next = receiver.step(1_000, Event::Tick);
+    assert_eq!(next.first(), Some(&Effect::Started { peer: OTHER, bootstrap: true }));
+    receiver.step(1_001, Event::NoPage { peer: OTHER, session: 3 });
+    assert!(receiver.machine.is_bootstrapping());
+    receiver.step(1_002, Event::LinkDown { peer: OTHER });
+    let next = receiver.step(2_000, Event::Tick);
     assert_eq!(next.first(), Some(&Effect::Started { peer: PEER, bootstrap: true }));
+    receiver.step(2_001, page(4, None, None, 0));
+    receiver.step(2_002, Event::Merged);
+    assert!(!receiver.machine.is_bootstrapping());
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! two that would be rebuilt from each other at least one is not. What was staged meanwhile is looked at once more
 //! when the store is emptied; and the store is whole again when it has what it had.
 
+use std::collections::BTreeSet;
+
 use super::{CatchUp, Effect, Emptied, View};
 use crate::limits::{PAGE_TIMEOUT_MS, PAUSE_MS};
 use crate::mutant::{self, Mutant};
@@ -61,6 +63,32 @@ impl Rebuild {
             Self::Due(peer) | Self::Holding(peer, _) | Self::Asked(peer, ..) => Some(*peer),
             Self::None | Self::Emptying(..) => None,
         }
+    }
+}
+
+/// When a store that was emptied is whole again. A donor that is emptied after it showed what it had does not
+/// give that back.
+#[derive(Debug, Default)]
+pub(super) struct Refill {
+    /// What the store had.
+    held: Frontier,
+    /// Peers that gave all they have, and that was less.
+    short: BTreeSet<NodeId>,
+}
+
+impl Refill {
+    /// A bootstrap from `donor`, which has this, came to its end. Says whether that was the last one: nobody
+    /// else of `peers` can give more.
+    pub(super) fn is_over<'a>(
+        &mut self,
+        (donor, frontier): (NodeId, &Frontier),
+        mut peers: impl Iterator<Item = &'a NodeId>,
+    ) -> bool {
+        if frontier.covers_all(&self.held) {
+            return true;
+        }
+        self.short.insert(donor);
+        peers.all(|peer| self.short.contains(peer))
     }
 }
 
@@ -167,7 +195,7 @@ impl CatchUp {
         match emptied {
             Emptied::Done => {
                 self.bootstrapping = true;
-                self.emptied_of = held;
+                self.refill = Refill { held, ..Refill::default() };
                 self.requested = Some(peer);
                 self.not_before = UnixMs(0);
             }
@@ -186,4 +214,4 @@ impl CatchUp {
 }
 
 // CAVEATS: what the donor has is as safe as its store keeps it: one that syncs later loses more to a power cut than
-// the store that was emptied would have. Who was emptied and finds nobody any more that has all of it stays so.
+// the store that was emptied would have. Who was emptied and is linked to nobody any more waits for a peer.

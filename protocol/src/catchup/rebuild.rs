@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 
 use super::{CatchUp, Effect, Emptied, View};
 use crate::limits::{PAGE_TIMEOUT_MS, PAUSE_MS};
-use crate::mutant::{self, Mutant};
 use crate::page::{Page, PageRequest, Scope};
 use crate::{Frontier, Hlc, NodeId, UnixMs};
 
@@ -155,7 +154,7 @@ impl CatchUp {
 
     /// Whether a peer with this frontier has all that is here.
     fn has_all(&self, theirs: &Frontier, view: View<'_>) -> bool {
-        theirs.covers_all(&view.applied.without(self.own)) || mutant::is(Mutant::RebuildUncovered)
+        theirs.covers_all(&view.applied.without(self.own))
     }
 
     /// Takes the page that shows what the peer has. Says whether it was that one.

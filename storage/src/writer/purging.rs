@@ -66,11 +66,9 @@ impl StoreWriter {
             self.raise_floor(stable);
         }
         self.commit(Durability::Memory)?;
-        if !mutant::is(Mutant::LogAboveFloor) {
-            // What was purged is not to be sent any more. Only here: all members have this run up to the stable
-            // point, but of a floor that came with a bootstrap they may have nothing of it yet.
-            self.shared.ring.raise_floor(stable);
-        }
+        // What was purged is not to be sent any more. Only here: all members have this run up to the stable point,
+        // but of a floor that came with a bootstrap they may have nothing of it yet.
+        self.shared.ring.raise_floor(stable);
         Ok(more)
     }
 
@@ -167,7 +165,7 @@ impl StoreWriter {
         let is_covered = self.loose.is_empty()
             && covered.covers_all(&self.others)
             && self.last_written <= covered.get(self.origin);
-        if !is_covered && !mutant::is(Mutant::RebuildUncovered) {
+        if !is_covered {
             return Ok(false);
         }
         let shared = Arc::clone(&self.shared);

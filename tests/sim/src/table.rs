@@ -30,7 +30,7 @@ const WITHIN: u64 = 20_000;
 /// What it took to notice one broken rule.
 #[derive(Clone, Debug)]
 pub struct Row {
-    name: &'static str,
+    name: String,
     /// Seeds that each start needed, in order of size.
     needed: Vec<u64>,
     /// How often each oracle was the first to object.
@@ -39,8 +39,8 @@ pub struct Row {
 
 /// Counts the seeds that it takes to notice a broken rule.
 #[must_use]
-pub fn row(name: &'static str, mutant: Mutant, threads: usize) -> Row {
-    let mut row = Row { name, needed: Vec::new(), oracles: BTreeMap::new() };
+pub fn row(name: &str, mutant: Mutant, threads: usize) -> Row {
+    let mut row = Row { name: name.to_owned(), needed: Vec::new(), oracles: BTreeMap::new() };
     for start in (0..STARTS).map(|start| start * APART) {
         match seeds::run_all(start..start + WITHIN, Some(mutant), threads) {
             Ok(_) => row.needed.push(WITHIN),

@@ -111,6 +111,8 @@ pub enum Act {
     Acks(Ticket, usize),
     /// The roster and the epoch are kept.
     Keep(NodeFile),
+    /// A batch was taken into a store that is filled from scratch.
+    TookWhileFilled,
     /// The product itself says that a store differs from a peer's at the same frontier.
     Diverged(NodeId),
     /// The process ends.

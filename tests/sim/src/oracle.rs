@@ -8,6 +8,8 @@ pub mod convergence;
 pub mod digest;
 pub mod durability;
 pub mod expiry;
+pub mod fence;
+pub mod filling;
 pub mod frontier;
 pub mod invention;
 pub mod membership;

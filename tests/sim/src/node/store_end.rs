@@ -206,6 +206,9 @@ impl StoreEnd {
         let outcome = match self.applier.step(now, event) {
             Effect::Answer(outcome) => Some(outcome),
             Effect::Merge(stretch) => {
+                if self.behind.holds() {
+                    acts.push(Act::TookWhileFilled);
+                }
                 let upto = stretch.upto;
                 match self.writer.merge(stretch, self.deadlines_at(now)) {
                     Ok(()) if mutant::is(Mutant::AckBeforeApply) => {

@@ -10,7 +10,7 @@ use super::{Turn, World};
 use crate::history::Promise;
 use crate::network::{At, Frame, Way};
 use crate::node::{Act, ConnId, NodeFile, Outcome, Process, StoreAt, Ticket};
-use crate::oracle::{acks, digest, membership};
+use crate::oracle::{acks, digest, filling, membership};
 
 impl World {
     /// Does all that a process has left to be done, and looks at what became of its stores.
@@ -63,6 +63,12 @@ impl World {
             Act::Answer(ticket, outcome) => self.answered(at, ticket, outcome),
             Act::Acks(ticket, wanted) => self.acked(at, ticket, wanted),
             Act::Keep(file) => self.keep(at, file),
+            Act::TookWhileFilled => {
+                self.fails(
+                    filling::NAME,
+                    format!("n{at} takes a batch into a store that is filled"),
+                );
+            }
             Act::Diverged(peer) => {
                 self.fails(digest::NAME, format!("n{at} raises the alarm beside {peer}"));
             }

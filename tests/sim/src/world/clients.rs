@@ -8,7 +8,7 @@ use super::{Event, World};
 use crate::history::{Fact, Request};
 use crate::network::At;
 use crate::node::{Process, StoreAt};
-use crate::oracle::{cache, expiry, frontier, session, version};
+use crate::oracle::{cache, expiry, fence, frontier, session, version};
 use crate::sim_clock::true_time;
 
 /// The longest that a value with a deadline lives, in milliseconds.
@@ -128,8 +128,10 @@ impl World {
         drop(platter);
         let honest = frontier::minted(&self.memory, store, &write.key, written.version);
         history.minted(written.version, Fact { key: write.key, state });
+        let fenced = machine.process.as_ref().is_some_and(Process::is_fenced);
         self.demand(version::NAME, verdict);
         self.demand(frontier::NAME, honest);
+        self.demand(fence::NAME, fence::minted(at, fenced));
     }
 
     fn reads(&mut self, at: At, store: StoreAt) {

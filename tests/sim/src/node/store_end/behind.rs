@@ -39,6 +39,13 @@ impl Behind {
         }
     }
 
+    pub(super) fn holds(&self) -> bool {
+        match self {
+            Self::CatchUp(machine) => machine.holds(),
+            Self::Forgetting(_) => false,
+        }
+    }
+
     pub(super) fn is_rebuilding(&self) -> bool {
         match self {
             Self::CatchUp(machine) => machine.rebuild_waits().is_some(),

@@ -1,6 +1,7 @@
 //! What must hold: one property per file, each looked at whenever something happened that could break it.
 //!
-//! An oracle knows what clients were told and what machines hold. It knows no rule of the protocol.
+//! An oracle knows what clients were told, what machines hold, and what nodes say of themselves. It knows no rule
+//! of the protocol.
 
 pub mod acks;
 pub mod cache;

@@ -1,7 +1,6 @@
 //! The pages that peers ask a store for: stretches of a walk, cut where they would get too large.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 
 use gridkv_protocol::Origin;
 use gridkv_protocol::digest::bucket_of;
@@ -26,9 +25,6 @@ impl StoreReader {
     /// [`BackendError`] when records can not be read, the store was emptied meanwhile, or the cursor is not
     /// this store's.
     pub fn page(&self, request: &PageRequest, donor: Origin) -> Result<Page, BackendError> {
-        if self.shared.poisoned.load(Ordering::Acquire) {
-            return Err(BackendError::Poisoned); // what it still has is not what its frontier says
-        }
         let page = self.page_as_it_is(request, donor)?;
         // Its floor would be taken for that of who has what lies below.
         let goes_on = self.shared.frontiers.applied().covers_all(&page.frontier);

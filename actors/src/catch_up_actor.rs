@@ -257,14 +257,12 @@ impl CatchUpActor {
         if std::mem::replace(&mut self.rebuilds, waits) == waits {
             return;
         }
-        let what = match waits {
-            Some(RebuildWait::Loose) => "some records came ahead of what precedes them",
-            Some(RebuildWait::Donor) => "the peer has to show that it has all that is here",
-            Some(RebuildWait::Emptying) => "the store is being emptied",
-            None => "",
-        };
-        let what = waits.map(|_| what.to_owned());
-        self.tracked.wait_for(what.into_iter().collect());
+        let what = waits.map(|waits| match waits {
+            RebuildWait::Loose => "some records came ahead of what precedes them",
+            RebuildWait::Donor => "the peer has to show that it has all that is here",
+            RebuildWait::Emptying => "the store is being emptied",
+        });
+        self.tracked.wait_for(what.into_iter().map(str::to_owned).collect());
         self.counters.rebuilding.store(waits.is_some(), Ordering::Release);
     }
 

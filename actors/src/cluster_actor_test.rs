@@ -136,7 +136,8 @@ impl Stage {
         self.done().await;
     }
 
-    async fn knocks(&self, origin: Origin, name: &str) -> Result<(), RefusalReason> {
+    /// Whether the node that knocks is taken in.
+    async fn knocks(&self, origin: Origin, name: &str) -> Result<bool, RefusalReason> {
         let hello = Hello {
             protocol: ProtocolRange::OWN,
             cluster: "test".to_owned(),
@@ -146,19 +147,26 @@ impl Stage {
         };
         let (reply, answer) = oneshot::channel();
         post(&self.cluster, Knock { hello, reply });
-        answer.await.unwrap().map(drop).map_err(|refusal| refusal.reason)
+        let answer = answer.await.unwrap();
+        answer.map(|welcome| welcome.takes_in(origin.node())).map_err(|refusal| refusal.reason)
     }
 
-    /// Links the node to n2. What it is sent waits at the other end.
-    async fn link(&self) -> OutboxReceiver {
+    /// What becomes of a link to n2, which answers with this member set.
+    async fn dials(&self, members: &Members) -> (Verdict, OutboxReceiver) {
         let (outbox, queue) = outbox(LIMITS);
         let member = self.members.get(N2).unwrap().clone();
-        let (now, clock, members) = (self.wiring.clock.now(), Hlc::ZERO, self.members.clone());
+        let (now, clock, members) = (self.wiring.clock.now(), Hlc::ZERO, members.clone());
         let (addr, protocol) = (member.addr.clone(), ProtocolRange::OWN);
         let welcome = Welcome { protocol, member, joined: true, members, now, clock };
         let (reply, verdict) = oneshot::channel();
         post(&self.cluster, Dialled { addr, welcome, outbox, reply });
-        assert_eq!(verdict.await.unwrap(), Verdict::Serve);
+        (verdict.await.unwrap(), queue)
+    }
+
+    /// Links the node to n2. What it is sent waits at the other end.
+    async fn link(&self) -> OutboxReceiver {
+        let (verdict, queue) = self.dials(&self.members).await;
+        assert_eq!(verdict, Verdict::Serve);
         queue
     }
 
@@ -194,12 +202,36 @@ async fn who_was_heard_of_a_moment_ago_is_up_but_not_beside_its_own_next_run() {
     let other = run(NodeId(9), 1);
     let refused = stage.knocks(other, "n2").await;
     assert_eq!(refused, Err(RefusalReason::NameInUse), "its restart is not its absence");
-    assert_eq!(stage.knocks(run(N2, 6), "n2").await, Ok(()), "that is its restart");
+    assert_eq!(stage.knocks(run(N2, 6), "n2").await, Ok(true), "that is its restart");
     post(&stage.cluster, Arrived(run(N2, 6)));
     let refused = stage.knocks(run(N2, 7), "n2").await;
     assert_eq!(refused, Err(RefusalReason::IdentityInUse), "a copy of its disk");
     post(&stage.cluster, Left(run(N2, 6)));
-    assert_eq!(stage.knocks(run(N2, 7), "n2").await, Ok(()));
+    assert_eq!(stage.knocks(run(N2, 7), "n2").await, Ok(true));
+}
+
+#[actix_rt::test]
+async fn a_node_that_is_not_ready_takes_in_only_members() {
+    let stage = Stage::set();
+    let newcomer = run(NodeId(9), 1);
+    assert_eq!(stage.knocks(newcomer, "n9").await, Ok(false), "it may have been forgotten");
+    assert_eq!(stage.knocks(run(N2, 5), "n2").await, Ok(true));
+    for peer in [N2, N3] {
+        stage.reports(run(peer, 5), Frontier::default(), &stage.members).await;
+    }
+    assert_eq!(stage.wiring.state.phase(), Phase::Ready);
+    assert_eq!(stage.knocks(newcomer, "n9").await, Ok(true));
+}
+
+#[actix_rt::test]
+async fn a_peer_that_does_not_take_this_node_in_is_dialled_again_and_sent_nothing() {
+    let stage = Stage::set();
+    let n2 = stage.members.get(N2).unwrap().clone();
+    let mut without = Members::default();
+    without.add(n2);
+    let (verdict, _) = stage.dials(&without).await;
+    assert_eq!(verdict, Verdict::NotYet);
+    assert_eq!(stage.dials(&stage.members).await.0, Verdict::Serve);
 }
 
 #[actix_rt::test]

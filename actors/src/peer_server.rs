@@ -88,10 +88,10 @@ async fn serve_connection(stream: TcpStream, parts: &ServerParts) -> Result<(), 
     let (hello, welcome) = timeout(handshake, shake_hands(&mut read, &mut write, parts))
         .await
         .map_err(|_| ServeError::SlowHandshake)??;
-    if !welcome.joined {
-        return Ok(()); // what they wanted to know: this node has not joined either
-    }
     let origin = hello.member.origin;
+    if !welcome.takes_in(origin.node()) {
+        return Ok(()); // what they wanted to know: this node has not joined either, or is not ready
+    }
     let (outbox, queue) = outbox(parts.limits);
     let cut = Arc::clone(&queue.cut);
     let sent = Arc::clone(&parts.applier.links.counters(origin.node()).sent_bytes);

@@ -46,6 +46,9 @@ pub enum Event {
     HelloFrom {
         /// Its first frame.
         hello: Hello,
+        /// Whether this node is ready: until then it takes in nobody new, for it may not know yet that it
+        /// was forgotten, and would bring into the mesh what all others have closed.
+        ready: bool,
         /// Nodes with a live link, and in which run they are.
         up: Vec<Origin>,
         /// The greatest point of this node's clock.
@@ -116,8 +119,8 @@ impl Membership {
         let mut effects = Vec::new();
         match event {
             Event::Started => self.record(self.config.me.clone(), &mut effects),
-            Event::HelloFrom { hello, up, clock } => {
-                self.knocked(now, &hello, (&up, clock), &mut effects);
+            Event::HelloFrom { hello, ready, up, clock } => {
+                self.knocked(now, &hello, (ready, &up, clock), &mut effects);
             }
             Event::WelcomeFrom { addr, welcome } => self.welcomed(&addr, welcome, &mut effects),
             Event::Silent { addr, reason } => self.seeds.silent(&addr, reason),
@@ -138,15 +141,17 @@ impl Membership {
         &mut self,
         now: UnixMs,
         hello: &Hello,
-        (up, clock): (&[Origin], Hlc),
+        (ready, up, clock): (bool, &[Origin], Hlc),
         effects: &mut Vec<Effect>,
     ) {
         if let Some(refusal) = self.refusal(hello, up) {
             effects.push(Effect::Refuse(refusal));
             return;
         }
+        let id = hello.member.origin.node();
         let known_self = hello.member.origin == self.config.me.origin;
-        if self.roster.joined && !known_self {
+        let admits = ready || self.roster.members.contains(id);
+        if self.roster.joined && !known_self && admits {
             let replaced = self.replace(hello);
             if self.roster.members.add(hello.member.clone()) || replaced {
                 effects.push(Effect::Persist(self.roster.clone()));
@@ -380,7 +385,8 @@ fn cache_mismatch(mine: &[StoreInfo], theirs: &[StoreInfo]) -> Option<String> {
 }
 
 // CAVEATS: two clusters that formed apart (with `--bootstrap`, or by seeds that did not name each other)
-// are united when they meet. A forgotten node that is up goes on until a report tells it.
+// are united when they meet. A forgotten node that is up goes on until a report tells it, and takes in who
+// knocks; what only those two have is spread by a repair when the newcomer meets the others.
 
 #[cfg(test)]
 #[path = "membership_test.rs"]

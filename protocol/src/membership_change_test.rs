@@ -46,9 +46,11 @@ fn the_address_of_a_node_that_is_down_goes_to_who_never_joined() {
     let newcomer = Member { name: "x".into(), addr: old.addr.clone(), ..member(OTHER, 1) };
     let knock = |joined_before, up: &[Member]| {
         let mut node = joined(slice::from_ref(&old));
-        let Event::HelloFrom { hello, up, clock } = hello(&newcomer, up) else { unreachable!() };
+        let Event::HelloFrom { hello, ready, up, clock } = hello(&newcomer, up) else {
+            unreachable!()
+        };
         let hello = Hello { joined: joined_before, ..hello };
-        let effects = step(&mut node, Event::HelloFrom { hello, up, clock });
+        let effects = step(&mut node, Event::HelloFrom { hello, ready, up, clock });
         (node.members().clone(), effects)
     };
     let after = kept(&[me(), newcomer.clone()], &[PEER]);
@@ -67,6 +69,35 @@ fn the_address_of_a_node_that_is_down_goes_to_who_never_joined() {
         members.contains(PEER) && members.contains(OTHER),
         "a member that moved replaces nobody"
     );
+}
+
+#[test]
+fn a_member_that_is_not_ready_takes_in_nobody_new() {
+    let old = member(PEER, 3);
+    let newcomer = Member { addr: old.addr.clone(), ..member(OTHER, 1) };
+    let knock = |node: &mut Membership, who: &Member, joined_before, ready| {
+        let Event::HelloFrom { hello, up, clock, .. } = hello(who, &[]) else { unreachable!() };
+        let hello = Hello { joined: joined_before, ..hello };
+        let mut effects = step(node, Event::HelloFrom { hello, ready, up, clock });
+        let Some(Effect::Welcome(welcome)) = effects.pop() else { panic!("no welcome") };
+        (welcome.takes_in(who.origin.node()), effects)
+    };
+    let mut node = joined(slice::from_ref(&old));
+    for joined_before in [false, true] {
+        let answer = knock(&mut node, &newcomer, joined_before, false);
+        assert_eq!(answer, (false, vec![]), "it may have been forgotten meanwhile");
+        assert!(node.members().contains(PEER), "nor does the newcomer replace anybody");
+    }
+    let later = member(PEER, 4);
+    let (taken_in, effects) = knock(&mut node, &later, true, false);
+    assert!(taken_in && effects == [Effect::Persist(kept(&[me(), later], &[]))], "a member's run");
+    let (taken_in, effects) = knock(&mut node, &newcomer, false, true);
+    assert!(taken_in && effects == [Effect::Persist(kept(&[me(), newcomer], &[PEER]))]);
+
+    let mut lonely = fresh(&["h2:1"]);
+    assert_eq!(step(&mut lonely, welcome(&old, true, slice::from_ref(&old))), []);
+    assert!(!lonely.is_joined(), "who was not taken in waits, and forms no cluster");
+    assert!(lonely.waits_for()[0].contains("is ready itself"), "{:?}", lonely.waits_for());
 }
 
 #[test]
@@ -114,11 +145,11 @@ fn a_node_that_speaks_another_protocol_is_refused() {
         (0, own.least, false),
     ] {
         let mut node = joined(&[]);
-        let Event::HelloFrom { hello, up, clock } = hello(&member(PEER, 1), &[]) else {
+        let Event::HelloFrom { hello, ready, up, clock } = hello(&member(PEER, 1), &[]) else {
             unreachable!()
         };
         let hello = Hello { protocol: ProtocolRange { least, most }, ..hello };
-        let effects = step(&mut node, Event::HelloFrom { hello, up, clock });
+        let effects = step(&mut node, Event::HelloFrom { hello, ready, up, clock });
         let reason = match &effects[..] {
             [Effect::Refuse(refusal)] => Some(refusal.reason),
             _ => None,

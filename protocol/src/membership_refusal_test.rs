@@ -68,11 +68,11 @@ fn who_is_refused_and_why() {
 
 #[test]
 fn another_cluster_is_refused_before_anything_else() {
-    let Event::HelloFrom { hello, up, clock } = hello(&member(NODE, 9), &[]) else {
+    let Event::HelloFrom { hello, ready, up, clock } = hello(&member(NODE, 9), &[]) else {
         unreachable!()
     };
     let hello = Hello { cluster: "d".into(), ..hello };
-    let effects = step(&mut joined(&[]), Event::HelloFrom { hello, up, clock });
+    let effects = step(&mut joined(&[]), Event::HelloFrom { hello, ready, up, clock });
     assert_eq!(refused(&effects), Some(RefusalReason::OtherCluster));
 }
 

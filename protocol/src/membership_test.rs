@@ -71,7 +71,8 @@ fn hello(from: &Member, up: &[Member]) -> Event {
         joined: false,
         now: UnixMs(0),
     };
-    Event::HelloFrom { hello, up: up.iter().map(|member| member.origin).collect(), clock: at(5) }
+    let up = up.iter().map(|member| member.origin).collect();
+    Event::HelloFrom { hello, ready: true, up, clock: at(5) }
 }
 
 fn silent(addr: &str) -> Event {
@@ -175,7 +176,7 @@ fn what_it_waits_for_is_said() {
     let said = [
         "seed h0:1 (00000000) has not joined a cluster yet",
         "seed h2:1 is silent (refused)",
-        "seed h3:1 (00000003) has not added this node yet",
+        "seed h3:1 (00000003) has not added this node yet; it adds nobody before it is ready itself",
     ];
     assert_eq!(node.waits_for(), said);
     assert_eq!(fresh(&["h2:1"]).waits_for(), ["seed h2:1 is silent (not reached yet)"]);

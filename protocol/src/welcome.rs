@@ -62,6 +62,15 @@ pub struct Welcome {
     pub clock: Hlc,
 }
 
+impl Welcome {
+    /// Whether the node that knocked, `id`, is served. If not it may knock again: who answers has not joined
+    /// either, or is not ready and takes in nobody new.
+    #[must_use]
+    pub fn takes_in(&self, id: NodeId) -> bool {
+        self.joined && self.members.contains(id)
+    }
+}
+
 /// What a node says before it closes a connection that it will not serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {

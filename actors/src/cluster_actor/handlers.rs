@@ -18,7 +18,8 @@ impl Handler<Knock> for ClusterActor {
     fn handle(&mut self, Knock { hello, reply }: Knock, ctx: &mut Context<Self>) {
         let up = self.up_beside(hello.member.origin.node());
         let clock = self.parts.clock.observed();
-        if let Some(answer) = self.step(Event::HelloFrom { hello, up, clock }, ctx) {
+        let ready = self.boot.is_none();
+        if let Some(answer) = self.step(Event::HelloFrom { hello, ready, up, clock }, ctx) {
             post::answer(reply, answer);
         }
     }
@@ -46,11 +47,11 @@ impl Handler<Dialled> for ClusterActor {
             return;
         }
         let name = welcome.member.name.clone();
-        let (origin, joined) = (welcome.member.origin, welcome.joined);
+        let (origin, taken_in) = (welcome.member.origin, welcome.takes_in(self.own().node()));
         self.step(Event::WelcomeFrom { addr: addr.clone(), welcome }, ctx);
         let verdict = if origin == self.own() {
             Verdict::Myself
-        } else if !joined || !self.parts.membership.is_joined() {
+        } else if !taken_in || !self.parts.membership.is_joined() {
             Verdict::NotYet
         } else if self.contacts.has_link(origin.node())
             || !self.dialling.serves(&addr, origin.node())

@@ -103,9 +103,10 @@ impl Seeds {
                 Seed::Answered { node, joined: false } => {
                     Some(format!("seed {addr} ({node}) has not joined a cluster yet"))
                 }
-                Seed::Answered { node, joined: true } => {
-                    Some(format!("seed {addr} ({node}) has not added this node yet"))
-                }
+                Seed::Answered { node, joined: true } => Some(format!(
+                    "seed {addr} ({node}) has not added this node yet; it adds nobody before it \
+                         is ready itself"
+                )),
                 Seed::Myself => None,
             })
             .collect()

@@ -7,6 +7,7 @@
 
 mod acting;
 mod clients;
+mod copies;
 mod healing;
 mod living;
 mod machine;
@@ -128,6 +129,10 @@ pub struct World {
     tickets: Ticket,
     /// The latest run that ever began of each identity.
     runs: BTreeMap<NodeId, Epoch>,
+    /// The identity of which a disk was copied.
+    copied: Option<NodeId>,
+    /// A run of that identity was closed without all that it wrote.
+    contested: bool,
     counts: Counts,
 }
 
@@ -157,6 +162,8 @@ impl World {
             over: false,
             tickets: 0,
             runs: BTreeMap::new(),
+            copied: None,
+            contested: false,
             counts: Counts::default(),
             scenario,
         };

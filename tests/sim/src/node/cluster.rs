@@ -249,16 +249,17 @@ impl Process {
     pub fn knocked(&mut self, conn: ConnId, hello: Hello) {
         let origin = hello.member.origin;
         let (up, clock) = (self.up_beside(origin.node()), self.clock.observed());
-        let answer = self.step(Event::HelloFrom { hello, up, clock });
+        let ready = self.boot.is_none();
+        let answer = self.step(Event::HelloFrom { hello, ready, up, clock });
         match answer {
             Some(Ok(welcome)) => {
-                let serves = welcome.joined;
+                let serves = welcome.takes_in(origin.node());
                 self.acts.push(Act::Send(conn, Message::Welcome(welcome)));
                 if serves {
                     self.inbound.insert(conn, origin);
                     self.contacts.arrived(origin);
                 } else {
-                    self.acts.push(Act::Close(conn)); // this node has not joined either
+                    self.acts.push(Act::Close(conn)); // this node has not joined either, or takes in nobody yet
                 }
             }
             Some(Err(refusal)) => {
@@ -286,11 +287,11 @@ impl Process {
             self.end(conn, Ending::NotYet);
             return;
         }
-        let (origin, joined) = (welcome.member.origin, welcome.joined);
+        let (origin, taken_in) = (welcome.member.origin, welcome.takes_in(self.origin.node()));
         self.step(Event::WelcomeFrom { addr: addr.clone(), welcome });
         if origin == self.origin {
             self.acts.push(Act::Close(conn));
-        } else if !joined || !self.membership.is_joined() {
+        } else if !taken_in || !self.membership.is_joined() {
             self.end(conn, Ending::NotYet);
         } else if self.contacts.has_link(origin.node())
             || !self.dialling.serves(&addr, origin.node())

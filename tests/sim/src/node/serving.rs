@@ -26,7 +26,10 @@ impl Process {
             }
             Message::PageRequest(request) => self.page(conn, request),
             Message::DigestRequest(DigestRequest { store }) => {
-                let answer = DigestAnswer { store, proof: None, buckets: Vec::new() };
+                let answer = find(&mut self.stores, &store).map_or_else(
+                    || DigestAnswer { store, proof: None, buckets: Vec::new() },
+                    |store| store.digest(),
+                );
                 self.acts.push(Act::Send(conn, Message::Digest(answer)));
             }
             Message::Report(report) if report.origin.node() == peer.node() => {
@@ -69,6 +72,11 @@ impl Process {
             (Message::NoPage(answer), Some(peer)) => {
                 if let Some(store) = find(&mut self.stores, &answer.store) {
                     store.no_page(&mut self.clock, peer, &answer, &mut self.acts);
+                }
+            }
+            (Message::Digest(answer), Some(peer)) => {
+                if let Some(store) = find(&mut self.stores, &answer.store) {
+                    store.digest_came(&mut self.clock, peer, answer, &mut self.acts);
                 }
             }
             _ => self.closed_by_us(conn),

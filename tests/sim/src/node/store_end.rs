@@ -3,6 +3,7 @@
 
 mod agreed;
 mod behind;
+mod mending;
 mod waiting;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message, NoPage, Store
 use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::page::Page;
 use gridkv_protocol::publisher::{self, Publisher, PublisherLimits};
+use gridkv_protocol::repair::{self, Repair};
 use gridkv_protocol::report::StoreReport;
 use gridkv_protocol::{NodeId, OpBatch, Origin, StoreName, UnixMs};
 use gridkv_storage::backend::{BackendError, CommitError};
@@ -55,8 +57,8 @@ pub struct StoreEnd {
     waiting: Vec<Waiting>,
     acks: Vec<AcksWanted>,
     holdings: Holdings,
-    /// Its alarm is never raised in a world where all rules are kept, so nothing is repaired here.
     convergence: Convergence,
+    repair: Repair,
     /// Proofs that came from peers.
     proofs: u64,
     /// The other members: only theirs count.
@@ -76,6 +78,7 @@ impl StoreEnd {
         skew_ms: u64,
     ) -> Self {
         let Store { writer, reader, flusher, .. } = store;
+        let repair = Repair::new(reader.name().clone());
         Self {
             at,
             applier: Applier::new(origin.node(), skew_ms),
@@ -88,6 +91,7 @@ impl StoreEnd {
             acks: Vec::new(),
             holdings: Holdings::default(),
             convergence: Convergence::default(),
+            repair,
             proofs: 0,
             members: BTreeSet::new(),
             doubted: true,
@@ -303,22 +307,8 @@ impl StoreEnd {
     pub(super) fn look_at_deadlines(&mut self, clock: &mut NodeClock, acts: &mut Vec<Act>) {
         self.publish(clock.now(), publisher::Event::Tick, acts);
         self.compare(clock, convergence::Event::Tick, acts);
+        self.look_at_repair(clock, acts);
         self.behind_step(clock, behind::Event::Tick, acts);
-    }
-
-    fn compare(&mut self, clock: &NodeClock, event: convergence::Event, acts: &mut Vec<Act>) {
-        if self.is_cache() {
-            return;
-        }
-        let reader = &self.reader;
-        let alarms = self.convergence.step(clock.now(), event, |frontier| reader.root_at(frontier));
-        for alarm in alarms {
-            match alarm {
-                convergence::Effect::RequestDigest { peer }
-                | convergence::Effect::Repair { peer, .. }
-                | convergence::Effect::Agreed { peer } => acts.push(Act::Diverged(peer)),
-            }
-        }
     }
 
     pub(super) fn reported(
@@ -361,7 +351,11 @@ impl StoreEnd {
         page: Page,
         acts: &mut Vec<Act>,
     ) {
-        self.behind_step(clock, behind::Event::Page { peer, page }, acts);
+        if Repair::is_session(page.session) {
+            self.mend(clock, repair::Event::Page { peer, page }, acts);
+        } else {
+            self.behind_step(clock, behind::Event::Page { peer, page }, acts);
+        }
     }
 
     pub(super) fn no_page(
@@ -372,12 +366,17 @@ impl StoreEnd {
         acts: &mut Vec<Act>,
     ) {
         let session = answer.session;
-        self.behind_step(clock, behind::Event::NoPage { peer, session }, acts);
+        if Repair::is_session(session) {
+            self.mend(clock, repair::Event::NoPage { peer, session }, acts);
+        } else {
+            self.behind_step(clock, behind::Event::NoPage { peer, session }, acts);
+        }
     }
 
     pub(super) fn link_down(&mut self, clock: &mut NodeClock, peer: NodeId, acts: &mut Vec<Act>) {
         self.publish(clock.now(), publisher::Event::LinkDown { peer }, acts);
         self.compare(clock, convergence::Event::LinkDown { peer }, acts);
+        self.mend(clock, repair::Event::LinkDown { peer }, acts);
         self.behind_step(clock, behind::Event::LinkDown { peer }, acts);
     }
 

@@ -69,6 +69,9 @@ impl World {
                     format!("n{at} takes a batch into a store that is filled"),
                 );
             }
+            Act::Diverged(peer) if self.contested => {
+                self.note(|_| format!("n{at} raises the alarm beside {peer}"));
+            }
             Act::Diverged(peer) => {
                 self.fails(digest::NAME, format!("n{at} raises the alarm beside {peer}"));
             }

@@ -100,14 +100,6 @@ impl World {
         }
     }
 
-    /// Whether a copy of this node's disk has begun a later run: the cluster takes what that one writes. Of two
-    /// copies that live and do not meet, nobody can promise anything.
-    fn is_superseded(&self, at: At) -> bool {
-        let process = self.machines.get(at).and_then(|machine| machine.process.as_ref());
-        let Some(own) = process.map(Process::origin) else { return false };
-        self.runs.get(&own.node()).is_some_and(|latest| *latest > own.epoch())
-    }
-
     fn minted(&mut self, (at, store): (At, StoreAt), write: Write, written: &Written) {
         let state = match write.action {
             Action::Put { value, content_type, .. } => {

@@ -68,19 +68,6 @@ impl World {
         members.map(|machine| machine.addr.clone()).collect()
     }
 
-    /// The epoch that a copied disk starts with at least: one that no copy used. Copies that meet push each other up by
-    /// one each time, which seconds outrun in the world but not in a run that has few of them.
-    fn above_copies(&self, at: At) -> Epoch {
-        let id = |m: &Machine| {
-            let kept = m.file.as_ref().map(|file| file.id);
-            kept.or_else(|| m.process.as_ref().map(|process| process.origin().node()))
-        };
-        let own = self.machines.get(at).and_then(id);
-        let copied = self.machines.iter().any(|m| m.role == Role::Clone && id(m) == own);
-        let latest = own.filter(|_| copied).and_then(|own| self.runs.get(&own));
-        latest.map_or(Epoch(0), |latest| latest.next())
-    }
-
     /// A process begins on a machine.
     pub(super) fn start(&mut self, at: At) {
         let drawn = self.dice.between(1, u64::from(u32::MAX));
@@ -240,18 +227,6 @@ impl World {
         }
         if role == Role::Member {
             self.end_copies_of(id);
-        }
-    }
-
-    /// Copies of a disk end with the process that they are copies of: they would be taken for it.
-    fn end_copies_of(&mut self, id: NodeId) {
-        let is_copy =
-            |(_, machine): &(At, &Machine)| machine.role == Role::Clone && machine.id() == Some(id);
-        let copies: Vec<At> =
-            self.machines.iter().enumerate().filter(is_copy).map(|(at, _)| at).collect();
-        for at in copies {
-            self.lose(at, Loss::Process);
-            self.lose_disk(at);
         }
     }
 

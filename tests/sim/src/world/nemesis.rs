@@ -3,9 +3,7 @@
 use super::living::Loss;
 use super::machine::{Backup, Machine, Role};
 use super::{Event, World};
-use crate::disk::Disk;
 use crate::network::At;
-use crate::scenario::Place;
 
 /// The longest that a fault lasts which ends by itself, in milliseconds.
 const LONGEST_MS: u64 = 5_000;
@@ -271,26 +269,5 @@ impl World {
             }
         });
         self.note(|_| format!("n{at} has a disk of a while ago"));
-    }
-
-    /// A second process is started on a copy of a disk, while the first one runs.
-    fn clone_disk(&mut self, at: At) {
-        let Some(machine) = self.machines.get(at) else { return };
-        let cloned = self.machines.iter().any(|machine| machine.role == Role::Clone);
-        let (Some(file), true) = (machine.file.clone(), machine.role == Role::Member) else {
-            return;
-        };
-        if cloned || machine.process.is_none() {
-            return;
-        }
-        let mut platter = machine.disk.platter().clone();
-        platter.lose_process();
-        let place = Place { mode: machine.mode, dataless: false, offset: 0 };
-        let name = machine.name.clone();
-        let mut copy = Machine::new(Role::Clone, &name, "copy:1", place, Disk::holding(platter));
-        copy.clock = machine.clock.clone();
-        copy.file = Some(file);
-        self.machines.push(copy);
-        self.starts(self.machines.len() - 1, 10);
     }
 }

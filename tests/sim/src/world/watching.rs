@@ -59,7 +59,8 @@ impl World {
             self.note(|_| format!("n{at} lets {at_key}@{} go", touch.record.version));
         }
         self.roots.purged(floor);
-        if had && self.roots.must_agree(&applied) {
+        self.contest();
+        if had && !self.contested && self.roots.must_agree(&applied) {
             let said = proof.map_or(Ok(()), |proof| self.roots.said(at, proof));
             self.demand(digest::NAME, said);
             self.compare(at);

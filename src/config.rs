@@ -153,6 +153,8 @@ pub(crate) struct HttpConfig {
     pub(crate) max_connections: usize,
     /// Most requests at once.
     pub(crate) max_in_flight: usize,
+    /// Most streams of changes and long polls at once.
+    pub(crate) max_watchers: usize,
     /// Longest wait for a request's head.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) head_timeout: Duration,

@@ -238,6 +238,7 @@ fn http_config(config: &Config) -> gridkv_http::HttpConfig {
         max_body_bytes: http.max_body_bytes,
         max_connections: http.max_connections,
         max_in_flight: http.max_in_flight,
+        max_watchers: http.max_watchers,
         head_timeout: http.head_timeout,
         body_timeout: http.body_timeout,
         keep_alive: http.keep_alive,

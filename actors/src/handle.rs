@@ -11,6 +11,7 @@ use gridkv_protocol::differing::Differing;
 use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{Key, NodeId, Record, StoreName, UnixMs, Version};
 use gridkv_storage::backend::{BackendError, Near};
+use gridkv_storage::change_log::ChangeLog;
 use gridkv_storage::durability::Durability;
 use gridkv_storage::list::{ListQuery, Listing};
 use gridkv_storage::reader::StoreReader;
@@ -31,6 +32,7 @@ use crate::storage_actor::StorageActor;
 use crate::storage_messages::{ClientBatch, ClientWrite, TakeWrites};
 use crate::version_waits::{Reached, VersionWaits};
 use crate::views::CatchUpCounts;
+use crate::watches::{Watch, WatchError, Watched, Watches};
 
 /// The gated door to a store. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) catch_up: Arc<CatchUpCounters>,
     pub(crate) acks: Arc<Acks>,
     pub(crate) version_waits: Arc<VersionWaits>,
+    pub(crate) watches: Arc<Watches>,
     /// `None` for a cache.
     pub(crate) convergence: Option<Addr<ConvergenceActor>>,
 }
@@ -110,6 +113,35 @@ impl StoreHandle {
             Reached::No => Err(WaitError::NotReached),
             Reached::Overloaded => Err(WaitError::Overloaded),
         }
+    }
+
+    /// The live record under `key`, for who follows the store: it counts neither as a hit nor as a miss.
+    pub(crate) async fn look(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+        let (reader, now) = (self.inner.reader.clone(), self.now());
+        let reads_disk = reader.promises().reads_disk;
+        let key = key.clone();
+        let read = move || {
+            let standing = reader.standing(&key)?;
+            Ok(standing.filter(|record| record.live_at(now).is_some()))
+        };
+        if reads_disk {
+            on_blocking_thread(read).await
+        } else {
+            read().map_err(|error| read_error(&error))
+        }
+    }
+
+    pub(crate) fn log(&self) -> &ChangeLog {
+        self.inner.reader.changes()
+    }
+
+    pub(crate) fn watch(&self, watched: Watched) -> Result<Watch, WatchError> {
+        self.inner.watches.watch(watched)
+    }
+
+    /// Requests and streams that watch the store.
+    pub fn watchers(&self) -> usize {
+        self.inner.watches.len()
     }
 
     /// Whether this node's state covers `version`.

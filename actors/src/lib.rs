@@ -11,6 +11,7 @@
 pub mod acknowledging;
 mod acks;
 mod catch_up_actor;
+pub mod changes;
 pub mod clock;
 mod cluster_actor;
 mod cluster_board;
@@ -45,6 +46,7 @@ mod version_queue;
 mod version_waits;
 pub mod views;
 mod watchdog;
+mod watches;
 mod wire;
 mod wiring;
 

@@ -155,10 +155,11 @@ impl Node {
     }
 
     /// Takes no more writes from now on; `/readyz` says so. Who waits for peers, or for a version, is
-    /// answered within a second, so that HTTP can end.
+    /// answered within a second, and who waits for a change at once, so that HTTP can end.
     pub fn drain(&self) {
         self.handle.inner().state.enter(Phase::Stopping);
         let ends = Arc::clone(&self.handle.inner().ends);
+        ends.values().for_each(|store| store.watches.close());
         actix_rt::spawn(async move {
             tokio::time::sleep(Duration::from_millis(LAST_WAITS_MS)).await;
             end_waits(&ends);
@@ -245,6 +246,7 @@ fn open_door(config: &NodeConfig, wiring: &Wiring, end: &StoreEnd) -> StoreHandl
         catch_up: Arc::clone(&end.catch_up_counters),
         acks: Arc::clone(&end.acks),
         version_waits: Arc::clone(&end.version_waits),
+        watches: Arc::clone(&end.watches),
         convergence: end.convergence.as_ref().map(|end| end.actor.clone()),
     })
 }

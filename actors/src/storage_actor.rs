@@ -28,6 +28,7 @@ use crate::storage_messages::{
 };
 use crate::turns::Turns;
 use crate::version_waits::VersionWaits;
+use crate::watches::Watches;
 
 mod answers;
 mod commit_log;
@@ -56,6 +57,8 @@ pub(crate) struct StorageActor {
     nudge: Arc<Nudge>,
     /// Who reads only what is here by then.
     version_waits: Arc<VersionWaits>,
+    /// Who waits for a change.
+    watches: Arc<Watches>,
     waiting: Vec<Waiting>,
     /// The most that somebody who waits asked the commit to survive.
     asked: Durability,
@@ -79,6 +82,7 @@ pub(crate) struct StorageParts {
     pub(crate) turns: Arc<Turns>,
     pub(crate) nudge: Arc<Nudge>,
     pub(crate) version_waits: Arc<VersionWaits>,
+    pub(crate) watches: Arc<Watches>,
     pub(crate) max_clock_skew_ms: u64,
 }
 
@@ -109,6 +113,7 @@ impl StorageActor {
             turns,
             nudge: parts.nudge,
             version_waits: parts.version_waits,
+            watches: parts.watches,
             waiting: Vec::new(),
             asked: Durability::Memory,
             flush_asked: false,
@@ -159,6 +164,7 @@ impl StorageActor {
     fn tell_of_commit(&self) {
         self.nudge.committed(self.reader.ring());
         self.version_waits.moved(|origin| self.reader.upto(origin));
+        self.watches.committed(self.reader.changes());
     }
 
     /// A record can not be read: drops what is staged, so that nothing is done in part.

@@ -16,6 +16,7 @@ use crate::stable_board::StableBoard;
 use crate::storage_actor::StorageActor;
 use crate::turns::Turns;
 use crate::version_waits::VersionWaits;
+use crate::watches::Watches;
 
 /// The ends of every store.
 pub(crate) type StoreEnds = BTreeMap<StoreName, StoreEnd>;
@@ -33,6 +34,7 @@ pub(crate) struct StoreEnd {
     pub(crate) publishing: Arc<Publishing>,
     pub(crate) acks: Arc<Acks>,
     pub(crate) version_waits: Arc<VersionWaits>,
+    pub(crate) watches: Arc<Watches>,
     pub(crate) catch_up_counters: Arc<CatchUpCounters>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) stable: Arc<StableBoard>,

@@ -37,6 +37,7 @@ use crate::storage_messages::Tick;
 use crate::store_ends::{ConvergenceEnd, StoreEnd, StoreEnds};
 use crate::turns::Turns;
 use crate::version_waits::VersionWaits;
+use crate::watches::Watches;
 use crate::wire::OutboxLimits;
 
 /// Milliseconds before a peer is sent again what it could not take.
@@ -90,6 +91,7 @@ impl Wiring {
             Arc::new(Publishing::new(reader.clone(), Publisher::new(self.origin(), limits)));
         let intake = Arc::new(Intake::default());
         let (acks, version_waits) = (Arc::<Acks>::default(), Arc::<VersionWaits>::default());
+        let watches = Arc::<Watches>::default();
         let parts = StorageParts {
             writer,
             reader: reader.clone(),
@@ -99,6 +101,7 @@ impl Wiring {
             turns: Arc::clone(&turns),
             nudge: Arc::clone(&nudge),
             version_waits: Arc::clone(&version_waits),
+            watches: Arc::clone(&watches),
             max_clock_skew_ms,
         };
         let storage =
@@ -136,6 +139,7 @@ impl Wiring {
             publishing,
             acks,
             version_waits,
+            watches,
             catch_up_counters: counters,
             turns,
             stable: Arc::default(),

@@ -20,6 +20,8 @@ pub struct HttpConfig {
     pub max_connections: usize,
     /// Requests at once, at most, over all workers. More are refused with 503.
     pub max_in_flight: usize,
+    /// Streams of changes and long polls at once, at most, over all workers and stores.
+    pub max_watchers: usize,
     /// From the first byte of a request to the end of its head.
     pub head_timeout: Duration,
     /// From the end of a request's head to the end of its body.
@@ -52,6 +54,7 @@ impl Default for HttpConfig {
             max_body_bytes: 16_777_216,
             max_connections: 2_048,
             max_in_flight: 1_024,
+            max_watchers: 1_024,
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),

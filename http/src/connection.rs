@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
@@ -38,6 +39,8 @@ enum Phase {
     Busy,
     /// The first byte of an answer to be written.
     Answered,
+    /// The end of an answer that goes on until one of both ends it.
+    Streaming,
     /// The client's end, after the last answer: what it still sends is no request.
     Leaving,
 }
@@ -57,9 +60,31 @@ impl Progress {
 
     /// Its answer is on its way, and is the connection's last if `closes`. Says whether it must be.
     pub(crate) fn end(&self, closes: bool) -> bool {
+        if self.phase.get() == Phase::Streaming {
+            return true;
+        }
         let last = closes || self.closing.is_said();
         self.phase.set(if last { Phase::Leaving } else { Phase::Answered });
         last
+    }
+}
+
+/// An answer that goes on: until it is dropped the connection waits for nothing else, also while the server
+/// stops. It is the connection's last.
+pub(crate) struct Streaming(Progress);
+
+impl Streaming {
+    /// The answer to this request, if its connection can be told.
+    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
+        let progress = request.conn_data::<Progress>()?.clone();
+        progress.phase.set(Phase::Streaming);
+        Some(Self(progress))
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.phase.set(Phase::Leaving);
     }
 }
 
@@ -165,13 +190,14 @@ impl AsyncRead for Connection {
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         let came = buffer.filled().len() > before;
         match phase.get() {
-            Phase::Busy | Phase::Answered if came => this.ahead = true,
+            Phase::Busy | Phase::Answered | Phase::Streaming if came => this.ahead = true,
             Phase::Idle if this.written => this.ahead = false,
             Phase::New
             | Phase::Head
             | Phase::Idle
             | Phase::Busy
             | Phase::Answered
+            | Phase::Streaming
             | Phase::Leaving => {}
         }
         if phase.get() == Phase::Leaving && this.head.poll(cx).is_ready() {
@@ -192,6 +218,7 @@ impl AsyncRead for Connection {
             | Phase::Head
             | Phase::Busy
             | Phase::Answered
+            | Phase::Streaming
             | Phase::Leaving => {}
         }
         if matches!(phase.get(), Phase::New | Phase::Head) && this.head.poll(cx).is_ready() {

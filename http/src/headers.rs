@@ -19,6 +19,10 @@ pub(crate) const GRIDKV_DURABILITY: HeaderName = HeaderName::from_static("gridkv
 pub(crate) const GRIDKV_ACKS: HeaderName = HeaderName::from_static("gridkv-acks");
 /// Whether a deleted key had a value.
 pub(crate) const GRIDKV_EXISTED: HeaderName = HeaderName::from_static("gridkv-existed");
+/// Where a feed of changes begins.
+pub(crate) const GRIDKV_CHANGES_SINCE: HeaderName = HeaderName::from_static("gridkv-changes-since");
+/// The last event that a client of a feed has dealt with.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// When a record expires, RFC 3339.
 pub(crate) const GRIDKV_EXPIRES_AT: HeaderName = HeaderName::from_static("gridkv-expires-at");
 /// Seconds until a record expires, rounded up.

@@ -11,6 +11,9 @@ mod batch_op;
 mod batch_reply;
 mod batch_request;
 mod body;
+mod change_format;
+mod change_id;
+mod change_stream;
 mod condition;
 pub mod config;
 mod connection;
@@ -34,6 +37,7 @@ pub mod site;
 mod stopwatch;
 mod store_view;
 mod waiting;
+mod watchers;
 
 pub use config::HttpConfig;
 pub use routes::routes;

@@ -8,6 +8,7 @@
 //! A path that is not in the table is 404 `route_not_found`; there is no second form of any path.
 
 pub(crate) mod batch;
+pub(crate) mod changes;
 pub(crate) mod convergence;
 pub(crate) mod health;
 pub(crate) mod kv;
@@ -99,6 +100,7 @@ pub(crate) enum Endpoint {
     Batch,
     Stores,
     StoreStats,
+    Changes,
     Convergence,
     Differing,
     Receipts,
@@ -142,7 +144,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 20] = [
+pub(crate) const RESOURCES: [Resource; 21] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -157,6 +159,7 @@ pub(crate) const RESOURCES: [Resource; 20] = [
     read_only!("/v1/stores", Stores),
     read_only!("/v1/stats", Stores),
     read_only!("/v1/stores/{store}/stats", StoreStats),
+    read_only!("/v1/stores/{store}/changes", Changes),
     read_only!("/v1/stores/{store}/convergence", Convergence),
     read_only!("/v1/stores/{store}/convergence/{peer}", Differing),
     read_only!("/v1/stores/{store}/receipts/{version}", Receipts),
@@ -245,6 +248,7 @@ pub(crate) async fn answer(
         Endpoint::Batch => Box::pin(batch::batch(exchange, payload)).await,
         Endpoint::Stores => stores::all(exchange),
         Endpoint::StoreStats => stores::one(exchange),
+        Endpoint::Changes => Box::pin(changes::changes(exchange)).await,
         Endpoint::Convergence => convergence::convergence(exchange),
         Endpoint::Differing => Box::pin(convergence::differing(exchange)).await,
         Endpoint::Receipts => receipts::receipts(exchange),
@@ -312,6 +316,7 @@ mod tests {
             ("/v1/stores", Some("/v1/stores")),
             ("/v1/stores/main", None),
             ("/v1/stores/main/stats", Some("/v1/stores/{store}/stats")),
+            ("/v1/stores/main/changes", Some("/v1/stores/{store}/changes")),
             ("/v1/stores/main/convergence", Some("/v1/stores/{store}/convergence")),
             ("/v1/stores/main/convergence/n2", Some("/v1/stores/{store}/convergence/{peer}")),
             ("/v1/stores/main/batch", Some("/v1/stores/{store}/batch")),

@@ -11,6 +11,7 @@ use crate::config::HttpConfig;
 use crate::headers;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
+use crate::watchers::Watchers;
 
 /// A node as it is served over HTTP.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Site {
     pub(crate) config: HttpConfig,
     /// The node's configuration as `/v1/node` shows it, secrets masked.
     pub(crate) effective_config: Json,
+    /// Open streams and long polls.
+    pub(crate) watchers: Watchers,
     /// What this room counts.
     pub(crate) metrics: Metrics,
     /// The maker of request ids.
@@ -43,8 +46,16 @@ impl Site {
         let metrics = Metrics::new(&node).map_err(io::Error::other)?;
         let node_header = headers::value(node.name());
         let request_ids = RequestIds::new();
-        let node = NodeDoor(node);
-        Ok(Arc::new(Self { node, config, effective_config, metrics, request_ids, node_header }))
+        let (node, watchers) = (NodeDoor(node), Watchers::default());
+        Ok(Arc::new(Self {
+            node,
+            config,
+            effective_config,
+            watchers,
+            metrics,
+            request_ids,
+            node_header,
+        }))
     }
 }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 use actix_web::http::header::HeaderValue;
 use gridkv_actors::acknowledging::{AckLevel, AckRequest, Acked};
 use gridkv_actors::error::WaitError;
-use gridkv_protocol::{StoreName, Version};
+use gridkv_protocol::{Key, Record, StoreName, Version};
 use serde_json::json;
+use tokio::time::{Instant, timeout_at};
 
 use crate::duration;
 use crate::exchange::{Exchange, StoreDoor};
@@ -19,6 +20,7 @@ use crate::metrics::AckResult;
 use crate::problem::{Code, Problem};
 use crate::query::{self, Query};
 use crate::refusal::overloaded;
+use crate::routes::changes::unwatched;
 use crate::stopwatch::Stopwatch;
 
 /// How long a request waits for others when it does not say.
@@ -120,6 +122,37 @@ pub(crate) async fn reach(query: &Query<'_>, store: StoreDoor<'_>) -> Result<(),
         .with("version", version.to_string()),
         WaitError::Overloaded => overloaded("too many reads of this store wait for a version"),
     })
+}
+
+/// `wait`: how long an answer may take that would say nothing new.
+///
+/// # Errors
+/// 400 `invalid_parameter`.
+pub(crate) fn wait(query: &Query<'_>) -> Result<Option<Duration>, Problem> {
+    query.get("wait").map(|_| patience(query, "wait")).transpose()
+}
+
+/// The record under `key` once `is_news`, or as it is after `patience`.
+///
+/// # Errors
+/// 503 when too many wait, or the store can not be read.
+pub(crate) async fn change(
+    exchange: &Exchange,
+    store: StoreDoor<'_>,
+    (key, patience): (&Key, Duration),
+    is_news: impl Fn(Option<&Record>) -> bool,
+) -> Result<Option<Record>, Problem> {
+    let most = exchange.site.config.max_watchers;
+    let _seat = exchange.site.watchers.sit(most)?;
+    let watch = store.handle.watch_key(key).map_err(|error| unwatched(error, most))?;
+    let until = Instant::now() + patience;
+    loop {
+        let found = store.handle.get(key).await?;
+        let is_last = is_news(found.as_ref()) || watch.is_over();
+        if is_last || timeout_at(until, watch.changed()).await.is_err() {
+            return Ok(found);
+        }
+    }
 }
 
 fn level(text: &str) -> Result<AckLevel, Problem> {

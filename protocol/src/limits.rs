@@ -115,6 +115,9 @@ pub const KEPT_CLOSINGS: usize = 8;
 /// a connection and some hundred bytes for as long as its client is patient.
 pub const MAX_WAITS: usize = 8_192;
 
+/// Requests and streams that watch one store, at most: each holds a connection and some hundred bytes.
+pub const MAX_WATCHES: usize = 8_192;
+
 /// Milliseconds that writes and reads which wait for others are still given once the node stops.
 pub const LAST_WAITS_MS: u64 = 1_000;
 

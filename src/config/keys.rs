@@ -158,6 +158,12 @@ static NODE_KEYS: &[Key] = &[
         "requests at once; beyond it they are refused",
     ),
     Key::new(
+        "http.max_watchers",
+        Kind::Whole(limits::WATCHERS),
+        "1024",
+        "streams of changes and long polls at once; each holds a connection",
+    ),
+    Key::new(
         "http.head_timeout",
         Kind::Span { range: limits::REQUEST_TIMEOUT, zero: false },
         "5s",

@@ -48,6 +48,8 @@ pub(super) const BODY_BYTES: Whole = KIB..=GIB;
 pub(super) const CONNECTIONS: Whole = 1..=1_000_000;
 /// Requests at once: beyond this they would wait rather than be refused.
 pub(super) const IN_FLIGHT: Whole = 1..=1_000_000;
+/// Streams of changes and long polls at once: each holds a connection.
+pub(super) const WATCHERS: Whole = 1..=1_000_000;
 /// Head and body timeouts: shorter breaks slow networks, longer lets idle clients hold resources.
 pub(super) const REQUEST_TIMEOUT: Span = span(100, 10 * MINUTE);
 /// Rest between two requests.

@@ -9,6 +9,7 @@
 
 mod account;
 pub mod backend;
+pub mod change_log;
 mod chunk;
 pub mod conformance;
 mod digest_keeper;

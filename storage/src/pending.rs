@@ -101,6 +101,11 @@ impl Pending {
         self.removed.push(keyed);
     }
 
+    /// Whether any record changes.
+    pub(crate) fn changes_records(&self) -> bool {
+        !(self.records.is_empty() && self.removed.is_empty())
+    }
+
     /// Every key whose record changes: what stands under it until the commit, and what from then on.
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let put = self.records.iter().zip(&self.before);
@@ -187,7 +192,7 @@ impl Pending {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.removed.is_empty() && self.moved.is_empty()
+        !self.changes_records() && self.moved.is_empty()
     }
 
     pub(crate) fn removed(&self) -> &[KeyedRecord] {

@@ -11,6 +11,7 @@ use gridkv_protocol::report::StoreReport;
 use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, StoreName, UnixMs, Version};
 
 use crate::backend::{BackendError, Cache, Near, Promises};
+use crate::change_log::ChangeLog;
 use crate::list::{ListQuery, Listing};
 use crate::ring::OpRing;
 use crate::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
@@ -231,6 +232,11 @@ impl StoreReader {
     /// The way of committed ops to the publisher.
     pub fn ring(&self) -> &OpRing {
         &self.shared.ring
+    }
+
+    /// The last changes, for whoever follows the store.
+    pub fn changes(&self) -> &ChangeLog {
+        &self.shared.changes
     }
 
     /// Counters of client operations.

@@ -13,6 +13,7 @@ use gridkv_protocol::{Frontier, Hlc, Origin, StoreName};
 
 use crate::account::SharedAccount;
 use crate::backend::{Backend, BackendError, Promises};
+use crate::change_log::ChangeLog;
 use crate::flusher::StoreFlusher;
 use crate::loose_view::LooseView;
 use crate::owner;
@@ -39,7 +40,7 @@ pub struct StoreConfig {
     pub memory_limit_bytes: Option<u64>,
     /// Whether a write over the limit is refused, instead of only reported.
     pub refuse_over_limit: bool,
-    /// Slots of the op ring.
+    /// Slots of the op ring, and changes that are kept for those who follow the store.
     pub ring_slots: usize,
 }
 
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     /// What the backend promises, which never changes.
     pub(crate) promises: Promises,
     pub(crate) ring: OpRing,
+    pub(crate) changes: ChangeLog,
     pub(crate) account: SharedAccount,
     pub(crate) operations: OperationCounters,
     pub(crate) applies: ApplyCounters,
@@ -272,8 +274,10 @@ pub fn open(
     }
     let recovery =
         Recovery::of(backend.as_ref(), &recovered.frontier, recovered.index).map_err(failed)?;
+    let is_new = recovery.account.keys == 0 && recovery.account.tombstones == 0;
     let shared = Arc::new(Shared {
         ring: OpRing::new(config.ring_slots),
+        changes: ChangeLog::new(origin, config.ring_slots, is_new),
         backend_name,
         backend,
         promises,

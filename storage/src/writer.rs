@@ -203,6 +203,9 @@ impl StoreWriter {
 
     fn publish(&mut self, own_moved: bool, reached: Durability) {
         self.digest_pending();
+        if self.pending.changes_records() {
+            self.shared.changes.append(self.pending.changes());
+        }
         let Shared { account, persists, frontiers, ring, loose, backend, .. } = &*self.shared;
         // Time that was closed without a change is not counted as one; a floor that rose is.
         let floor_moved = u64::from(self.floor > frontiers.floor());

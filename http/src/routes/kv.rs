@@ -23,6 +23,7 @@ use crate::headers;
 use crate::media_type;
 use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
+use crate::query;
 use crate::refusal::key_not_found;
 use crate::rfc3339;
 use crate::stopwatch::Stopwatch;
@@ -39,14 +40,27 @@ const LAST_SECOND: u64 = 253_402_300_799;
 pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
-    waiting::reach(&exchange.query(&["min_version", "timeout"])?, store).await?;
-    let stopwatch = Stopwatch::start();
-    let found = store.handle.get(&key).await;
-    store.timers.observe(Operation::Get, stopwatch);
-    let Some(Record { version, state: State::Live(live) }) = found? else {
+    let query = exchange.query(&["min_version", "timeout", "wait"])?;
+    let wait = waiting::wait(&query)?;
+    let Condition { if_match, if_none_match } = condition::from_headers(exchange.headers());
+    if wait.is_some() && if_none_match.is_none() {
+        return Err(query::invalid("wait", "needs If-None-Match with the version that you have"));
+    }
+    waiting::reach(&query, store).await?;
+    let found = if let Some(patience) = wait {
+        let known = Condition { if_none_match: if_none_match.clone(), ..Condition::default() };
+        let is_news =
+            |found: Option<&Record>| found.is_none_or(|record| known.holds(Some(record.version)));
+        waiting::change(exchange, store, (&key, patience), is_news).await?
+    } else {
+        let stopwatch = Stopwatch::start();
+        let found = store.handle.get(&key).await;
+        store.timers.observe(Operation::Get, stopwatch);
+        found?
+    };
+    let Some(Record { version, state: State::Live(live) }) = found else {
         return Err(key_not_found());
     };
-    let Condition { if_match, if_none_match } = condition::from_headers(exchange.headers());
     let holds = |condition: Condition| condition.holds(Some(version));
     if !holds(Condition { if_match, ..Condition::default() }) {
         return Err(Rejection::PreconditionFailed { current: Some(version) }.into());

@@ -87,6 +87,27 @@ impl Client {
         Answer { status, headers, body: self.unread.drain(..length).collect() }
     }
 
+    /// Waits for this text, and takes what came until then, as it came.
+    pub(crate) fn until(&mut self, text: &str) -> String {
+        loop {
+            let mut windows = self.unread.windows(text.len());
+            if let Some(at) = windows.position(|bytes| bytes == text.as_bytes()) {
+                return String::from_utf8(self.unread.drain(..at + text.len()).collect()).unwrap();
+            }
+            assert!(self.more(), "closed before {text:?}: {}", self.taken());
+        }
+    }
+
+    /// Waits until the server ends the connection, and takes what came until then.
+    pub(crate) fn rest(&mut self) -> String {
+        while self.more() {}
+        self.taken()
+    }
+
+    fn taken(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
+    }
+
     fn more(&mut self) -> bool {
         let mut bytes = [0; 16_384];
         let count = self.stream.read(&mut bytes).unwrap();

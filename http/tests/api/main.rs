@@ -8,6 +8,7 @@
 )]
 
 mod batches;
+mod changes;
 mod client;
 mod edge;
 mod keys;

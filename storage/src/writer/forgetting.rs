@@ -25,6 +25,7 @@ impl StoreWriter {
         cache.forget_all(adopt.greatest().max(self.floor)).map_err(CommitError::Unchanged)?;
         let forgotten = cache.forgotten();
         self.shared.account.reset();
+        self.shared.changes.cut();
         self.shared.loose.publish(BTreeMap::new());
         self.deadlines = Deadlines::default();
         self.loose = LooseSet::default();

@@ -190,6 +190,7 @@ impl StoreWriter {
         self.deadlines = Deadlines::default();
         self.graves = Graveyard::default();
         self.digest_nothing();
+        shared.changes.cut();
         let Shared { account, loose, scheduled_bytes, persists, .. } = &*shared;
         account.reset();
         loose.publish(BTreeMap::new());

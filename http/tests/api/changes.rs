@@ -199,7 +199,7 @@ fn follow(node: &Served, place: &str, count: usize, seen: &mut BTreeMap<String, 
 
 #[test]
 fn a_reader_that_is_broken_off_and_goes_on_again_and_again_sees_the_last_of_every_key() {
-    const WRITES: usize = 1_500;
+    const WRITES: usize = 800;
     let node = serve(HttpConfig::default());
     let place = read(&node, "").1;
     let (mut seen, mut written) = (BTreeMap::new(), BTreeMap::new());

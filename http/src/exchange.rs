@@ -12,6 +12,7 @@ use crate::key_path;
 use crate::metrics::StoreTimers;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
+use crate::routes::Endpoint;
 use crate::site::Site;
 
 /// A request on its way to an answer.
@@ -80,11 +81,11 @@ impl Exchange {
         key_path::key(self.path(), self.site.config.max_key_bytes)
     }
 
-    /// The query of a resource that knows the parameters `known`.
+    /// The query, as the endpoint knows its parameters.
     ///
     /// # Errors
     /// 400 `invalid_parameter`.
-    pub(crate) fn query(&self, known: &[&'static str]) -> Result<Query<'_>, Problem> {
-        Query::parse(self.request.query_string(), known)
+    pub(crate) fn query(&self, endpoint: Endpoint) -> Result<Query<'_>, Problem> {
+        Query::parse(self.request.query_string(), endpoint.query())
     }
 }

@@ -26,6 +26,8 @@ mod headers;
 mod key_path;
 mod media_type;
 mod metrics;
+mod openapi;
+mod parameters;
 mod problem;
 mod query;
 mod refusal;

@@ -26,7 +26,6 @@ macro_rules! codes {
 
         impl Code {
             /// Every code, in the order of the table.
-            #[cfg(test)]
             pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Status, code and title.

@@ -10,6 +10,7 @@ use gridkv_actors::write::Ttl;
 
 use crate::duration;
 use crate::key_path::decode;
+use crate::parameters::Parameter;
 use crate::problem::{Code, Problem};
 
 /// The parameters of one request, each known and given once.
@@ -17,19 +18,20 @@ use crate::problem::{Code, Problem};
 pub(crate) struct Query<'a>(Vec<(&'static str, Cow<'a, str>)>);
 
 impl<'a> Query<'a> {
-    /// Parses the raw query string of a resource that knows `known`.
+    /// Parses the raw query string of an endpoint that knows `known`.
     ///
     /// # Errors
     /// 400 `invalid_parameter`.
-    pub(crate) fn parse(raw: &'a str, known: &[&'static str]) -> Result<Self, Problem> {
+    pub(crate) fn parse(raw: &'a str, known: &[Parameter]) -> Result<Self, Problem> {
         let mut parameters: Vec<(&'static str, Cow<'a, str>)> = Vec::new();
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = form_decode(name)?;
-            let Some(known) = known.iter().find(|known| **known == name) else {
+            let Some(known) = known.iter().map(|known| known.name).find(|known| *known == name)
+            else {
                 return Err(unknown(&name, known));
             };
-            if parameters.iter().any(|(given, _)| given == known) {
+            if parameters.iter().any(|(given, _)| *given == known) {
                 return Err(invalid(known, "is given twice; give it once"));
             }
             parameters.push((known, form_decode(value)?));
@@ -112,7 +114,8 @@ pub(crate) fn invalid(name: &str, why: &str) -> Problem {
     Problem::new(Code::InvalidParameter, format!("`{name}` {why}")).with("parameter", name)
 }
 
-fn unknown(name: &str, known: &[&'static str]) -> Problem {
+fn unknown(name: &str, known: &[Parameter]) -> Problem {
+    let known: Vec<&str> = known.iter().map(|known| known.name).collect();
     let nearest = known
         .iter()
         .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
@@ -130,21 +133,23 @@ fn unknown(name: &str, known: &[&'static str]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameters as p;
 
     fn refused(raw: &str) -> String {
-        let problem = Query::parse(raw, &["ttl", "durability"]).unwrap_err();
+        let problem = Query::parse(raw, &[p::TTL, p::DURABILITY]).unwrap_err();
         assert_eq!(problem.code, Code::InvalidParameter);
         problem.detail.into_owned()
     }
 
     #[test]
     fn values_are_form_encoded() {
-        let query = Query::parse("prefix=a+b%2Bc%20d%26=&&limit", &["prefix", "limit"]).unwrap();
+        let query =
+            Query::parse("prefix=a+b%2Bc%20d%26=&&limit", &[p::PREFIX, p::LIST_LIMIT]).unwrap();
         assert_eq!(query.get("prefix"), Some("a b+c d&="));
         assert_eq!(query.get("limit"), Some(""));
         assert_eq!(query.get("cursor"), None);
         assert_eq!(Query::parse("", &[]).unwrap(), Query::default());
-        assert_eq!(Query::parse("t%74l=1", &["ttl"]).unwrap().get("ttl"), Some("1"));
+        assert_eq!(Query::parse("t%74l=1", &[p::TTL]).unwrap().get("ttl"), Some("1"));
     }
 
     #[test]
@@ -165,7 +170,7 @@ mod tests {
 
     #[test]
     fn typed_parameters() {
-        let known = &["ttl", "durability", "limit"];
+        let known = &[p::TTL, p::DURABILITY, p::LIST_LIMIT];
         let query = |raw| Query::parse(raw, known).unwrap();
         assert_eq!(query("").ttl(), Ok(Ttl::StoreDefault));
         assert_eq!(query("ttl=keep").ttl(), Ok(Ttl::Keep));

@@ -30,6 +30,7 @@ use serde::Serialize;
 use crate::edge;
 use crate::exchange::Exchange;
 use crate::key_path;
+use crate::openapi;
 use crate::problem::{Code, Problem};
 use crate::site::Site;
 
@@ -114,6 +115,7 @@ pub(crate) enum Endpoint {
     Live,
     Ready,
     Metrics,
+    OpenApi,
     Root,
 }
 
@@ -144,7 +146,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 21] = [
+pub(crate) const RESOURCES: [Resource; 22] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -179,6 +181,7 @@ pub(crate) const RESOURCES: [Resource; 21] = [
     read_only!("/livez", Live),
     read_only!("/readyz", Ready),
     read_only!("/metrics", Metrics),
+    read_only!("/v1/openapi.json", OpenApi),
     read_only!("/", Root),
 ];
 
@@ -262,6 +265,7 @@ pub(crate) async fn answer(
         Endpoint::Live => health::live(exchange),
         Endpoint::Ready => health::ready(exchange),
         Endpoint::Metrics => health::metrics(exchange),
+        Endpoint::OpenApi => openapi::openapi(exchange),
         Endpoint::Root => node::root(exchange),
     }
 }
@@ -313,6 +317,7 @@ mod tests {
             ("/v1/%6Bv/main/k", Some("/v1/kv/{store}/{key}")),
             ("/v1%2Fkv/main/k", None),
             ("/V1/kv/main/k", None),
+            ("/v1/openapi.json", Some("/v1/openapi.json")),
             ("/v1/stores", Some("/v1/stores")),
             ("/v1/stores/main", None),
             ("/v1/stores/main/stats", Some("/v1/stores/{store}/stats")),

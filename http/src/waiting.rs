@@ -180,9 +180,10 @@ fn patience(query: &Query<'_>, name: &str) -> Result<Duration, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameters;
 
     fn terms(raw: &str) -> Result<AckTerms, Problem> {
-        AckTerms::of(&Query::parse(raw, &["acks", "ack_timeout"])?)
+        AckTerms::of(&Query::parse(raw, &[parameters::ACKS, parameters::ACK_TIMEOUT])?)
     }
 
     #[test]

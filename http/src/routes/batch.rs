@@ -21,7 +21,7 @@ use crate::headers;
 use crate::media_type::BatchFormat;
 use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
-use crate::routes::internal;
+use crate::routes::{Endpoint, internal};
 use crate::stopwatch::Stopwatch;
 use crate::waiting::AckTerms;
 
@@ -31,7 +31,7 @@ pub(crate) async fn batch(
     mut payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
-    let query = exchange.query(&["durability", "acks", "ack_timeout"])?;
+    let query = exchange.query(Endpoint::Batch)?;
     let (durability, acks) = (query.durability()?, AckTerms::of(&query)?);
     let format = BatchFormat::of(exchange.headers())?;
     let config = &exchange.site.config;

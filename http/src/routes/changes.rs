@@ -20,7 +20,7 @@ use crate::exchange::{Exchange, StoreDoor};
 use crate::headers;
 use crate::problem::{Code, Problem};
 use crate::query::{self, Query};
-use crate::routes::{Verb, json};
+use crate::routes::{Endpoint, Verb, json};
 use crate::waiting;
 use crate::watchers;
 
@@ -46,7 +46,7 @@ struct Document<'a> {
 /// `GET`, `HEAD`
 pub(crate) async fn changes(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
-    let query = exchange.query(&["since", "prefix", "include", "limit", "wait"])?;
+    let query = exchange.query(Endpoint::Changes)?;
     let shape = Shape::of(exchange.headers())?;
     let with_values = includes_values(&query)?;
     let prefix = query.get("prefix").unwrap_or_default();

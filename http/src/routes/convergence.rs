@@ -13,7 +13,7 @@ use crate::exchange::Exchange;
 use crate::key_path;
 use crate::problem::{Code, Problem};
 use crate::rfc3339;
-use crate::routes::json;
+use crate::routes::{Endpoint, json};
 
 #[derive(Serialize)]
 struct Convergence<'a> {
@@ -83,7 +83,7 @@ pub(crate) async fn differing(exchange: &Exchange) -> Result<HttpResponse, Probl
 /// The store in the path, if it is one that is compared with peers.
 fn compared(exchange: &Exchange) -> Result<&StoreHandle, Problem> {
     let store = exchange.store()?.handle;
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Convergence)?;
     if store.is_cache() {
         return Err(Problem::new(
             Code::NotSupported,

@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use crate::exchange::Exchange;
 use crate::problem::{Code, Problem};
-use crate::routes::{internal, json};
+use crate::routes::{Endpoint, internal, json};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// `GET /livez`
 pub(crate) fn live(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Live)?;
     let stuck = exchange.site.node.stuck_actors();
     if stuck.is_empty() {
         return Ok(text(StatusCode::OK, TEXT, "ok\n".to_owned()));
@@ -28,7 +28,7 @@ pub(crate) fn live(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 
 /// `GET /readyz`
 pub(crate) fn ready(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Ready)?;
     let readiness = exchange.site.node.readiness();
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let accepts = exchange.headers().get_all(header::ACCEPT);
@@ -45,7 +45,7 @@ pub(crate) fn ready(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 
 /// `GET /metrics`
 pub(crate) fn metrics(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Metrics)?;
     let exposition = exchange.site.metrics.exposition().map_err(|error| internal(&error))?;
     Ok(text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", exposition))
 }

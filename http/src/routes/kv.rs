@@ -26,6 +26,7 @@ use crate::problem::{Code, Problem};
 use crate::query;
 use crate::refusal::key_not_found;
 use crate::rfc3339;
+use crate::routes::Endpoint;
 use crate::stopwatch::Stopwatch;
 use crate::waiting::{self, AckTerms};
 
@@ -40,7 +41,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
-    let query = exchange.query(&["min_version", "timeout", "wait"])?;
+    let query = exchange.query(Endpoint::GetKey)?;
     let wait = waiting::wait(&query)?;
     let Condition { if_match, if_none_match } = condition::from_headers(exchange.headers());
     if wait.is_some() && if_none_match.is_none() {
@@ -120,7 +121,7 @@ pub(crate) async fn put(
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
-    let query = exchange.query(&["ttl", "durability", "acks", "ack_timeout"])?;
+    let query = exchange.query(Endpoint::PutKey)?;
     let (ttl, durability, acks) = (query.ttl()?, query.durability()?, AckTerms::of(&query)?);
     let content_type = media_type::given(exchange.headers())?;
     let condition = condition::from_headers(exchange.headers());
@@ -155,7 +156,7 @@ pub(crate) async fn put(
 pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
-    let query = exchange.query(&["durability", "acks", "ack_timeout"])?;
+    let query = exchange.query(Endpoint::DeleteKey)?;
     let (durability, acks) = (query.durability()?, AckTerms::of(&query)?);
     let condition = condition::from_headers(exchange.headers());
     let write = Write { key, action: Action::Delete, condition };

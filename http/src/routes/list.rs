@@ -13,7 +13,7 @@ use crate::exchange::Exchange;
 use crate::metrics::Operation;
 use crate::problem::Problem;
 use crate::rfc3339;
-use crate::routes::json;
+use crate::routes::{Endpoint, json};
 use crate::stopwatch::Stopwatch;
 
 /// Keys of a page when nothing is said.
@@ -43,7 +43,7 @@ struct Row<'a> {
 /// `GET`, `HEAD`
 pub(crate) async fn list(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
-    let query = exchange.query(&["prefix", "limit", "cursor"])?;
+    let query = exchange.query(Endpoint::ListKeys)?;
     let name = store.handle.name().as_str();
     let prefix = query.get("prefix").unwrap_or_default();
     let limit = query.count("limit", DEFAULT_LIMIT, MAX_LIMIT)?;

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::rfc3339;
-use crate::routes::json;
+use crate::routes::{Endpoint, json};
 
 /// The version of the program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -28,7 +28,7 @@ struct Root<'a> {
 
 /// `GET /`
 pub(crate) fn root(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Root)?;
     let links = [
         ("stores", "/v1/stores"),
         ("stats", "/v1/stats"),
@@ -37,6 +37,7 @@ pub(crate) fn root(exchange: &Exchange) -> Result<HttpResponse, Problem> {
         ("live", "/livez"),
         ("ready", "/readyz"),
         ("metrics", "/metrics"),
+        ("openapi", "/v1/openapi.json"),
     ];
     json(&Root { name: "GridKV", version: VERSION, links: links.into() })
 }
@@ -94,7 +95,7 @@ impl From<ActorView> for ActorRow {
 
 /// `GET /v1/node`
 pub(crate) fn node(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Node)?;
     let node = &exchange.site.node;
     let (origin, started_at) = (node.origin(), node.started_at());
     json(&Node {
@@ -206,7 +207,7 @@ fn seconds(ms: u64) -> Json {
 
 /// `GET /v1/cluster`
 pub(crate) fn cluster(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Cluster)?;
     json(&Mesh::from(exchange.site.node.cluster()))
 }
 

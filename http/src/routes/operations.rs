@@ -13,7 +13,7 @@ use crate::problem::{Code, Problem};
 use crate::query::invalid;
 use crate::refusal::overloaded;
 use crate::rfc3339;
-use crate::routes::json;
+use crate::routes::{Endpoint, json};
 
 #[derive(Serialize)]
 struct Operation {
@@ -55,7 +55,7 @@ impl From<OperationView> for Operation {
 
 /// `POST /v1/cluster/peers/{name}/full-sync`
 pub(crate) async fn full_sync(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    let query = exchange.query(&["store", "mode"])?;
+    let query = exchange.query(Endpoint::FullSync)?;
     let rebuild = match query.get("mode") {
         None | Some("merge") => false,
         Some("rebuild") => true,
@@ -75,7 +75,7 @@ pub(crate) async fn full_sync(exchange: &Exchange) -> Result<HttpResponse, Probl
 
 /// `GET`, `HEAD /v1/operations`
 pub(crate) fn all(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Operations)?;
     let operations = exchange.site.node.operations();
     let operations: Vec<Operation> = operations.into_iter().map(Operation::from).collect();
     json(&json!({ "operations": operations }))
@@ -83,7 +83,7 @@ pub(crate) fn all(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 
 /// `GET`, `HEAD /v1/operations/{id}`
 pub(crate) fn one(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Operation)?;
     let id = key_path::last_segment(exchange.path());
     let view = id.parse().ok().and_then(|id| exchange.site.node.operation(id));
     let view = view.ok_or_else(|| {

@@ -18,7 +18,7 @@ use crate::key_path;
 use crate::media_type::BatchFormat;
 use crate::problem::{Code, Problem};
 use crate::query::invalid;
-use crate::routes::json;
+use crate::routes::{Endpoint, json};
 
 /// Bytes of a body that names a peer, at most: an address and some spaces.
 const MAX_BODY_BYTES: usize = 4_096;
@@ -40,7 +40,7 @@ pub(crate) async fn add(
     exchange: &Exchange,
     mut payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::AddPeer)?;
     if BatchFormat::of(exchange.headers())? != BatchFormat::Json {
         return Err(Problem::new(
             Code::UnsupportedMediaType,
@@ -71,7 +71,7 @@ pub(crate) async fn add(
 
 /// `DELETE`
 pub(crate) async fn forget(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::ForgetPeer)?;
     let name = key_path::decode(key_path::last_segment(exchange.path())).unwrap_or_default();
     let name = String::from_utf8_lossy(&name).into_owned();
     let PeerForgotten { id, stored_by, silent } =

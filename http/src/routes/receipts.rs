@@ -13,7 +13,7 @@ use crate::exchange::Exchange;
 use crate::key_path;
 use crate::problem::Problem;
 use crate::query;
-use crate::routes::json;
+use crate::routes::{Endpoint, json};
 
 #[derive(Serialize)]
 struct Receipts {
@@ -24,7 +24,7 @@ struct Receipts {
 /// `GET`, `HEAD`
 pub(crate) fn receipts(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Receipts)?;
     let segment = key_path::decode(key_path::last_segment(exchange.path())).unwrap_or_default();
     let version: Version = String::from_utf8_lossy(&segment)
         .parse()

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::exchange::Exchange;
 use crate::problem::Problem;
-use crate::routes::json;
+use crate::routes::{Endpoint, json};
 use crate::store_view::StoreView;
 
 #[derive(Serialize)]
@@ -15,13 +15,13 @@ struct All {
 
 /// `GET`, `HEAD` of all stores, in order of name.
 pub(crate) fn all(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(&[])?;
+    exchange.query(Endpoint::Stores)?;
     json(&All { stores: exchange.site.node.stores().map(StoreView::of).collect() })
 }
 
 /// `GET`, `HEAD` of one store.
 pub(crate) fn one(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
-    exchange.query(&[])?;
+    exchange.query(Endpoint::StoreStats)?;
     json(&StoreView::of(store.handle))
 }

@@ -27,7 +27,6 @@ fn statistics_of_stores() {
         ("persistent", json!(false)),
         ("durability", json!("memory")),
         ("key_count", json!(1)),
-        ("tombstones", json!(1)),
         ("cache_hit_rate", json!(null)),
         ("db_size", json!(null)),
         ("sync_buffer_capacity", json!(1_024)),
@@ -35,6 +34,7 @@ fn statistics_of_stores() {
     ] {
         assert_eq!(main[field], value, "{field}");
     }
+    assert!(main["tombstones"].as_u64().unwrap() <= 1, "a node alone may have purged it already");
     assert!(main["sync_buffer_len"].is_u64() && main["memory_limit_bytes"].is_u64());
     assert!(main["memory_bytes"].as_u64().unwrap() > 0);
     let operations = &main["operations"];

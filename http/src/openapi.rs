@@ -1,0 +1,291 @@
+//! The document of the API, OpenAPI 3.1: paths and methods from the table of routes, parameters as they are
+//! parsed, codes as they are refused. Only the shapes of bodies are written down beside it (`schemas.json`).
+//!
+//! Answers that the HTTP parser makes itself, to a head that is malformed or too large, are not in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use bytes::Bytes;
+use serde_json::{Map, Value as Json, json};
+
+use crate::exchange::Exchange;
+use crate::parameters::Parameter;
+use crate::problem::{Code, Problem};
+use crate::routes::node::VERSION;
+use crate::routes::{Endpoint, RESOURCES, Resource, Verb};
+
+mod endpoints;
+
+/// The shapes of bodies.
+const SCHEMAS: &str = include_str!("openapi/schemas.json");
+
+/// What an endpoint takes and answers.
+#[derive(Debug)]
+pub(crate) struct Description {
+    /// What it is for.
+    pub(crate) summary: &'static str,
+    /// The parameters of its query.
+    pub(crate) query: &'static [Parameter],
+    /// Headers that it looks at, and what they do.
+    headers: &'static [(&'static str, &'static str)],
+    body: Body,
+    answers: &'static [Answer],
+    /// Why it refuses, beside what every endpoint may refuse for.
+    problems: &'static [&'static [Code]],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    None,
+    /// Bytes of any type.
+    Value,
+    /// JSON of this shape.
+    Json(&'static str),
+    /// A batch, in either of its formats.
+    Batch,
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    about: &'static str,
+    headers: &'static [&'static str],
+    content: Content,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    /// JSON of this shape.
+    Json(&'static str),
+    /// Bytes of any type.
+    Raw,
+    /// Text of this type.
+    Text(&'static str),
+    /// Lines, or JSON.
+    Readiness,
+    /// A document, lines, or events.
+    Changes,
+    /// JSON of which nothing is said here.
+    Document,
+}
+
+/// `GET /v1/openapi.json`
+pub(crate) fn openapi(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    exchange.query(Endpoint::OpenApi)?;
+    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
+    let document = DOCUMENT.get_or_init(|| Bytes::from(document().to_string()));
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(document.clone()))
+}
+
+/// The document.
+pub(crate) fn document() -> Json {
+    let paths: Map<String, Json> =
+        RESOURCES.iter().map(|resource| (resource.pattern.to_owned(), path(resource))).collect();
+    let mut schemas: Json = serde_json::from_str(SCHEMAS).unwrap_or_default();
+    schemas["Problem"]["properties"]["code"]["enum"] =
+        Code::ALL.iter().map(|code| code.as_str()).collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "GridKV",
+            "version": VERSION,
+            "description": "A replicated key-value node. Every answer names the node and the request; every \
+                refusal is application/problem+json with a stable code.",
+            "license": {"name": "see the repository"},
+        },
+        "paths": paths,
+        "components": {"schemas": schemas, "headers": headers()},
+    })
+}
+
+fn path(resource: &Resource) -> Json {
+    let mut item = Map::new();
+    let parameters: Vec<Json> = in_path(resource.pattern).collect();
+    if !parameters.is_empty() {
+        item.insert("parameters".to_owned(), parameters.into());
+    }
+    for (verb, endpoint) in resource.methods {
+        item.insert(verb.as_str().to_ascii_lowercase(), operation(resource, *verb, *endpoint));
+    }
+    item.into()
+}
+
+/// Parameters of a path.
+fn in_path(pattern: &str) -> impl Iterator<Item = Json> + '_ {
+    let names = pattern.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names.map(|name| {
+        let (schema, about) = match name {
+            "store" => (json!({"type": "string", "minLength": 1}), "a store of this node"),
+            "key" => (
+                json!({"type": "string", "minLength": 1, "not": {"enum": [".", ".."]}}),
+                "1 to 1,024 bytes of UTF-8, percent-encoded once; slashes may stand as they are",
+            ),
+            "version" => (
+                json!({"type": "string", "pattern": "^[0-9a-f]{16}-[0-9a-f]{16}$"}),
+                "a version, as it was answered",
+            ),
+            "id" => (json!({"type": "string", "minLength": 1}), "its id"),
+            _ => (json!({"type": "string", "minLength": 1}), "the name of a member"),
+        };
+        json!({"name": name, "in": "path", "required": true, "description": about, "schema": schema})
+    })
+}
+
+fn operation(resource: &Resource, verb: Verb, endpoint: Endpoint) -> Json {
+    let description = endpoint.describe();
+    let mut operation = json!({
+        "operationId": id(resource, verb, endpoint),
+        "summary": description.summary,
+        "responses": responses(verb, description),
+    });
+    let query = description.query.iter().map(|parameter| {
+        let Parameter { name, about, is_required, form } = parameter;
+        json!({"name": name, "in": "query", "required": is_required, "description": about, "schema": form.schema()})
+    });
+    let headers = description.headers.iter().map(|(name, about)| {
+        json!({"name": name, "in": "header", "required": false, "description": about, "schema": {"type": "string"}})
+    });
+    let parameters: Vec<Json> = query.chain(headers).collect();
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    if let Some(body) = description.body.document() {
+        operation["requestBody"] = body;
+    }
+    operation
+}
+
+/// A name for programs that are made from the document.
+fn id(resource: &Resource, verb: Verb, endpoint: Endpoint) -> String {
+    let name = format!("{endpoint:?}");
+    let name = if resource.pattern == "/v1/stats" { "Stats".to_owned() } else { name };
+    match verb {
+        Verb::Head => format!("head{name}"),
+        _ => format!("{}{}", name[..1].to_ascii_lowercase(), &name[1..]),
+    }
+}
+
+impl Body {
+    fn document(self) -> Option<Json> {
+        let bytes = || json!({"schema": {"type": "string", "format": "binary"}});
+        let content = match self {
+            Self::None => return None,
+            Self::Value => {
+                json!({"application/octet-stream": bytes(), "text/plain": {"schema": {"type": "string"}}})
+            }
+            Self::Json(name) => json!({"application/json": {"schema": reference(name)}}),
+            Self::Batch => json!({
+                "application/json": {"schema": reference("Batch")},
+                "application/x-msgpack": bytes(),
+            }),
+        };
+        Some(json!({"required": self != Self::Value, "content": content}))
+    }
+}
+
+impl Content {
+    fn document(self) -> Json {
+        match self {
+            Self::Nothing => json!({}),
+            Self::Json(name) => json!({"application/json": {"schema": reference(name)}}),
+            Self::Raw => json!({"*/*": {}}),
+            Self::Text(media_type) => json!({media_type: {"schema": {"type": "string"}}}),
+            Self::Readiness => json!({
+                "text/plain; charset=utf-8": {"schema": {"type": "string"}},
+                "application/json": {"schema": reference("Readiness")},
+            }),
+            Self::Changes => json!({
+                "application/json": {"schema": reference("Changes")},
+                "application/x-ndjson": {"schema": {"type": "string"}},
+                "text/event-stream": {"schema": {"type": "string"}},
+            }),
+            Self::Document => json!({"application/json": {"schema": {"type": "object"}}}),
+        }
+    }
+}
+
+fn reference(schema: &str) -> Json {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn responses(verb: Verb, description: &Description) -> Json {
+    let mut responses = Map::new();
+    for answer in description.answers {
+        let mut headers: Map<String, Json> =
+            answer.headers.iter().chain(&EVERYWHERE).map(|name| shared_header(name)).collect();
+        headers.retain(|_, header| !header.is_null());
+        let mut response = json!({"description": answer.about, "headers": headers});
+        if verb != Verb::Head && answer.content != Content::Nothing {
+            response["content"] = answer.content.document();
+        }
+        responses.insert(answer.status.to_string(), response);
+    }
+    for (status, codes) in refusals(verb, description) {
+        let titles: Vec<String> =
+            codes.iter().map(|code| format!("{}: {}", code.as_str(), code.title())).collect();
+        let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        let schema = json!({
+            "allOf": [reference("Problem"), {"properties": {"code": {"enum": words}}}],
+        });
+        let headers: Map<String, Json> =
+            EVERYWHERE.iter().map(|name| shared_header(name)).collect();
+        let mut response = json!({"description": titles.join("; "), "headers": headers});
+        if verb != Verb::Head {
+            response["content"] = json!({"application/problem+json": {"schema": schema}});
+        }
+        // What /readyz answers with 503 is no problem body, and stays.
+        responses.entry(status.to_string()).or_insert(response);
+    }
+    responses.into()
+}
+
+/// Codes by their status.
+fn refusals(verb: Verb, description: &Description) -> BTreeMap<u16, Vec<Code>> {
+    let always = [Code::InvalidParameter, Code::Overloaded, Code::Internal];
+    let unsafe_only = [Code::Forbidden].into_iter().filter(|_| !verb.is_safe());
+    let own = description.problems.iter().flat_map(|codes| codes.iter().copied());
+    let mut seen = BTreeSet::new();
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in own.chain(always).chain(unsafe_only) {
+        if seen.insert(code.as_str()) {
+            by_status.entry(code.status()).or_default().push(code);
+        }
+    }
+    by_status
+}
+
+/// Headers of every answer.
+const EVERYWHERE: [&str; 2] = ["GridKV-Node", "X-Request-Id"];
+
+fn shared_header(name: &str) -> (String, Json) {
+    (name.to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))
+}
+
+fn headers() -> Json {
+    let version = "^[0-9a-f]{16}-[0-9a-f]{16}$";
+    let header = |about: &str, schema: Json| json!({"description": about, "schema": schema});
+    let text = || json!({"type": "string"});
+    json!({
+        "GridKV-Node": header("the node that answered", text()),
+        "X-Request-Id": header("the request, for logs; as it came, or made here", text()),
+        "ETag": header("the version, in quotes", json!({"type": "string", "pattern": format!("^\"{}\"$", &version[1..version.len() - 1])})),
+        "GridKV-Version": header("the version", json!({"type": "string", "pattern": version})),
+        "Last-Modified": header("when the version was written", text()),
+        "Cache-Control": header("values are to be asked for again", text()),
+        "GridKV-Durability": header("what the write survives here", json!({"enum": ["memory", "os", "fsync"]})),
+        "GridKV-Acks": header("peers that have it, and peers that were asked for", json!({"type": "string", "pattern": "^[0-9]+/[0-9]+$"})),
+        "GridKV-Existed": header("whether there was a value", json!({"enum": ["true", "false"]})),
+        "Location": header("where it is", text()),
+    })
+}
+
+#[cfg(test)]
+#[path = "openapi_test.rs"]
+mod tests;

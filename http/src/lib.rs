@@ -25,6 +25,7 @@ mod media_type;
 mod metrics;
 mod problem;
 mod query;
+mod record_view;
 mod refusal;
 mod request_id;
 mod rfc3339;

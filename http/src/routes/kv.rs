@@ -12,7 +12,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use gridkv_actors::Durability;
-use gridkv_actors::write::{Action, Condition, Rejection, Write};
+use gridkv_actors::write::{Action, Condition, Rejection, Write, Written};
 use gridkv_protocol::record::{Live, Record, State};
 use gridkv_protocol::{UnixMs, Value, Version};
 
@@ -23,8 +23,11 @@ use crate::headers;
 use crate::media_type;
 use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
+use crate::query::{self, Query};
+use crate::record_view::RecordView;
 use crate::refusal::key_not_found;
 use crate::rfc3339;
+use crate::routes::internal;
 use crate::stopwatch::Stopwatch;
 use crate::waiting::{self, AckTerms};
 
@@ -39,7 +42,9 @@ const LAST_SECOND: u64 = 253_402_300_799;
 pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
-    waiting::reach(&exchange.query(&["min_version", "timeout"])?, store).await?;
+    let query = exchange.query(&["format", "min_version", "timeout"])?;
+    let format = Format::of(&query)?;
+    waiting::reach(&query, store).await?;
     let stopwatch = Stopwatch::start();
     let found = store.handle.get(&key).await;
     store.timers.observe(Operation::Get, stopwatch);
@@ -55,7 +60,30 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let status = if changed { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
     let mut response = HttpResponse::build(status);
     describe(&mut response, version, &live, || store.handle.now());
-    if changed { Ok(content(response, live)) } else { Ok(response.finish()) }
+    match format {
+        _ if !changed => Ok(response.finish()),
+        Format::Raw => Ok(content(response, live)),
+        Format::Json => envelope(response, &RecordView::whole(&key, version, &live)),
+    }
+}
+
+/// How a value is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// As it was stored.
+    Raw,
+    /// In JSON, with what is known of it.
+    Json,
+}
+
+impl Format {
+    fn of(query: &Query<'_>) -> Result<Self, Problem> {
+        match query.get("format") {
+            None | Some("raw") => Ok(Self::Raw),
+            Some("json") => Ok(Self::Json),
+            Some(_) => Err(query::invalid("format", "is raw or json")),
+        }
+    }
 }
 
 /// The headers that a value has with and without its bytes.
@@ -99,6 +127,17 @@ fn content(mut response: HttpResponseBuilder, live: Live) -> HttpResponse {
     response.body(Bytes::from_owner(live.value))
 }
 
+/// The record as JSON, no more to be run by a browser than the bytes.
+fn envelope(
+    mut response: HttpResponseBuilder,
+    record: &RecordView<'_>,
+) -> Result<HttpResponse, Problem> {
+    let body = serde_json::to_vec(record).map_err(|error| internal(&error))?;
+    response.insert_header((header::CONTENT_SECURITY_POLICY, SANDBOX));
+    response.insert_header((header::CONTENT_TYPE, "application/json"));
+    Ok(response.body(body))
+}
+
 /// `PUT`
 pub(crate) async fn put(
     exchange: &Exchange,
@@ -127,6 +166,11 @@ pub(crate) async fn put(
     let written = written?;
     let acks = claim.settle(store, written.version).await?;
     let status = if written.existed { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
+    Ok(wrote(status, &written, acks))
+}
+
+/// The answer to a write that left a value.
+pub(crate) fn wrote(status: StatusCode, written: &Written, acks: HeaderValue) -> HttpResponse {
     let (etag, version) = headers::version(written.version);
     let mut response = acknowledge(status, version, written.durability, acks);
     response.insert_header((header::ETAG, etag));
@@ -134,7 +178,7 @@ pub(crate) async fn put(
         let deadline = headers::value(rfc3339::format(deadline));
         response.insert_header((headers::GRIDKV_EXPIRES_AT, deadline));
     }
-    Ok(response.finish())
+    response.finish()
 }
 
 /// `DELETE`

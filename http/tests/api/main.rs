@@ -9,11 +9,13 @@
 
 mod batches;
 mod client;
+mod deadlines;
 mod edge;
 mod keys;
 mod lists;
 mod node;
 mod peers;
+mod prefixes;
 mod receipts;
 mod views;
 mod waiting;

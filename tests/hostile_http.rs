@@ -72,14 +72,26 @@ fn parameters_and_conditions_that_are_none() {
         let bytes = request("PUT", &format!("/v1/kv/main/k?{query}"), "", b"v");
         refused(&mut siege, &bytes, 400, "invalid_parameter");
     }
-    let parameters =
-        "limit=0 limit=1001 limit=-1 limit=1e3 limit= limit=%2B5 prefx=a limit=5&limit=5";
+    let parameters = "limit=0 limit=1001 limit=-1 limit=1e3 limit= limit=%2B5 prefx=a limit=5&limit=5 \
+         delimiter= delimiter=%FF include= include=key all=true";
     for query in words(parameters) {
         let bytes = request("GET", &format!("/v1/kv/main?{query}"), "", b"");
         refused(&mut siege, &bytes, 400, "invalid_parameter");
     }
+    for query in
+        words("prefix= prefix prefix=&all=no all=true prefix=a&limit=1 prefix=%FF x=1").chain([""])
+    {
+        let bytes = request("DELETE", &format!("/v1/kv/main?{query}"), "", b"");
+        refused(&mut siege, &bytes, 400, "invalid_parameter");
+    }
+    for query in words("ttl= ttl=x ttl=1s&ttl=1s keep ttl=1s&x=1").chain([""]) {
+        let bytes = request("PATCH", &format!("/v1/kv/main/k?{query}"), "", b"");
+        refused(&mut siege, &bytes, 400, "invalid_parameter");
+    }
     let long = "A".repeat(4_000);
-    for cursor in words("x AAAA %00 AQ AQRtYWlu AQRtYWluAABr=").chain(["", long.as_str()]) {
+    for cursor in words("x AAAA %00 AQ AQRtYWlu AQRtYWluAABr= AgRtYWluAAAAaw AgRtYWluAAAAZ2s")
+        .chain(["", long.as_str()])
+    {
         let bytes = request("GET", &format!("/v1/kv/main?cursor={cursor}"), "", b"");
         refused(&mut siege, &bytes, 400, "bad_cursor");
     }

@@ -16,7 +16,7 @@ use gridkv_storage::durability::Durability;
 use gridkv_storage::list::{ListQuery, Listing};
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
-use gridkv_storage::write::{Action, Batch, BatchItem, ItemOutcome, Write, Written};
+use gridkv_storage::write::{Action, Batch, BatchItem, ItemOutcome, Rejection, Write, Written};
 use tokio::sync::oneshot;
 
 use crate::acks::{AckCounts, Acks, Seat};
@@ -162,7 +162,8 @@ impl StoreHandle {
         answer.await.ok()
     }
 
-    /// Live keys in byte order: from the caller's thread, unless the disk has to be asked.
+    /// A page of live keys: from the caller's thread, which others have their turns of, unless the disk has
+    /// to be asked.
     ///
     /// # Errors
     /// [`ReadError`] when the backend can not read.
@@ -171,7 +172,11 @@ impl StoreHandle {
         if reader.promises().reads_disk {
             return on_blocking_thread(move || reader.list(&query, now)).await;
         }
-        reader.list(&query, now).map_err(|error| read_error(&error))
+        let mut walk = reader.begin_list(query);
+        while reader.list_on(&mut walk, now).map_err(|error| read_error(&error))?.is_continue() {
+            tokio::task::yield_now().await;
+        }
+        Ok(walk.into_listing())
     }
 
     /// One write, committed when this returns. `durability` is what it must reach, at least.
@@ -240,6 +245,20 @@ impl StoreHandle {
         }
         if self.inner.catch_up.is_bootstrapping() {
             return Err(WriteError::NotReady("this store is being filled from a peer".into()));
+        }
+        Ok(())
+    }
+
+    /// Whether the node takes writes of this durability, for who has to know it before there is one.
+    ///
+    /// # Errors
+    /// [`WriteError`], as a write would get it.
+    pub fn admits(&self, durability: Option<Durability>) -> Result<(), WriteError> {
+        self.check_clock()?;
+        self.takes_writes()?;
+        let best = self.inner.reader.promises().best;
+        if durability.is_some_and(|asked| asked > best) {
+            return Err(Rejection::DurabilityUnavailable { best }.into());
         }
         Ok(())
     }

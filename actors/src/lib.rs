@@ -53,7 +53,7 @@ mod wiring;
 // What the HTTP layer and the program may see of the store below.
 pub use crate::acks::AckCounts;
 pub use gridkv_storage::durability::Durability;
-pub use gridkv_storage::list::{ListQuery, Listing};
+pub use gridkv_storage::list::{After, ListQuery, Listed, Listing};
 pub use gridkv_storage::registry::Registry;
 pub use gridkv_storage::settings;
 pub use gridkv_storage::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};

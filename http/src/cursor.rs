@@ -1,90 +1,145 @@
-//! Where a list goes on: opaque base64url, bound to the store and the prefix it came from.
+//! Where a list goes on: opaque base64url, bound to the store, the prefix and the delimiter it came from.
 //!
 //! A cursor of another list, or text that is none, is refused: going on somewhere else would skip
 //! keys in silence.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gridkv_actors::After;
 use gridkv_protocol::Key;
 
 use crate::problem::{Code, Problem};
 
 /// The first byte of a cursor; another layout gets another one.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
-/// A cursor that goes on after `last`, a key with the prefix `prefix`.
-pub(crate) fn encode(store: &str, prefix: &str, last: &Key) -> String {
-    // The key begins with the prefix: its length is enough to bind it.
-    let mut bytes = vec![LAYOUT, u8::try_from(store.len()).unwrap_or(u8::MAX)];
-    bytes.extend_from_slice(store.as_bytes());
-    bytes.extend_from_slice(&u16::try_from(prefix.len()).unwrap_or(u16::MAX).to_be_bytes());
-    bytes.extend_from_slice(last.as_str().as_bytes());
+/// The byte before the place: a key, or what the keys of a group start with.
+const KEY: u8 = b'k';
+const GROUP: u8 = b'g';
+
+/// A list, as far as a cursor is bound to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListName<'a> {
+    /// The store.
+    pub(crate) store: &'a str,
+    /// What its keys start with.
+    pub(crate) prefix: &'a str,
+    /// Where they are rolled up; empty for nowhere.
+    pub(crate) delimiter: &'a str,
+}
+
+impl ListName<'_> {
+    /// What every cursor of the list starts with. The place begins with the prefix: its length is enough.
+    fn head(self) -> Vec<u8> {
+        let mut bytes = vec![LAYOUT];
+        for text in [self.store, self.delimiter] {
+            bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        let length = u16::try_from(self.prefix.len()).unwrap_or(u16::MAX);
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes
+    }
+}
+
+/// A cursor that goes on after a place in `list`.
+pub(crate) fn encode(list: ListName<'_>, after: &After) -> String {
+    let (kind, place) = match after {
+        After::Key(key) => (KEY, key.as_str()),
+        After::Group(group) => (GROUP, group.as_str()),
+    };
+    let mut bytes = list.head();
+    bytes.push(kind);
+    bytes.extend_from_slice(place.as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The key after which the list of `store` and `prefix` goes on.
+/// The place after which `list` goes on.
 ///
 /// # Errors
 /// 400 `bad_cursor` when the cursor is not one of this list.
-pub(crate) fn decode(cursor: &str, store: &str, prefix: &str) -> Result<Key, Problem> {
-    parse(cursor, store, prefix).ok_or_else(|| {
+pub(crate) fn decode(cursor: &str, list: ListName<'_>) -> Result<After, Problem> {
+    parse(cursor, list).ok_or_else(|| {
         Problem::new(
             Code::BadCursor,
-            "use next_cursor as it was given, with the same store and prefix; or start over without",
+            "use next_cursor as it was given, with the same store, prefix and delimiter; or start \
+             over without",
         )
     })
 }
 
-fn parse(cursor: &str, store: &str, prefix: &str) -> Option<Key> {
+fn parse(cursor: &str, list: ListName<'_>) -> Option<After> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let rest = bytes.strip_prefix(&[LAYOUT])?;
-    let (store_length, rest) = rest.split_first()?;
-    let rest = rest.strip_prefix(store.as_bytes())?;
-    let (prefix_length, last) = rest.split_first_chunk::<2>()?;
-    let bound = usize::from(*store_length) == store.len()
-        && usize::from(u16::from_be_bytes(*prefix_length)) == prefix.len()
-        && last.starts_with(prefix.as_bytes());
-    bound.then(|| Key::from_bytes(last).ok()).flatten()
+    let (kind, place) = bytes.strip_prefix(list.head().as_slice())?.split_first()?;
+    let rest = place.strip_prefix(list.prefix.as_bytes())?;
+    // A group is as long as a key, at most.
+    let key = Key::from_bytes(place).ok()?;
+    match *kind {
+        KEY => Some(After::Key(key)),
+        GROUP if !list.delimiter.is_empty() && rest.ends_with(list.delimiter.as_bytes()) => {
+            Some(After::Group(key.as_str().to_owned()))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIST: ListName<'_> = ListName { store: "main", prefix: "user:", delimiter: "/" };
+
+    fn key(text: &str) -> After {
+        After::Key(Key::new(text).unwrap())
+    }
+
     #[test]
     fn a_cursor_goes_on_in_its_own_list_only() {
-        let last = Key::new("user:1/é").unwrap();
-        let cursor = encode("main", "user:", &last);
-        assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
-        assert_eq!(decode(&cursor, "main", "user:").unwrap(), last);
-        let lists = [
-            ("main", "user"),
-            ("main", ""),
-            ("main", "other"),
-            ("mai", "user:"),
-            ("main2", "user:"),
-        ];
-        for (store, prefix) in lists {
-            let problem = decode(&cursor, store, prefix).unwrap_err();
-            assert_eq!(problem.code, Code::BadCursor, "{store} {prefix}");
+        for after in [key("user:1é"), key("user:1/é"), After::Group("user:1/".to_owned())] {
+            let cursor = encode(LIST, &after);
+            assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+            assert_eq!(decode(&cursor, LIST).unwrap(), after);
+            let lists = [
+                ListName { prefix: "user", ..LIST },
+                ListName { prefix: "", ..LIST },
+                ListName { prefix: "other", ..LIST },
+                ListName { store: "mai", ..LIST },
+                ListName { store: "main2", ..LIST },
+                ListName { delimiter: "", ..LIST },
+                ListName { delimiter: ":", ..LIST },
+                ListName { delimiter: "//", ..LIST },
+            ];
+            for list in lists {
+                let problem = decode(&cursor, list).unwrap_err();
+                assert_eq!(problem.code, Code::BadCursor, "{list:?}");
+            }
         }
     }
 
     #[test]
     fn garbage_is_refused() {
-        let empty_key = URL_SAFE_NO_PAD.encode([1, 1, b'm', 0, 0]);
-        let not_utf8 = URL_SAFE_NO_PAD.encode([1, 1, b'm', 0, 0, 0xff]);
-        for garbage in ["", "!", "AQ", "abc", "AQE=", empty_key.as_str(), not_utf8.as_str()] {
-            assert!(decode(garbage, "m", "").is_err(), "{garbage}");
+        let list = ListName { store: "m", prefix: "", delimiter: "" };
+        let made = |tail: &[u8]| URL_SAFE_NO_PAD.encode([list.head().as_slice(), tail].concat());
+        assert!(decode(&made(b"ka"), list).is_ok());
+        let long = made(&[b"k".as_slice(), &[b'a'; 5_000]].concat());
+        let bad =
+            [made(b""), made(b"k"), made(b"k\xff"), made(b"xa"), made(b"ga"), made(b"g"), long];
+        for garbage in ["", "!", "AQ", "abc", "AQE="].into_iter().chain(bad.iter().map(|s| &**s)) {
+            assert!(decode(garbage, list).is_err(), "{garbage}");
         }
+        let no_group = encode(LIST, &After::Group("user:1".to_owned()));
+        assert!(decode(&no_group, LIST).is_err());
     }
 
     #[test]
     fn every_truncation_is_refused_or_shorter() {
-        let cursor = encode("main", "k", &Key::new("key").unwrap());
+        let list = ListName { store: "main", prefix: "k", delimiter: "" };
+        let cursor = encode(list, &key("key"));
         for end in 0..cursor.len() {
-            if let Ok(key) = decode(&cursor[..end], "main", "k") {
-                assert!("key".starts_with(key.as_str()));
+            match decode(&cursor[..end], list) {
+                Ok(After::Key(key)) => assert!("key".starts_with(key.as_str())),
+                Ok(After::Group(group)) => panic!("{group}"),
+                Err(_) => {}
             }
         }
     }

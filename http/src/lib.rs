@@ -30,6 +30,7 @@ mod openapi;
 mod parameters;
 mod problem;
 mod query;
+mod record_view;
 mod refusal;
 mod request_id;
 mod rfc3339;

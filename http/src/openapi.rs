@@ -30,11 +30,20 @@ pub(crate) struct Description {
     /// The parameters of its query.
     pub(crate) query: &'static [Parameter],
     /// Headers that it looks at, and what they do.
-    headers: &'static [(&'static str, &'static str)],
+    headers: &'static [RequestHeader],
     body: Body,
     answers: &'static [Answer],
     /// Why it refuses, beside what every endpoint may refuse for.
     problems: &'static [&'static [Code]],
+}
+
+/// A header that an endpoint looks at.
+#[derive(Debug)]
+struct RequestHeader {
+    name: &'static str,
+    about: &'static str,
+    /// What its value looks like, if not any text will do.
+    pattern: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,8 +158,12 @@ fn operation(resource: &Resource, verb: Verb, endpoint: Endpoint) -> Json {
         let Parameter { name, about, is_required, form } = parameter;
         json!({"name": name, "in": "query", "required": is_required, "description": about, "schema": form.schema()})
     });
-    let headers = description.headers.iter().map(|(name, about)| {
-        json!({"name": name, "in": "header", "required": false, "description": about, "schema": {"type": "string"}})
+    let headers = description.headers.iter().map(|RequestHeader { name, about, pattern }| {
+        let mut schema = json!({"type": "string"});
+        if let Some(pattern) = pattern {
+            schema["pattern"] = json!(pattern);
+        }
+        json!({"name": name, "in": "header", "required": false, "description": about, "schema": schema})
     });
     let parameters: Vec<Json> = query.chain(headers).collect();
     if !parameters.is_empty() {

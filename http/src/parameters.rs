@@ -40,6 +40,8 @@ pub(crate) enum Form {
     Word(&'static [&'static str]),
     /// Some of these words, with commas between them.
     Words(&'static [&'static str]),
+    /// Yes or no.
+    Flag,
     /// The name of a store.
     Store,
 }
@@ -88,6 +90,23 @@ pub(crate) const PREFIX: Parameter =
     Parameter::new("prefix", Form::Text, "only keys that begin like this");
 pub(crate) const ANY_PREFIX: Parameter =
     Parameter { about: "every key that begins like this", ..PREFIX.required() };
+pub(crate) const ALL_KEYS: Parameter =
+    Parameter::new("all", Form::Flag, "an empty prefix is meant: every key of the store");
+pub(crate) const DELIMITER: Parameter = Parameter::new(
+    "delimiter",
+    Form::ShortText(16),
+    "keys that have it after the prefix are rolled up into one common prefix",
+);
+pub(crate) const LIST_INCLUDE: Parameter = Parameter::new(
+    "include",
+    Form::Words(&["meta", "value"]),
+    "what to show of records beside keys, versions, sizes and deadlines",
+);
+pub(crate) const FORMAT: Parameter = Parameter::new(
+    "format",
+    Form::Word(&["raw", "json"]),
+    "raw: the value as it was stored; json: with what is known of it",
+);
 pub(crate) const SINCE: Parameter = Parameter::new(
     "since",
     Form::Place,
@@ -137,6 +156,7 @@ impl Form {
                 let any = words.join("|");
                 text(&format!("^({any})(,({any}))*$"))
             }
+            Self::Flag => json!({"type": "boolean"}),
             Self::Store => json!({"type": "string", "minLength": 1, "maxLength": 64}),
         }
     }

@@ -16,8 +16,10 @@ pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod operations;
 pub(crate) mod peers;
+pub(crate) mod prefix;
 pub(crate) mod receipts;
 pub(crate) mod stores;
+pub(crate) mod touch;
 
 use std::sync::Arc;
 
@@ -97,7 +99,9 @@ pub(crate) enum Endpoint {
     GetKey,
     PutKey,
     DeleteKey,
+    TouchKey,
     ListKeys,
+    DeletePrefix,
     Batch,
     Stores,
     StoreStats,
@@ -154,10 +158,18 @@ pub(crate) const RESOURCES: [Resource; 22] = [
             (Verb::Head, Endpoint::GetKey),
             (Verb::Put, Endpoint::PutKey),
             (Verb::Delete, Endpoint::DeleteKey),
+            (Verb::Patch, Endpoint::TouchKey),
         ],
     },
     Resource { pattern: "/v1/stores/{store}/batch", methods: &[(Verb::Post, Endpoint::Batch)] },
-    read_only!("/v1/kv/{store}", ListKeys),
+    Resource {
+        pattern: "/v1/kv/{store}",
+        methods: &[
+            (Verb::Get, Endpoint::ListKeys),
+            (Verb::Head, Endpoint::ListKeys),
+            (Verb::Delete, Endpoint::DeletePrefix),
+        ],
+    },
     read_only!("/v1/stores", Stores),
     read_only!("/v1/stats", Stores),
     read_only!("/v1/stores/{store}/stats", StoreStats),
@@ -246,7 +258,9 @@ pub(crate) async fn answer(
         Endpoint::GetKey => kv::get(exchange).await,
         Endpoint::PutKey => kv::put(exchange, payload).await,
         Endpoint::DeleteKey => kv::delete(exchange).await,
+        Endpoint::TouchKey => touch::touch(exchange, payload).await,
         Endpoint::ListKeys => list::list(exchange).await,
+        Endpoint::DeletePrefix => Box::pin(prefix::delete(exchange)).await,
         // Large and rare beside the others: it should not make the future of every request large.
         Endpoint::Batch => Box::pin(batch::batch(exchange, payload)).await,
         Endpoint::Stores => stores::all(exchange),
@@ -339,9 +353,9 @@ mod tests {
     fn a_method_that_is_not_there_is_told_which_are() {
         let resource = &RESOURCES[0];
         assert_eq!(resource.endpoint(Verb::Head), Ok(Endpoint::GetKey));
-        let response = resource.endpoint(Verb::Patch).unwrap_err().into_response("/", "r");
+        let response = resource.endpoint(Verb::Post).unwrap_err().into_response("/", "r");
         assert_eq!(response.status(), 405);
-        assert_eq!(response.headers().get("allow").unwrap(), "GET, HEAD, PUT, DELETE");
+        assert_eq!(response.headers().get("allow").unwrap(), "GET, HEAD, PUT, DELETE, PATCH");
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub enum Fault {
 /// Clauses on a fresh store, in the order of their numbers, from 1.
 type Clause = (&'static str, fn(&dyn Backend) -> Result<(), Fault>);
 
-const CLAUSES: [Clause; 21] = [
+const CLAUSES: [Clause; 22] = [
     ("a new store is empty", records::empty),
     ("a live record comes back whole", records::whole),
     ("expired records and tombstones come back", records::dead),
@@ -79,6 +79,7 @@ const CLAUSES: [Clause; 21] = [
     ("a flush succeeds and changes nothing", records::flush),
     ("promises and footprint agree, and promises stay", records::promises),
     ("a commit reaches what it asks for", records::durability),
+    ("walks are complete when others come and go between their calls", walks::between),
 ];
 
 /// Runs every clause that holds for all backends. A cache must be opened large enough for 32 MiB:

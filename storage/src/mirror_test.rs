@@ -2,7 +2,7 @@
 
 use gridkv_protocol::{Frontier, Origin, State};
 
-use crate::list::ListQuery;
+use crate::list::{After, ListQuery};
 use crate::test_store::{
     Dice, NOW, TestStore, delete, frontier, hlc, key, keyed, live, op, origin, pages, put_for,
     refusal, stretch, touch,
@@ -62,11 +62,7 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
             format!("{more} {:?}", store.counted_since(&before))
         }
         7 | 8 => {
-            let query = ListQuery {
-                prefix: ["", "a/", "é/1", "none"][dice.index(4)].to_owned(),
-                after: (dice.below(2) == 0).then(|| key(&name)),
-                limit: dice.index(40),
-            };
+            let query = some_list(dice, &name);
             format!("{:?}", store.reader.list(&query, now).unwrap())
         }
         9 => {
@@ -81,6 +77,16 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
             format!("{:?} {published:?}", store.reader.report().applied)
         }
         _ => format!("{:?}", store.reader.get(&key(&name), now).unwrap()),
+    }
+}
+
+fn some_list(dice: &mut Dice, after: &str) -> ListQuery {
+    ListQuery {
+        prefix: ["", "a/", "é/1", "none"][dice.index(4)].to_owned(),
+        delimiter: [None, Some("/"), Some("1")][dice.index(3)].map(str::to_owned),
+        after: (dice.below(2) == 0).then(|| After::Key(key(after))),
+        limit: dice.index(40),
+        value_bytes: (dice.below(2) == 0).then(|| dice.index(40)),
     }
 }
 

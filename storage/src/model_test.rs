@@ -7,7 +7,7 @@ use gridkv_protocol::loose::LooseSet;
 use gridkv_protocol::{Frontier, Hlc, Key, Op, Origin, Record, State, UnixMs};
 
 use crate::digest_keeper::DigestKeeper;
-use crate::list::ListQuery;
+use crate::list::{ListQuery, Listed};
 use crate::test_store::{
     Dice, NOW, TestStore, all_records, assert_counts, delete, hlc, key, keyed, live, op, origin,
     put_for, stretch, touch,
@@ -238,13 +238,14 @@ impl Run {
             assert_eq!(reader.get(&key, self.now).unwrap().as_ref(), wanted);
         }
         let limit = 1 + self.dice.index(50);
-        let mut query = ListQuery { limit, ..ListQuery::default() };
+        let value_bytes = Some(self.dice.index(500));
+        let mut query = ListQuery { limit, value_bytes, ..ListQuery::default() };
         let mut listed = Vec::new();
         loop {
             let listing = reader.list(&query, self.now).unwrap();
-            listed.extend(listing.records);
-            query.after = listed.last().map(|(key, _)| key.clone());
-            if !listing.more {
+            listed.extend(listing.records.into_iter().map(Listed::into_record));
+            query.after = listing.next;
+            if query.after.is_none() {
                 break;
             }
         }

@@ -1,23 +1,23 @@
 //! The end of a store that everyone may hold: reads from the caller's thread, past any mailbox.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gridkv_protocol::digest::Proof;
-use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::report::StoreReport;
 use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, StoreName, UnixMs, Version};
 
 use crate::backend::{BackendError, Cache, Near, Promises};
 use crate::change_log::ChangeLog;
-use crate::list::{ListQuery, Listing};
 use crate::ring::OpRing;
 use crate::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
 use crate::store::Shared;
 
+mod listing;
 mod paging;
+
+pub use listing::ListWalk;
 
 /// Reads a store. Cheap to clone.
 #[derive(Clone)]
@@ -90,43 +90,6 @@ impl StoreReader {
         let operations = &self.shared.operations;
         if live.is_some() { &operations.get_hit } else { &operations.get_miss }.add(1);
         live
-    }
-
-    /// Live keys in byte order.
-    ///
-    /// # Errors
-    /// [`BackendError`] when they can not be read.
-    pub fn list(&self, query: &ListQuery, now: UnixMs) -> Result<Listing, BackendError> {
-        self.shared.operations.list.add(1);
-        let prefix = query.prefix.as_str();
-        let mut from = match &query.after {
-            Some(after) if after.as_str() >= prefix => Bound::Excluded(after.as_str().to_owned()),
-            Some(_) | None => Bound::Included(prefix.to_owned()),
-        };
-        let mut listing = Listing::default();
-        loop {
-            // One more than asked for tells whether more follow; a page of tombstones goes on in chunks.
-            let want = query.limit.saturating_add(1).saturating_sub(listing.records.len()).max(16);
-            let walk = self.shared.backend.list(from.as_ref().map(String::as_str), want);
-            let walk = self.shared.read(walk)?;
-            for KeyedRecord { key, record } in walk.records {
-                if !key.as_str().starts_with(prefix) {
-                    return Ok(listing);
-                }
-                if record.live_at(now).is_none() {
-                    continue;
-                }
-                if listing.records.len() == query.limit {
-                    listing.more = true;
-                    return Ok(listing);
-                }
-                listing.records.push((key, record));
-            }
-            match walk.next {
-                Some(last) => from = Bound::Excluded(last.as_str().to_owned()),
-                None => return Ok(listing),
-            }
-        }
     }
 
     /// What is in the state.

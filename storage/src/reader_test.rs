@@ -1,9 +1,10 @@
-//! What readers see: ordered lists in pages, and the pages of a catch-up.
+//! What readers see: the pages of a catch-up.
 
 use std::collections::BTreeSet;
 
 use gridkv_protocol::digest::bucket_of;
 use gridkv_protocol::limits::{MAX_FRAME_BYTES, MAX_PAGE_RECORDS, PAGE_BYTES};
+use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::page::{PageCursor, PageRequest, Scope};
 use gridkv_protocol::{Hlc, State};
 
@@ -11,119 +12,8 @@ use super::*;
 use crate::test_backend::test_backend;
 use crate::test_store::{
     NOW, TestStore, all_records, delete, frontier, hlc, key, keyed, live, op, origin, pages, put,
-    put_for, put_op,
+    put_op,
 };
-use crate::write::Ttl;
-
-fn query(prefix: &str, after: Option<&str>, limit: usize) -> ListQuery {
-    ListQuery { prefix: prefix.to_owned(), after: after.map(key), limit }
-}
-
-/// Keys of one page, and whether more follow.
-fn list(store: &TestStore, query: &ListQuery) -> (Vec<String>, bool) {
-    let listing = store.reader.list(query, NOW).unwrap();
-    assert!(listing.records.len() <= query.limit);
-    let keys = listing.records.iter().map(|(key, _)| key.as_str().to_owned()).collect();
-    (keys, listing.more)
-}
-
-/// Keys of all pages.
-fn list_all(store: &TestStore, prefix: &str, limit: usize) -> Vec<String> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let (keys, more) = list(store, &query(prefix, after.as_deref(), limit));
-        after = keys.last().cloned();
-        all.extend(keys);
-        if !more {
-            return all;
-        }
-        assert!(after.is_some(), "more, and no page to go on from");
-    }
-}
-
-fn filled(keys: &[&str]) -> TestStore {
-    let mut store = TestStore::memory();
-    for key in keys {
-        store.writer.stage(put(key, "v"), NOW).unwrap();
-    }
-    store.commit();
-    store
-}
-
-/// Prefix, after and limit; the keys listed, and whether there are more.
-type Row<'a> = (&'a str, Option<&'a str>, usize, &'a [&'a str], bool);
-
-#[test]
-fn a_list_has_prefix_after_limit_and_more() {
-    let store = filled(&["a", "a/", "a/b", "a/c", "a0", "b", "é", "\u{10ffff}"]);
-    let table: [Row<'_>; 14] = [
-        ("", None, 100, &["a", "a/", "a/b", "a/c", "a0", "b", "é", "\u{10ffff}"], false),
-        ("", None, 8, &["a", "a/", "a/b", "a/c", "a0", "b", "é", "\u{10ffff}"], false),
-        ("", None, 7, &["a", "a/", "a/b", "a/c", "a0", "b", "é"], true),
-        ("a/", None, 10, &["a/", "a/b", "a/c"], false),
-        ("a/", None, 3, &["a/", "a/b", "a/c"], false),
-        ("a/", None, 2, &["a/", "a/b"], true),
-        ("a/", Some("a/"), 1, &["a/b"], true),
-        ("a/", Some("a/bb"), 1, &["a/c"], false),
-        ("a/", Some("a/c"), 1, &[], false),
-        ("a/", Some("a"), 1, &["a/"], true),
-        ("a/", Some("b"), 9, &[], false),
-        ("", Some("b"), 9, &["é", "\u{10ffff}"], false),
-        ("nothing", None, 9, &[], false),
-        ("a", None, 0, &[], true),
-    ];
-    for (prefix, after, limit, wanted, more) in table {
-        let got = list(&store, &query(prefix, after, limit));
-        let wanted: Vec<String> = wanted.iter().map(|key| (*key).to_owned()).collect();
-        assert_eq!(got, (wanted, more), "{prefix:?} after {after:?} by {limit}");
-    }
-    assert_eq!(store.reader.operations().list.get(), 14);
-}
-
-#[test]
-fn a_limit_has_no_end() {
-    let store = filled(&["a", "b"]);
-    assert_eq!(list(&store, &query("", None, usize::MAX)).0.len(), 2);
-}
-
-#[test]
-fn an_empty_store_lists_nothing() {
-    let store = TestStore::memory();
-    assert_eq!(list(&store, &query("", None, 0)), (vec![], false));
-    assert_eq!(list(&store, &query("", None, 10)), (vec![], false));
-}
-
-/// Long stretches of tombstones, expired and due records between the live ones.
-#[test]
-fn paging_visits_every_live_key_once() {
-    let mut store = TestStore::memory();
-    let mut live = Vec::new();
-    for n in 0..3_000 {
-        let name = format!("k{n:05}");
-        let write = match n {
-            0..700 | 1_500..2_700 => delete(&name),
-            _ if n % 7 == 0 => put_for(&name, "v", Ttl::Ms(0)),
-            _ if n % 11 == 0 => delete(&name),
-            _ => {
-                live.push(name.clone());
-                put(&name, "v")
-            }
-        };
-        store.writer.stage(write, NOW).unwrap();
-    }
-    let due = op(origin(2), 5, "k00001-due", self::live("v", Some(NOW.plus(1))));
-    store.writer.merge_page(keyed(&[due]), UnixMs(0)).unwrap();
-    store.commit();
-    live.insert(0, "k00001-due".to_owned());
-    for limit in [1, 2, 16, 17, 999, 1_000, live.len() - 1, live.len(), 5_000] {
-        assert_eq!(list_all(&store, "", limit), live, "by {limit}");
-    }
-    let of_prefix: Vec<String> =
-        live.iter().filter(|key| key.starts_with("k007")).cloned().collect();
-    assert_eq!(list_all(&store, "k007", 3), of_prefix);
-    let after = store.reader.list(&query("", None, 1), NOW.plus(1)).unwrap();
-    assert_ne!(after.records[0].0.as_str(), "k00001-due", "due is absent, expired or not");
-}
 
 #[test]
 fn a_catch_up_brings_what_the_receiver_lacks() {

@@ -1,7 +1,7 @@
 //! The double of a disk: memory that fails when it is told to, and lets others in at bad moments.
 
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gridkv_protocol::page::PageCursor;
@@ -21,6 +21,7 @@ pub(crate) struct Levers {
     broken: AtomicBool,
     full: AtomicBool,
     meanwhile: Mutex<Option<Meanwhile>>,
+    listed: AtomicUsize,
 }
 
 impl Levers {
@@ -37,6 +38,11 @@ impl Levers {
     /// Does this before the next flush or page walk looks at the records.
     pub(crate) fn meanwhile(&self, act: impl FnOnce() + Send + 'static) {
         *self.meanwhile.lock().unwrap() = Some(Box::new(act));
+    }
+
+    /// Records that lists have had so far.
+    pub(crate) fn listed(&self) -> usize {
+        self.listed.load(Ordering::Acquire)
     }
 
     fn works(&self) -> Result<(), BackendError> {
@@ -109,7 +115,9 @@ impl Backend for TestBackend {
     }
 
     fn list(&self, from: Bound<&str>, limit: usize) -> Result<Walk<Key>, BackendError> {
-        self.inner.list(from, limit)
+        let walk = self.inner.list(from, limit)?;
+        self.levers.listed.fetch_add(walk.records.len(), Ordering::AcqRel);
+        Ok(walk)
     }
 
     fn flush(&self, frontier: &Frontier, floor: Hlc) -> Result<(), BackendError> {

@@ -20,6 +20,7 @@ pub(crate) enum Operation {
     Get,
     Put,
     Delete,
+    Touch,
     List,
     Batch,
 }
@@ -36,6 +37,7 @@ pub(crate) struct StoreTimers {
     get: Histogram,
     put: Histogram,
     delete: Histogram,
+    touch: Histogram,
     list: Histogram,
     batch: Histogram,
     acks_met: Histogram,
@@ -52,6 +54,7 @@ impl StoreTimers {
             get: of(&STORE_DURATION)?,
             put: of(&STORE_DURATION)?,
             delete: of(&STORE_DURATION)?,
+            touch: of(&STORE_DURATION)?,
             list: of(&STORE_DURATION)?,
             batch: of(&STORE_DURATION)?,
             acks_met: of(&ACK_WAIT_DURATION)?,
@@ -65,6 +68,7 @@ impl StoreTimers {
             Operation::Get => &self.get,
             Operation::Put => &self.put,
             Operation::Delete => &self.delete,
+            Operation::Touch => &self.touch,
             Operation::List => &self.list,
             Operation::Batch => &self.batch,
         };
@@ -80,11 +84,12 @@ impl StoreTimers {
         histogram.observe(since.elapsed().as_secs_f64());
     }
 
-    fn all(&self) -> [(&'static str, &Histogram); 5] {
+    fn all(&self) -> [(&'static str, &Histogram); 6] {
         [
             ("get", &self.get),
             ("put", &self.put),
             ("delete", &self.delete),
+            ("touch", &self.touch),
             ("list", &self.list),
             ("batch", &self.batch),
         ]

@@ -2,7 +2,7 @@
 //! handlers parse by.
 
 use super::Content::{Changes, Json, Nothing, Raw, Text};
-use super::{Answer, Body, Content, Description};
+use super::{Answer, Body, Content, Description, RequestHeader};
 use crate::parameters::{self as p, Parameter};
 use crate::problem::Code;
 use crate::routes::Endpoint;
@@ -35,16 +35,26 @@ const WATCH: &[Code] = &[Code::TooManyWatchers, Code::NotReady];
 /// Headers of every record that is read.
 const RECORD: &[&str] = &["ETag", "GridKV-Version", "Last-Modified", "Cache-Control"];
 /// Headers of every write that is acknowledged.
-const WRITTEN: &[&str] = &["GridKV-Version", "GridKV-Durability", "GridKV-Acks"];
-const WRITTEN_PUT: &[&str] = &["ETag", "GridKV-Version", "GridKV-Durability", "GridKV-Acks"];
+const WRITTEN: &[&str] = &["ETag", "GridKV-Version", "GridKV-Durability", "GridKV-Acks"];
 const DELETED: &[&str] = &["GridKV-Version", "GridKV-Durability", "GridKV-Acks", "GridKV-Existed"];
 
-const CONDITIONS: &[(&str, &str)] = &[
-    ("If-Match", "only if the key has this version, in quotes; *: any"),
-    ("If-None-Match", "only if the key does not have this version; *: only if it has no value"),
+const CONDITIONS: &[RequestHeader] = &[
+    RequestHeader {
+        name: "If-Match",
+        about: "only if the key has this version, in quotes; *: any",
+        pattern: None,
+    },
+    RequestHeader {
+        name: "If-None-Match",
+        about: "only if the key does not have this version; *: only if it has no value",
+        pattern: None,
+    },
 ];
-const LAST_EVENT_ID: &[(&str, &str)] =
-    &[("Last-Event-ID", "the id of the last change that was dealt with; wins over since")];
+const LAST_EVENT_ID: &[RequestHeader] = &[RequestHeader {
+    name: "Last-Event-ID",
+    about: "the id of the last change that was dealt with; wins over since",
+    pattern: Some("^[0-9a-f]{16}-[0-9a-f]{1,16}$"),
+}];
 
 const fn answer(status: u16, about: &'static str, content: Content) -> Answer {
     Answer { status, about, headers: &[], content }
@@ -66,7 +76,7 @@ macro_rules! view {
 
 const GET_KEY: Description = Description {
     summary: "Read a key",
-    query: &[p::MIN_VERSION, p::TIMEOUT, p::WAIT],
+    query: &[p::FORMAT, p::MIN_VERSION, p::TIMEOUT, p::WAIT],
     headers: CONDITIONS,
     body: Body::None,
     answers: &[
@@ -93,13 +103,8 @@ const PUT_KEY: Description = Description {
     headers: CONDITIONS,
     body: Body::Value,
     answers: &[
-        Answer { status: 201, about: "it had no value", headers: WRITTEN_PUT, content: Nothing },
-        Answer {
-            status: 204,
-            about: "it had another value",
-            headers: WRITTEN_PUT,
-            content: Nothing,
-        },
+        Answer { status: 201, about: "it had no value", headers: WRITTEN, content: Nothing },
+        Answer { status: 204, about: "it had another value", headers: WRITTEN, content: Nothing },
     ],
     problems: &[STORE, KEY, BODY, WRITE, &[Code::PreconditionFailed, Code::ValueTooLarge]],
 };
@@ -120,11 +125,40 @@ const DELETE_KEY: Description = Description {
 
 const LIST_KEYS: Description = Description {
     summary: "List keys in byte order",
-    query: &[p::PREFIX, p::LIST_LIMIT, p::CURSOR],
+    query: &[p::PREFIX, p::DELIMITER, p::LIST_LIMIT, p::CURSOR, p::LIST_INCLUDE],
     headers: &[],
     body: Body::None,
     answers: &[answer(200, "a page of them", Json("KeyList"))],
     problems: &[STORE, READ, &[Code::BadCursor]],
+};
+
+const TOUCH_KEY: Description = Description {
+    summary: "Change only the deadline of a key",
+    query: &[p::NEW_TTL, p::DURABILITY, p::ACKS, p::ACK_TIMEOUT],
+    headers: CONDITIONS,
+    body: Body::None,
+    answers: &[Answer {
+        status: 204,
+        about: "its value lives until then",
+        headers: WRITTEN,
+        content: Nothing,
+    }],
+    problems: &[
+        STORE,
+        KEY,
+        BODY,
+        WRITE,
+        &[Code::KeyNotFound, Code::MalformedBody, Code::PreconditionFailed],
+    ],
+};
+
+const DELETE_PREFIX: Description = Description {
+    summary: "Delete every key with a prefix, some at a time",
+    query: &[p::ANY_PREFIX, p::ALL_KEYS, p::DURABILITY, p::ACKS, p::ACK_TIMEOUT],
+    headers: &[],
+    body: Body::None,
+    answers: &[answer(200, "how many had a value", Json("Deleted"))],
+    problems: &[STORE, WRITE],
 };
 
 const BATCH: Description = Description {
@@ -275,7 +309,9 @@ impl Endpoint {
             Self::GetKey => &GET_KEY,
             Self::PutKey => &PUT_KEY,
             Self::DeleteKey => &DELETE_KEY,
+            Self::TouchKey => &TOUCH_KEY,
             Self::ListKeys => &LIST_KEYS,
+            Self::DeletePrefix => &DELETE_PREFIX,
             Self::Batch => &BATCH,
             Self::Changes => &CHANGES,
             Self::Stores => &STORES,

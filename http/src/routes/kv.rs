@@ -12,7 +12,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use gridkv_actors::Durability;
-use gridkv_actors::write::{Action, Condition, Rejection, Write};
+use gridkv_actors::write::{Action, Condition, Rejection, Write, Written};
 use gridkv_protocol::record::{Live, Record, State};
 use gridkv_protocol::{UnixMs, Value, Version};
 
@@ -23,10 +23,11 @@ use crate::headers;
 use crate::media_type;
 use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
-use crate::query;
+use crate::query::{self, Query};
+use crate::record_view::RecordView;
 use crate::refusal::key_not_found;
 use crate::rfc3339;
-use crate::routes::Endpoint;
+use crate::routes::{Endpoint, internal};
 use crate::stopwatch::Stopwatch;
 use crate::waiting::{self, AckTerms};
 
@@ -42,7 +43,7 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
     let query = exchange.query(Endpoint::GetKey)?;
-    let wait = waiting::wait(&query)?;
+    let (format, wait) = (Format::of(&query)?, waiting::wait(&query)?);
     let Condition { if_match, if_none_match } = condition::from_headers(exchange.headers());
     if wait.is_some() && if_none_match.is_none() {
         return Err(query::invalid("wait", "needs If-None-Match with the version that you have"));
@@ -70,7 +71,30 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let status = if changed { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
     let mut response = HttpResponse::build(status);
     describe(&mut response, version, &live, || store.handle.now());
-    if changed { Ok(content(response, live)) } else { Ok(response.finish()) }
+    match format {
+        _ if !changed => Ok(response.finish()),
+        Format::Raw => Ok(content(response, live)),
+        Format::Json => envelope(response, &RecordView::whole(&key, version, &live)),
+    }
+}
+
+/// How a value is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// As it was stored.
+    Raw,
+    /// In JSON, with what is known of it.
+    Json,
+}
+
+impl Format {
+    fn of(query: &Query<'_>) -> Result<Self, Problem> {
+        match query.get("format") {
+            None | Some("raw") => Ok(Self::Raw),
+            Some("json") => Ok(Self::Json),
+            Some(_) => Err(query::invalid("format", "is raw or json")),
+        }
+    }
 }
 
 /// The headers that a value has with and without its bytes.
@@ -114,6 +138,17 @@ fn content(mut response: HttpResponseBuilder, live: Live) -> HttpResponse {
     response.body(Bytes::from_owner(live.value))
 }
 
+/// The record as JSON, no more to be run by a browser than the bytes.
+fn envelope(
+    mut response: HttpResponseBuilder,
+    record: &RecordView<'_>,
+) -> Result<HttpResponse, Problem> {
+    let body = serde_json::to_vec(record).map_err(|error| internal(&error))?;
+    response.insert_header((header::CONTENT_SECURITY_POLICY, SANDBOX));
+    response.insert_header((header::CONTENT_TYPE, "application/json"));
+    Ok(response.body(body))
+}
+
 /// `PUT`
 pub(crate) async fn put(
     exchange: &Exchange,
@@ -142,6 +177,11 @@ pub(crate) async fn put(
     let written = written?;
     let acks = claim.settle(store, written.version).await?;
     let status = if written.existed { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
+    Ok(wrote(status, &written, acks))
+}
+
+/// The answer to a write that left a value.
+pub(crate) fn wrote(status: StatusCode, written: &Written, acks: HeaderValue) -> HttpResponse {
     let (etag, version) = headers::version(written.version);
     let mut response = acknowledge(status, version, written.durability, acks);
     response.insert_header((header::ETAG, etag));
@@ -149,7 +189,7 @@ pub(crate) async fn put(
         let deadline = headers::value(rfc3339::format(deadline));
         response.insert_header((headers::GRIDKV_EXPIRES_AT, deadline));
     }
-    Ok(response.finish())
+    response.finish()
 }
 
 /// `DELETE`

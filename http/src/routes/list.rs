@@ -1,103 +1,115 @@
 //! `GET /v1/kv/{store}`: the keys of a store in byte order, a page at a time.
 //!
-//! Not a snapshot: a key that is there throughout a walk is listed exactly once, others may be. Any
-//! text is a prefix, also one that no key can have.
+//! Not a snapshot: a key that is there throughout a walk is listed, or in a common prefix, exactly once;
+//! others may be. Any text is a prefix, also one that no key can have. With a delimiter, keys that have
+//! it after the prefix are rolled up into one common prefix for all that agree up to there; it counts
+//! against the limit like a key, and comes once in a whole walk. A page may be short of its limit, even
+//! empty, while `next_cursor` says that there is more: when its values would get too many bytes, and
+//! after many records that are not shown.
 
 use actix_web::HttpResponse;
 use gridkv_actors::{ListQuery, Listing};
-use gridkv_protocol::record::State;
 use serde::Serialize;
 
-use crate::cursor;
+use crate::cursor::{self, ListName};
 use crate::exchange::Exchange;
 use crate::metrics::Operation;
 use crate::problem::Problem;
-use crate::rfc3339;
+use crate::query::{self, Query};
+use crate::record_view::{Include, RecordView};
 use crate::routes::{Endpoint, json};
 use crate::stopwatch::Stopwatch;
 
-/// Keys of a page when nothing is said.
+/// Keys and common prefixes of a page when nothing is said.
 const DEFAULT_LIMIT: usize = 100;
 
-/// Keys of a page, at most: a page is built in memory.
+/// Keys and common prefixes of a page, at most: a page is built in memory.
 const MAX_LIMIT: usize = 1_000;
+
+/// Bytes of the values in a page, at most, unless one alone is larger: for the same reason.
+const MAX_VALUE_BYTES: usize = 2 * 1_024 * 1_024;
+
+/// Characters of a delimiter, at most: every cursor repeats it.
+const MAX_DELIMITER_CHARS: usize = 16;
 
 #[derive(Serialize)]
 struct Page<'a> {
     store: &'a str,
     prefix: &'a str,
-    keys: Vec<Row<'a>>,
-    common_prefixes: [&'a str; 0],
+    keys: Vec<RecordView<'a>>,
+    common_prefixes: &'a [String],
     next_cursor: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    key: &'a str,
-    version: String,
-    size: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
 }
 
 /// `GET`, `HEAD`
 pub(crate) async fn list(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let query = exchange.query(Endpoint::ListKeys)?;
-    let name = store.handle.name().as_str();
-    let prefix = query.get("prefix").unwrap_or_default();
-    let limit = query.count("limit", DEFAULT_LIMIT, MAX_LIMIT)?;
-    let after = query.get("cursor").map(|text| cursor::decode(text, name, prefix)).transpose()?;
-
-    let list_query = ListQuery { prefix: prefix.to_owned(), after, limit };
+    let delimiter = delimiter(&query)?;
+    let list = ListName {
+        store: store.handle.name().as_str(),
+        prefix: query.get("prefix").unwrap_or_default(),
+        delimiter: delimiter.unwrap_or_default(),
+    };
+    let include = Include::of(&query)?;
+    let list_query = ListQuery {
+        prefix: list.prefix.to_owned(),
+        delimiter: delimiter.map(str::to_owned),
+        limit: query.count("limit", DEFAULT_LIMIT, MAX_LIMIT)?,
+        after: query.get("cursor").map(|text| cursor::decode(text, list)).transpose()?,
+        value_bytes: include.value.then_some(MAX_VALUE_BYTES),
+    };
     let stopwatch = Stopwatch::start();
     let listing = store.handle.list(list_query).await;
     store.timers.observe(Operation::List, stopwatch);
-    json(&page(name, prefix, &listing?))
+    json(&page(list, include, &listing?))
 }
 
-fn page<'a>(store: &'a str, prefix: &'a str, listing: &'a Listing) -> Page<'a> {
-    let last = listing.records.last().filter(|_| listing.more);
-    let keys = listing.records.iter().filter_map(|(key, record)| match &record.state {
-        State::Live(live) => Some(Row {
-            key: key.as_str(),
-            version: record.version.to_string(),
-            size: live.value.len(),
-            expires_at: live.expires_at.map(rfc3339::format),
-        }),
-        State::Expired { .. } | State::Deleted => None,
-    });
+fn delimiter<'a>(query: &'a Query<'_>) -> Result<Option<&'a str>, Problem> {
+    let given = query.get("delimiter");
+    if given.is_some_and(|text| !(1..=MAX_DELIMITER_CHARS).contains(&text.chars().count())) {
+        let why =
+            format!("has 1 to {MAX_DELIMITER_CHARS} characters; leave it away to roll up nothing");
+        return Err(query::invalid("delimiter", &why));
+    }
+    Ok(given)
+}
+
+fn page<'a>(list: ListName<'a>, include: Include, listing: &'a Listing) -> Page<'a> {
     Page {
-        store,
-        prefix,
-        keys: keys.collect(),
-        common_prefixes: [],
-        next_cursor: last.map(|(key, _)| cursor::encode(store, prefix, key)),
+        store: list.store,
+        prefix: list.prefix,
+        keys: listing.records.iter().map(|listed| RecordView::row(listed, include)).collect(),
+        common_prefixes: &listing.groups,
+        next_cursor: listing.next.as_ref().map(|after| cursor::encode(list, after)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gridkv_protocol::record::{Live, Record};
-    use gridkv_protocol::{Key, UnixMs, Value};
+    use gridkv_actors::{After, Listed};
+    use gridkv_protocol::{Key, UnixMs};
 
     use super::*;
 
     #[test]
     fn a_page_as_clients_see_it() {
-        let live =
-            |expires_at| Live { value: Value::copied(b"abc"), content_type: None, expires_at };
-        let record = |expires_at| Record {
+        let list = ListName { store: "main", prefix: "", delimiter: "/" };
+        let listed = |text, expires_at| Listed {
+            key: Key::new(text).unwrap(),
             version: "0000000000000001-0000000200000003".parse().unwrap(),
-            state: State::Live(live(expires_at)),
+            size: 3,
+            content_type: None,
+            expires_at,
+            value: None,
         };
-        let key = |text| Key::new(text).unwrap();
         let mut listing = Listing {
-            records: vec![(key("a"), record(None)), (key("b"), record(Some(UnixMs(0))))],
-            more: false,
+            records: vec![listed("a", None), listed("b", Some(UnixMs(0)))],
+            groups: vec!["b/".to_owned()],
+            next: None,
         };
         assert_eq!(
-            serde_json::to_value(page("main", "", &listing)).unwrap(),
+            serde_json::to_value(page(list, Include::default(), &listing)).unwrap(),
             serde_json::json!({
                 "store": "main",
                 "prefix": "",
@@ -106,12 +118,13 @@ mod tests {
                     {"key": "b", "version": "0000000000000001-0000000200000003", "size": 3,
                      "expires_at": "1970-01-01T00:00:00.000Z"},
                 ],
-                "common_prefixes": [],
+                "common_prefixes": ["b/"],
                 "next_cursor": null,
             })
         );
-        listing.more = true;
-        let cursor = page("main", "", &listing).next_cursor.unwrap();
-        assert_eq!(cursor::decode(&cursor, "main", "").unwrap(), key("b"));
+        let next = After::Group("b/".to_owned());
+        listing.next = Some(next.clone());
+        let cursor = page(list, Include::default(), &listing).next_cursor.unwrap();
+        assert_eq!(cursor::decode(&cursor, list).unwrap(), next);
     }
 }

@@ -29,9 +29,10 @@ fn what_is_not_there_is_a_problem() {
         assert_eq!(node.get(target).refusal(), (404, "route_not_found".to_owned()), "{target}");
     }
     for (method, target, allow) in [
-        ("PATCH", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE"),
-        ("OPTIONS", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE"),
-        ("BREW", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE"),
+        ("POST", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE, PATCH"),
+        ("OPTIONS", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE, PATCH"),
+        ("BREW", "/v1/kv/main/a", "GET, HEAD, PUT, DELETE, PATCH"),
+        ("PUT", "/v1/kv/main", "GET, HEAD, DELETE"),
         ("GET", "/v1/stores/main/batch", "POST"),
         ("POST", "/livez", "GET, HEAD"),
         ("DELETE", "/v1/stores", "GET, HEAD"),

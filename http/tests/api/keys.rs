@@ -139,6 +139,42 @@ fn every_key_finds_its_own_value() {
 }
 
 #[test]
+fn a_record_is_json_when_it_is_asked_for() {
+    let node = serve(HttpConfig::default());
+    let html = [("content-type", "text/html")];
+    let put = node.send("PUT", "/v1/kv/main/%C3%A9?ttl=1h", &html, b"\xff<b>");
+    let read = node.get("/v1/kv/main/%C3%A9?format=json");
+    assert_eq!((read.status, read.header("content-type")), (200, "application/json"));
+    for name in ["etag", "gridkv-version", "gridkv-expires-at"] {
+        assert_eq!(read.header(name), put.header(name), "{name}");
+    }
+    assert_eq!(read.header("x-content-type-options"), "nosniff");
+    assert_eq!(read.header("cache-control"), "no-cache");
+    assert!(!read.headers.contains_key("content-disposition"), "it is no page");
+    let json = read.json();
+    let list = node.get("/v1/kv/main?include=meta,value").json();
+    assert_eq!(json, list["keys"][0], "as in lists");
+    assert_eq!((&json["key"], &json["size"]), (&"é".into(), &4.into()));
+    assert_eq!((&json["content_type"], &json["value"]), (&"text/html".into(), &"/zxiPg==".into()));
+    assert_eq!(json["version"], put.header("gridkv-version"));
+    assert_eq!(json["expires_at"], put.header("gridkv-expires-at"));
+
+    let head = node.send("HEAD", "/v1/kv/main/%C3%A9?format=json", &[], b"");
+    let length = read.body.len().to_string();
+    assert_eq!((head.status, head.header("content-length")), (200, length.as_str()));
+    let same = [(IF_NONE_MATCH, put.header("etag"))];
+    assert_eq!(node.send("GET", "/v1/kv/main/%C3%A9?format=json", &same, b"").status, 304);
+    let raw = node.get("/v1/kv/main/%C3%A9?format=raw");
+    assert_eq!((raw.body.as_slice(), raw.header("content-type")), (&b"\xff<b>"[..], "text/html"));
+    let missing = node.get("/v1/kv/main/none?format=json");
+    assert_eq!(missing.refusal(), (404, "key_not_found".to_owned()));
+    node.put("/v1/kv/main/a", b"");
+    let json = node.get("/v1/kv/main/a?format=json").json();
+    assert_eq!(json["content_type"], "application/octet-stream");
+    assert_eq!((&json["value"], json.get("expires_at")), (&"".into(), None));
+}
+
+#[test]
 fn what_is_no_key_or_no_store_is_refused() {
     let node = serve(HttpConfig::default());
     let long = "k".repeat(1_025);
@@ -238,12 +274,13 @@ fn parameters_are_known_given_once_and_well_formed() {
         "ack_timeout=x",
         "format=json",
         "ttl=",
+        "prefix=a",
     ] {
         let refused = node.put(&format!("/v1/kv/main/a?{query}"), b"v");
         assert_eq!(refused.refusal(), (400, "invalid_parameter".to_owned()), "{query}");
     }
     assert_eq!(node.put("/v1/kv/main/a?tll=1", b"v").json()["did_you_mean"], "ttl");
-    for query in ["ttl=1", "min_version=1", "wait=1s", "timeout=1s", "format=json"] {
+    for query in ["ttl=1", "min_version=1", "timeout=1s", "format=xml", "format=", "format=JSON"] {
         assert_eq!(node.get(&format!("/v1/kv/main/a?{query}")).status, 400, "{query}");
     }
     assert_eq!(node.delete("/v1/kv/main/a?ttl=1").status, 400);

@@ -76,19 +76,100 @@ fn lists_refuse_what_they_do_not_know() {
     for target in [
         format!("/v1/kv/disk?limit=1&cursor={cursor}"),
         format!("/v1/kv/main?prefix=b&cursor={cursor}"),
+        format!("/v1/kv/main?delimiter=/&cursor={cursor}"),
         "/v1/kv/main?cursor=nonsense".to_owned(),
         "/v1/kv/main?cursor=".to_owned(),
     ] {
         assert_eq!(node.get(&target).refusal(), (400, "bad_cursor".to_owned()), "{target}");
     }
-    for query in ["limit=0", "limit=1001", "limit=x", "delimiter=/", "include=value", "prefix=%FF"]
-    {
+    for query in [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "delimiter=",
+        "delimiter=%FF",
+        "delimiter=aaaaaaaaaaaaaaaaa",
+        "include=",
+        "include=values",
+        "include=meta,,value",
+        "prefix=%FF",
+        "all=true",
+    ] {
         let refused = node.get(&format!("/v1/kv/main?{query}"));
         assert_eq!(refused.refusal(), (400, "invalid_parameter".to_owned()), "{query}");
     }
-    for method in ["PUT", "DELETE", "POST", "PATCH"] {
+    for method in ["PUT", "POST", "PATCH"] {
         let refused = node.send(method, "/v1/kv/main", &[], b"");
         assert_eq!(refused.refusal(), (405, "method_not_allowed".to_owned()));
-        assert_eq!(refused.header("allow"), "GET, HEAD");
+        assert_eq!(refused.header("allow"), "GET, HEAD, DELETE");
+    }
+}
+
+#[test]
+fn keys_are_rolled_up_at_a_delimiter_once_in_a_whole_walk() {
+    let node = serve(HttpConfig::default());
+    let mut client = node.client();
+    let names = ["a", "a/", "a/b/c", "a/d", "b/x", "c", "c::d", "é/f", "é/g", "z"];
+    for store in ["main", "disk"] {
+        for name in names {
+            let name = name.replace('é', "%C3%A9");
+            client.send("PUT", &format!("/v1/kv/{store}/{name}"), &[], b"v");
+        }
+        client.send("DELETE", &format!("/v1/kv/{store}/b/x"), &[], b"");
+        let table: [(&str, &[&str], &[&str]); 5] = [
+            ("delimiter=/", &["a", "c", "c::d", "z"], &["a/", "é/"]),
+            ("delimiter=%2F&prefix=a/", &["a/", "a/d"], &["a/b/"]),
+            ("delimiter=::", &["a", "a/", "a/b/c", "a/d", "c", "z", "é/f", "é/g"], &["c::"]),
+            ("delimiter=/&prefix=%C3%A9/", &["é/f", "é/g"], &[]),
+            ("delimiter=%C3%A9", &["a", "a/", "a/b/c", "a/d", "c", "c::d", "z"], &["é"]),
+        ];
+        for (query, alone, groups) in table {
+            for limit in [1, 2, 3, 1_000] {
+                let base = format!("/v1/kv/{store}?{query}&limit={limit}");
+                let (mut seen, mut prefixes, mut target) = (Vec::new(), Vec::new(), base.clone());
+                loop {
+                    let page = page(&node, &target);
+                    let some = page["common_prefixes"].as_array().unwrap();
+                    assert!(keys(&page).len() + some.len() <= limit);
+                    seen.extend(keys(&page));
+                    prefixes.extend(some.iter().map(|text| text.as_str().unwrap().to_owned()));
+                    let Some(cursor) = page["next_cursor"].as_str() else { break };
+                    target = format!("{base}&cursor={cursor}");
+                }
+                assert_eq!((&*seen, &*prefixes), (&owned(alone)[..], &owned(groups)[..]), "{base}");
+            }
+        }
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn a_page_of_large_values_is_cut_and_goes_on() {
+    let node = serve(HttpConfig::default());
+    let mut client = node.client();
+    let value = vec![b'v'; 700_000];
+    for store in ["main", "disk"] {
+        for number in 0..7 {
+            client.send("PUT", &format!("/v1/kv/{store}/{number}"), &[], &value);
+        }
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        let mut target = format!("/v1/kv/{store}?include=value");
+        loop {
+            let page = page(&node, &target);
+            pages += 1;
+            for row in page["keys"].as_array().unwrap() {
+                assert_eq!(row["value"].as_str().unwrap().len(), 700_000_usize.div_ceil(3) * 4);
+                assert_eq!((&row["size"], row.get("content_type")), (&700_000.into(), None));
+            }
+            seen.extend(keys(&page));
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            target = format!("/v1/kv/{store}?include=value&cursor={cursor}");
+        }
+        assert_eq!((seen.len(), pages), (7, 4), "{store}: two of them in a page");
+        assert!(seen.is_sorted());
+        assert_eq!(keys(&page(&node, &format!("/v1/kv/{store}?include=meta"))).len(), 7);
     }
 }

@@ -10,11 +10,13 @@
 mod batches;
 mod changes;
 mod client;
+mod deadlines;
 mod edge;
 mod keys;
 mod lists;
 mod node;
 mod peers;
+mod prefixes;
 mod receipts;
 mod views;
 mod waiting;

@@ -75,7 +75,7 @@ pub(super) fn walks(backend: &dyn Backend) -> Result<(), Fault> {
 }
 
 /// Demands that a walk has each of `fixed`, and nothing twice.
-fn complete(fixed: &[KeyedRecord], walked: &[KeyedRecord]) -> Result<(), Fault> {
+pub(super) fn complete(fixed: &[KeyedRecord], walked: &[KeyedRecord]) -> Result<(), Fault> {
     let mut times: BTreeMap<&Key, u32> = BTreeMap::new();
     for keyed in walked {
         *times.entry(&keyed.key).or_default() += 1;

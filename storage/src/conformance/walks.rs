@@ -9,9 +9,12 @@ use gridkv_protocol::page::PageCursor;
 use gridkv_protocol::{Key, State};
 
 use super::records::EDGES;
-use super::sample::{expected, keyed, list_all, live, many, page_all, put, put_one, record};
+use super::sample::{
+    expected, keyed, list_all, live, many, origin, page_all, put, put_one, record,
+};
+use super::threads::complete;
 use super::{Fault, demand, same};
-use crate::backend::{Backend, BackendError};
+use crate::backend::{Backend, BackendError, Commit};
 
 fn keys(records: &[KeyedRecord]) -> Vec<&str> {
     records.iter().map(|keyed| keyed.key.as_str()).collect()
@@ -111,4 +114,71 @@ pub(super) fn garbage(backend: &dyn Backend) -> Result<(), Fault> {
     }
     let (paged, _) = page_all(backend, 1)?;
     same("the pages after that", &expected(&paged), &expected(&all))
+}
+
+/// Records that are there throughout a walk between whose calls others are written.
+const STANDING: u64 = 300;
+
+pub(super) fn between(backend: &dyn Backend) -> Result<(), Fault> {
+    let standing = many("k", 1, STANDING)?;
+    put(backend, &standing)?;
+    let mut passers = Passers { backend, turn: STANDING, last: None };
+    for limit in [1, 7, 64] {
+        let (mut listed, mut from): (_, Option<Key>) = (Vec::new(), None);
+        loop {
+            let bound = from.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_str()));
+            let walk = backend.list(bound, limit)?;
+            listed.extend(walk.records);
+            from = walk.next;
+            if from.is_none() {
+                break;
+            }
+            passers.turn()?;
+        }
+        complete(&standing, &listed)?;
+        let ordered = listed.is_sorted_by_key(|keyed| &keyed.key);
+        demand(ordered, || format!("a list by {limit} is out of order"))?;
+
+        let (mut paged, mut cursor): (_, Option<PageCursor>) = (Vec::new(), None);
+        loop {
+            let walk = backend.page(cursor.as_ref(), limit)?;
+            paged.extend(walk.records);
+            cursor = walk.next;
+            if cursor.is_none() {
+                break;
+            }
+            passers.turn()?;
+        }
+        complete(&standing, &paged)?;
+    }
+    Ok(())
+}
+
+/// Writes that go on beside a walk: a record that stands is overwritten, one comes, and the last that came goes.
+struct Passers<'a> {
+    backend: &'a dyn Backend,
+    turn: u64,
+    last: Option<KeyedRecord>,
+}
+
+impl Passers<'_> {
+    fn turn(&mut self) -> Result<(), Fault> {
+        self.turn += 1;
+        // A stride that nothing divides: they fall before a walk, where it stands, and where it will come.
+        let place = 1 + self.turn * 617 % STANDING;
+        let overwrite = keyed(&format!("k{place:06}"), live(self.turn, b"w"))?;
+        let comes = keyed(&format!("k{place:06}-{}", self.turn % 3), live(self.turn, b"p"))?;
+        // Nobody asks a cache to let something go.
+        let goes =
+            self.last.take().filter(|last| !self.backend.promises().cache && last.key != comes.key);
+        let moved = [(origin(), comes.record.version.hlc)];
+        self.backend.put_batch(&Commit {
+            records: &[overwrite, comes.clone()],
+            removed: goes.as_slice(),
+            moved: &moved,
+            ..Commit::default()
+        })?;
+        self.last = Some(comes);
+        Ok(())
+    }
 }

@@ -54,8 +54,10 @@ fn read_all(reader: &StoreReader, seen: &Seen) {
         }
     }
     let before = seen.now();
-    let query = ListQuery { limit: 1_000, ..ListQuery::default() };
-    for (key, record) in reader.list(&query, UnixMs(0)).unwrap().records {
+    let value_bytes = Some(usize::MAX);
+    let query = ListQuery { limit: 1_000, value_bytes, ..ListQuery::default() };
+    for listed in reader.list(&query, UnixMs(0)).unwrap().records {
+        let (key, record) = listed.into_record();
         seen.read(&before, &key, &record);
     }
     let before = seen.now();

@@ -36,6 +36,11 @@ CONFIG ?=
 FROM ?= 0
 MUTANT ?=
 
+# Examples of each operation that `make openapi-check` tries, and more words for it, such as --seed 1.
+EXAMPLES ?= 20
+OPENAPI_FLAGS ?=
+SCHEMATHESIS := $(TARGET)/schemathesis/bin/st
+
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
 BENCHES := structures backends funnel http replication healing bootstrap slow-peer
@@ -43,8 +48,8 @@ BENCHES := structures backends funnel http replication healing bootstrap slow-pe
 NODE_BENCHES := replication healing bootstrap slow-peer
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
-	build-counting build-node need-config need-cargo need-cc need-rustfmt need-clippy
+.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
+	build-counting build-node need-schemathesis need-config need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
 	@printf 'make COMMAND, where COMMAND is one of\n\n'
@@ -90,6 +95,15 @@ verify: lint $(if $(TESTED),,test) ## All that must hold before a change goes in
 fix: need-cargo need-cc need-rustfmt need-clippy ## Format, and apply what clippy can repair by itself; writes.
 	$(CARGO) clippy --fix --allow-dirty --allow-staged --workspace --all-targets
 	$(CARGO) fmt --all
+
+openapi: need-cargo need-cc ## Write http/openapi.json anew, the document that a node serves; a test keeps the two equal.
+	GRIDKV_WRITE_OPENAPI=1 $(CARGO) test --locked -q -p gridkv-http --lib openapi
+
+openapi-check: need-cargo need-cc need-schemathesis ## Try three nodes from their own document with Schemathesis, EXAMPLES=20 for each operation.
+	$(CARGO) build --locked -p gridkv -p gridkv-cluster
+	$(TARGET)/debug/cluster with --free-ports --gridkv $(TARGET)/debug/gridkv --dir $(TARGET)/openapi-cluster \
+		-- bash -c 'exec $(abspath $(SCHEMATHESIS)) --config-file tests/openapi/schemathesis.toml \
+			run "$$GRIDKV_URL/v1/openapi.json" --checks all --max-examples $(EXAMPLES) $(OPENAPI_FLAGS)'
 
 soak: $(SOAK_TARGETS) ## The long runs: kill, cut the power, damage, fill the disk; two of them need root.
 
@@ -159,6 +173,14 @@ need-cc:
 		echo 'The linker cc is missing. On Debian: sudo apt-get install -y build-essential' >&2; \
 		exit 1; \
 	fi
+
+# A Python tool, in a directory of its own under the target.
+need-schemathesis: $(SCHEMATHESIS)
+
+$(SCHEMATHESIS):
+	@command -v python3 > /dev/null || { echo 'python3 is missing. On Debian: sudo apt-get install -y python3 python3-venv' >&2; exit 1; }
+	@python3 -m venv $(TARGET)/schemathesis || { echo 'On Debian: sudo apt-get install -y python3-venv' >&2; exit 1; }
+	@$(TARGET)/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 
 need-rustfmt: need-cargo
 	@$(CARGO) fmt --version > /dev/null 2>&1 || { \

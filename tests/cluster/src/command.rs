@@ -9,8 +9,10 @@ mod run;
 mod screen;
 mod session;
 mod up;
+mod with;
 
 pub(crate) use command_error::CommandError;
 pub(crate) use load_debian::LoadDebian;
 pub(crate) use run::Run;
 pub(crate) use up::Up;
+pub(crate) use with::With;

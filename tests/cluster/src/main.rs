@@ -4,7 +4,7 @@ mod command;
 
 use anyhow::Error;
 use clap::{Parser, Subcommand};
-use command::{CommandError, LoadDebian, Run, Up};
+use command::{CommandError, LoadDebian, Run, Up, With};
 use std::process::ExitCode;
 
 /// The shell's convention for "ended by Ctrl-C".
@@ -24,6 +24,8 @@ enum Subcommands {
     Run(Run),
     /// Start a number of nodes, print a table, stay up.
     Up(Up),
+    /// Start a number of nodes, run a command beside them, stop them.
+    With(With),
     /// Load the Debian package index of this machine through one node and compare it on all.
     LoadDebian(LoadDebian),
 }
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Subcommands::Run(run) => run.execute(),
         Subcommands::Up(up) => up.execute(),
+        Subcommands::With(with) => with.execute(),
         Subcommands::LoadDebian(load) => load.execute(),
     };
     match result {

@@ -1,6 +1,7 @@
 //! Why a subcommand failed. Whatever it started has been stopped by the time this is shown.
 
 use gridkv_cluster::{ClientError, ClusterError, DatasetError, DebianError, PortOwner, WaitError};
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -29,6 +30,14 @@ pub(crate) enum CommandError {
     BadExit { node: String, status: ExitStatus, log_tail: String },
     #[error("{url} has no store {store}")]
     NoStore { url: String, store: String },
+    #[error("cannot run {}", program.display())]
+    NoCommand {
+        program: OsString,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} failed: {status}", program.display())]
+    CommandFailed { program: OsString, status: ExitStatus },
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     #[error(transparent)]

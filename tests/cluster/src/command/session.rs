@@ -131,7 +131,8 @@ impl Session {
         }
     }
 
-    fn must_go_on(&self) -> Result<(), CommandError> {
+    /// Says when somebody presses Ctrl-C, or a node has died.
+    pub(crate) fn must_go_on(&self) -> Result<(), CommandError> {
         if self.interrupt.is_requested() {
             return Err(CommandError::Interrupted);
         }

@@ -5,9 +5,9 @@ use gridkv_protocol::{ContentType, Key, UnixMs, Value, Version};
 
 use crate::map::WALK_CHUNK;
 
-/// Records that a page looks at before it is cut, about: what is dead or rolled up is looked at and not
-/// shown, and a request must not go on for as long as a store is large.
-pub const LIST_SCAN: usize = 64 * WALK_CHUNK;
+/// Records that a page looks at before it is cut, about: what is dead is looked at and not shown, and a
+/// request must not go on for as long as a store is large. So many that hardly anyone meets an empty page.
+pub const LIST_SCAN: usize = 1_000 * WALK_CHUNK;
 
 /// Which keys to list.
 #[derive(Clone, Debug, Default)]

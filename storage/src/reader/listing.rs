@@ -13,11 +13,8 @@ use crate::backend::{BackendError, Walk};
 use crate::list::{After, LIST_SCAN, ListQuery, Listed, Listing, past};
 use crate::map::WALK_CHUNK;
 
-/// Records of a stretch, at least: a page of tombstones should not take a call for each.
-const MIN_STRETCH: usize = 16;
-
-/// Records of the first stretch of a list with a delimiter, and of the first past a group, where the next
-/// group may begin: each further one has twice as many.
+/// Records of the first stretch, and of the first past a group, where the next group may begin. Each further
+/// one has twice as many: tombstones should not take a call for each few.
 const FIRST_STRETCH: usize = 8;
 
 /// A page under way.
@@ -30,7 +27,8 @@ pub struct ListWalk {
     /// What was shown or passed over last.
     last: Option<After>,
     value_bytes: usize,
-    looked_at: usize,
+    /// Records that may still be looked at.
+    left: usize,
     stretch: usize,
 }
 
@@ -64,7 +62,7 @@ impl StoreReader {
         let from = from.as_ref().map(String::as_str);
         let stretch = self.shared.backend.list(from, walk.want());
         let Walk { records, next } = self.shared.read(stretch)?;
-        walk.looked_at += records.len();
+        walk.left = walk.left.saturating_sub(records.len());
         for keyed in records {
             if walk.take(keyed, now).is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -90,7 +88,7 @@ impl ListWalk {
             listing: Listing::default(),
             from,
             value_bytes: 0,
-            looked_at: 0,
+            left: LIST_SCAN,
             stretch: FIRST_STRETCH,
         }
     }
@@ -109,10 +107,10 @@ impl ListWalk {
         self.listing.records.len() + self.listing.groups.len()
     }
 
-    /// Records to ask for: one more than are missing, which tells whether more follow.
+    /// Records to ask for. Where nothing is rolled up, one more than are missing: it tells whether more follow.
     fn want(&self) -> usize {
-        let missing = self.limit().saturating_add(1).saturating_sub(self.shown()).max(MIN_STRETCH);
-        if self.query.delimiter.is_some() { missing.min(self.stretch) } else { missing }
+        let missing = self.limit().saturating_add(1).saturating_sub(self.shown());
+        if self.query.delimiter.is_some() { self.stretch } else { missing.max(self.stretch) }
     }
 
     /// Whether a key belongs to the group that was shown last.
@@ -171,7 +169,7 @@ impl ListWalk {
                 self.stretch = self.stretch.saturating_mul(2).min(WALK_CHUNK);
             }
         }
-        if self.looked_at >= LIST_SCAN { self.cut() } else { ControlFlow::Continue(()) }
+        if self.left == 0 { self.cut() } else { ControlFlow::Continue(()) }
     }
 
     /// The page ends, and the list goes on.

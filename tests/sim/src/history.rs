@@ -1,6 +1,6 @@
 //! What was written, by whom, and what was promised of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gridkv_protocol::{Hlc, Key, Origin, State, Version};
 use gridkv_storage::durability::Durability;
@@ -46,6 +46,8 @@ pub struct History {
     promises: BTreeMap<At, BTreeMap<Key, Vec<Promise>>>,
     /// Of each key the latest dead version that somebody let go.
     purged: BTreeMap<Key, Version>,
+    /// Versions of which nobody promises anything.
+    doubted: BTreeSet<Version>,
 }
 
 /// What was written to each store, and what clients wait for.
@@ -132,8 +134,33 @@ impl History {
         }
     }
 
+    /// Nobody promises anything of a version from now on.
+    pub fn doubt(&mut self, version: Version) {
+        self.doubted.insert(version);
+        for kept in self.promises.values_mut().flat_map(BTreeMap::values_mut) {
+            kept.retain(|promise| promise.version != version);
+        }
+    }
+
+    /// The same of all that an origin mints above a point.
+    pub fn doubt_after(&mut self, origin: Origin, point: Hlc) {
+        let ops = self.between(origin, point, Hlc::from_bits(u64::MAX));
+        let versions: Vec<Version> =
+            ops.iter().map(|(hlc, _)| Version { hlc: *hlc, origin }).collect();
+        versions.into_iter().for_each(|version| self.doubt(version));
+    }
+
+    /// Whether nobody promises anything of a version.
+    #[must_use]
+    pub fn is_doubted(&self, version: Version) -> bool {
+        self.doubted.contains(&version)
+    }
+
     /// A write was acknowledged.
     pub fn promise(&mut self, at: At, key: Key, promise: Promise) {
+        if self.is_doubted(promise.version) {
+            return;
+        }
         self.promises.entry(at).or_default().entry(key).or_default().push(promise);
     }
 

@@ -18,7 +18,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use gridkv_protocol::message::Message;
-use gridkv_protocol::{Epoch, NodeId};
+use gridkv_protocol::{Epoch, Hlc, NodeId, Origin};
 
 use self::machine::Machine;
 use crate::dice::Dice;
@@ -131,7 +131,13 @@ pub struct World {
     runs: BTreeMap<NodeId, Epoch>,
     /// The identity of which a disk was copied.
     copied: Option<NodeId>,
-    /// A run of that identity was closed without all that it wrote.
+    /// Whether a disk was put back.
+    put_back: bool,
+    /// Where closed runs ended, as far as somebody said.
+    ends: BTreeMap<Origin, Hlc>,
+    /// On which machine each run began.
+    begun: BTreeMap<Origin, At>,
+    /// Somebody holds what all others have closed without it.
     contested: bool,
     counts: Counts,
 }
@@ -163,6 +169,9 @@ impl World {
             tickets: 0,
             runs: BTreeMap::new(),
             copied: None,
+            put_back: false,
+            ends: BTreeMap::new(),
+            begun: BTreeMap::new(),
             contested: false,
             counts: Counts::default(),
             scenario,

@@ -9,9 +9,10 @@ const SEEDS: u64 = 5_000;
 /// waited for who waited for it (34,546), claimed what it had emptied (24,286), or wanted back what was lost
 /// everywhere (54,351); an origin was closed while more of it was staged (33,896), or purged past while nobody had
 /// more than loose records of it (13,511); nodes were taken for level (6,922) or right (5,478) that were not.
-const FAILED_ONCE: [u64; 20] = [
-    5_478, 6_922, 13_511, 14_172, 16_566, 24_060, 24_286, 27_579, 28_361, 29_105, 31_336, 32_073,
-    33_896, 34_546, 34_772, 54_351, 58_436, 70_926, 72_545, 78_407,
+const FAILED_ONCE: [u64; 32] = [
+    5_478, 6_142, 6_922, 13_511, 14_172, 16_566, 20_481, 24_060, 24_286, 27_579, 28_361, 29_105,
+    31_336, 32_073, 32_327, 32_467, 33_896, 34_546, 34_772, 38_000, 38_148, 54_351, 58_436, 64_626,
+    70_926, 72_545, 74_321, 78_407, 82_688, 95_499, 95_701, 98_232,
 ];
 
 fn threads() -> usize {

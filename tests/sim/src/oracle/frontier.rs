@@ -29,7 +29,7 @@ fn covers(sight: &Sight<'_>, history: &History, (origin, after, upto): Stretch) 
     for (hlc, key) in history.between(origin, after, upto) {
         let version = Version { hlc: *hlc, origin };
         let held = sight.held.get(key).map(|record| record.version);
-        if !history.honours(held, key, version) {
+        if !history.honours(held, key, version) && !history.is_doubted(version) {
             let (at, held) = (sight.at, shown(held));
             return Err(format!(
                 "n{at} covers {version} of {} and holds {held} there",

@@ -4,7 +4,6 @@ use gridkv_protocol::message::{BatchOutcome, Message};
 
 use gridkv_protocol::Origin;
 
-use super::living::Loss;
 use super::machine::{Asked, Machine, Role};
 use super::{Turn, World};
 use crate::history::Promise;
@@ -142,13 +141,12 @@ impl World {
             Role::Member | Role::Clone => membership::kept(at, &file, &strangers),
         };
         let run = Origin::new(file.id, file.epoch);
-        self.began(run);
+        self.began(at, run);
         let Some(machine) = self.machines.get_mut(at) else { return };
         if !machine.dataless {
             machine.file = Some(file);
         }
         self.demand(membership::NAME, verdict);
-        self.end_copies(at, run);
     }
 
     fn revoke(&mut self, ticket: Ticket) {
@@ -173,25 +171,6 @@ impl World {
             if let Some(history) = self.histories.store_mut(store).filter(|_| store == 0) {
                 history.promise(at, key, Promise { version, survives });
             }
-        }
-    }
-
-    /// A run began.
-    pub(super) fn began(&mut self, run: Origin) {
-        let latest = self.runs.entry(run.node()).or_insert(run.epoch());
-        *latest = run.epoch().max(*latest);
-    }
-
-    /// Two copies of one disk came to the same run by chance. While they do not meet nobody can tell them
-    /// apart, so the copy ends.
-    fn end_copies(&mut self, at: At, run: Origin) {
-        let is_of_run = |(other, machine): &(At, &Machine)| {
-            *other != at && machine.process.as_ref().is_some_and(|p| p.origin() == run)
-        };
-        let Some((other, _)) = self.machines.iter().enumerate().find(is_of_run) else { return };
-        let copy = |at: &At| self.machines.get(*at).is_some_and(|m| m.role == Role::Clone);
-        if let Some(copy) = [at, other].into_iter().find(copy) {
-            self.lose(copy, Loss::Process);
         }
     }
 

@@ -120,6 +120,8 @@ impl World {
         drop(platter);
         let honest = frontier::minted(&self.memory, store, &write.key, written.version);
         history.minted(written.version, Fact { key: write.key, state });
+        self.doubt((at, store), written.version);
+        let Some(machine) = self.machines.get(at) else { return };
         let fenced = machine.process.as_ref().is_some_and(Process::is_fenced);
         self.demand(version::NAME, verdict);
         self.demand(frontier::NAME, honest);

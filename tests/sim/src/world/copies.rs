@@ -1,19 +1,21 @@
-//! Copies of disks: a second process under the identity of the first.
+//! Copies of disks: a second process under the identity of the first; and what disks from the past bring back.
 //!
-//! Where the two meet somebody of the cluster, one of them is refused. A copy that comes while its original is
-//! out of reach is taken for its next run, as nobody can tell it from that: the cluster closes the original's
-//! run without what only the original wrote. Those records are contested: who meets the original holds more than
-//! others at the same frontier, until a repair has spread it.
+//! Where two of one identity meet somebody of the cluster, one of them is refused. A copy that comes while its
+//! original is out of reach is taken for its next run, as nobody can tell it from that: the cluster closes the
+//! original's run without what only the original wrote. Those records are contested, and so are those that come
+//! with a disk of a run that was closed below them: who holds them holds more than others at the same frontier,
+//! until a repair has spread them.
 
 use gridkv_protocol::frontier::Closing;
-use gridkv_protocol::{Epoch, Hlc, NodeId};
+use gridkv_protocol::{Epoch, Frontier, Hlc, NodeId, Origin, Version};
 
 use super::World;
 use super::living::Loss;
 use super::machine::{Machine, Role};
 use crate::disk::Disk;
 use crate::network::At;
-use crate::node::Process;
+use crate::node::{Process, StoreAt};
+use crate::oracle::Known;
 use crate::scenario::Place;
 
 impl World {
@@ -71,32 +73,101 @@ impl World {
         self.runs.get(&own.node()).is_some_and(|latest| *latest > own.epoch())
     }
 
-    /// Looks whether a run of the copied identity was closed below what some machine has of it. From then on stores
-    /// at one frontier may differ until they are repaired, and what only a machine of that identity had is void.
-    pub(super) fn contest(&mut self) {
-        let Some(id) = self.copied.filter(|id| !self.contested && self.lies_beyond_an_end(*id))
-        else {
-            return;
+    /// Whether another process of this machine's identity lives, and somebody counts it as the member: once both
+    /// write, frontiers are no more what they say, nobody promises anything, and the story ends.
+    fn has_a_double(&self, at: At) -> bool {
+        let Some(id) = self.machines.get(at).and_then(Machine::id) else { return false };
+        let lives = |(other, machine): (At, &Machine)| {
+            let process = machine.process.as_ref().filter(|_| other != at)?;
+            (process.origin().node() == id).then(|| process.origin())
         };
-        self.contested = true;
-        self.note(|_| format!("what {id} wrote is contested: a copy of it was taken for it"));
-        for at in 0..self.machines.len() {
-            if self.machines.get(at).and_then(Machine::id) == Some(id) {
-                self.lose_disk(at);
-            }
+        let mut doubles = self.machines.iter().enumerate().filter_map(lives);
+        doubles.any(|double| self.counts_as_member(double))
+    }
+
+    fn counts_as_member(&self, run: Origin) -> bool {
+        let others = self.machines.iter().filter_map(|machine| machine.process.as_ref());
+        let mut others = others.filter(|process| process.origin().node() != run.node());
+        others.any(|process| {
+            let members = process.membership().members();
+            members.get(run.node()).is_some_and(|member| member.origin == run)
+        })
+    }
+
+    /// A version was minted on a machine.
+    pub(super) fn doubt(&mut self, (at, store): (At, StoreAt), version: Version) {
+        if self.copied.is_some() && self.has_a_double(at) {
+            self.note(|_| format!("n{at} writes beside another of its identity that was taken in"));
+            self.over = true;
+        }
+        let is_beyond = self.ends.get(&version.origin).is_some_and(|end| version.hlc > *end);
+        if self.contested
+            && is_beyond
+            && let Some(history) = self.histories.store_mut(store)
+        {
+            history.doubt(version);
         }
     }
 
-    /// Whether somebody holds more of a closed run of this identity than its closing says.
-    fn lies_beyond_an_end(&self, id: NodeId) -> bool {
-        let of_id = || {
-            let points = self.memory.all(0).flat_map(|(_, known)| known.applied.iter());
-            points.filter(|(origin, _)| origin.node() == id)
+    fn is_contested(&mut self, origin: Origin) {
+        if !std::mem::replace(&mut self.contested, true) {
+            self.note(|_| format!("what {origin} wrote is contested"));
+        }
+    }
+
+    /// Looks whether a machine has more of a closed run than its closing says, by its frontier or by records that it
+    /// holds. In a world where disks were copied or
+    /// put back that can be: all agreed on what there was. From then on stores at one frontier may differ until
+    /// they are repaired, and of what lies beyond that end nobody promises anything.
+    pub(super) fn contest(&mut self, applied: &Frontier, held: impl Iterator<Item = Version>) {
+        if self.copied.is_none() && !self.put_back {
+            return;
+        }
+        for (origin, point) in applied.iter() {
+            let closed = Closing::of(point).map(|closing| closing.at);
+            let Some(closed) = closed else { continue };
+            let end = self.ends.entry(origin).or_insert(Hlc::from_bits(u64::MAX));
+            if closed < *end {
+                *end = closed;
+                let point = |known: &Known| known.applied.iter().find(|(o, _)| *o == origin);
+                let points = self.memory.all(0).filter_map(|(_, known)| point(known));
+                let beyond = points
+                    .map(|(_, point)| point)
+                    .any(|point| Closing::of(point).map_or(point, |closing| closing.at) > closed);
+                if beyond {
+                    self.doubt_beyond(origin, closed);
+                }
+            }
+        }
+        let beyond = |(origin, point): (Origin, Hlc)| {
+            let end = *self.ends.get(&origin)?;
+            let point = Closing::of(point).map_or(point, |closing| closing.at);
+            (point > end).then_some((origin, end))
         };
-        let end = |point: Hlc| Closing::of(point).map(|closing| closing.at);
-        let mut ends = of_id().filter_map(|(origin, point)| end(point).map(|at| (origin, at)));
-        ends.any(|(ended, at)| {
-            of_id().any(|(origin, point)| origin == ended && end(point).unwrap_or(point) > at)
-        })
+        let held = held.map(|version| (version.origin, version.hlc));
+        let beyond: Vec<_> = applied.iter().chain(held).filter_map(beyond).collect();
+        for (origin, end) in beyond {
+            self.doubt_beyond(origin, end);
+        }
+    }
+
+    fn doubt_beyond(&mut self, origin: Origin, end: Hlc) {
+        if let Some(history) = self.histories.store_mut(0) {
+            history.doubt_after(origin, end);
+        }
+        self.is_contested(origin);
+    }
+
+    /// Two processes came to the same run by chance: nobody can tell them apart while they do not meet, so the
+    /// story ends here.
+    pub(super) fn began(&mut self, at: At, run: Origin) {
+        let latest = self.runs.entry(run.node()).or_insert(run.epoch());
+        *latest = run.epoch().max(*latest);
+        if *self.begun.entry(run).or_insert(at) != at {
+            self.note(|_| {
+                format!("n{at} is in run {run}, as another was: nobody can tell them apart")
+            });
+            self.over = true;
+        }
     }
 }

@@ -122,7 +122,7 @@ impl World {
         machine.stopped_until = 0;
         machine.seen = u64::MAX;
         machine.process = Some(Process::new(start, stores, moment, settings));
-        self.began(origin);
+        self.began(at, origin);
         self.note(|_| format!("n{at} starts as {origin}"));
         self.judge_opened(at);
         self.begin_turns(at);

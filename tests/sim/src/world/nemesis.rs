@@ -255,6 +255,7 @@ impl World {
             return;
         }
         let which = self.dice.index(machine.backups.len());
+        self.put_back = true;
         self.lose(at, Loss::Power);
         // Putting a backup back takes longer than the second after which the next epoch is a fresh one.
         let after = self.dice.between(1_500, LONGEST_MS);

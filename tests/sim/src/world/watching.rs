@@ -1,6 +1,6 @@
 //! Letting the oracles look at what a turn of a process changed.
 
-use gridkv_protocol::{Frontier, Hlc};
+use gridkv_protocol::{Frontier, Hlc, Version};
 
 use super::World;
 use crate::network::At;
@@ -18,6 +18,13 @@ impl World {
             return;
         }
         machine.seen = platter.commits();
+        // Of what a process was started with all is looked at.
+        let is_first = !self.memory.of(0, at).up;
+        let started_with: Vec<Version> = if is_first && self.put_back {
+            platter.readable().values().map(|record| record.version).collect()
+        } else {
+            Vec::new()
+        };
         let (touched, gone) = (platter.take_touched(), platter.take_gone());
         let emptied = platter.take_emptied();
         let (physical, applied) = (process.now(), store.reader().applied());
@@ -50,6 +57,7 @@ impl World {
         if let Err(violation) = verdict {
             self.failure.get_or_insert(violation);
         }
+        let put: Vec<Version> = touched.iter().map(|touch| touch.record.version).collect();
         for touch in touched {
             let at_key = touch.key.as_str().to_owned();
             self.note(|_| format!("n{at} has {at_key}@{}", touch.record.version));
@@ -59,7 +67,7 @@ impl World {
             self.note(|_| format!("n{at} lets {at_key}@{} go", touch.record.version));
         }
         self.roots.purged(floor);
-        self.contest();
+        self.contest(&applied, started_with.into_iter().chain(put));
         if had && !self.contested && self.roots.must_agree(&applied) {
             let said = proof.map_or(Ok(()), |proof| self.roots.said(at, proof));
             self.demand(digest::NAME, said);

@@ -16,6 +16,9 @@ pub enum WriteError {
     /// The node takes no writes yet, or no more. Nothing happened.
     #[error("the node takes no writes now: {0}")]
     NotReady(String),
+    /// An operator takes the node out of service: it takes no more writes. Nothing happened.
+    #[error("the node is drained")]
+    Draining,
     /// Fewer peers are up than are to have the write. Nothing happened.
     #[error(transparent)]
     NotEnoughPeers(#[from] NotEnoughPeers),

@@ -12,6 +12,7 @@ use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{Key, NodeId, Record, StoreName, UnixMs, Version};
 use gridkv_storage::backend::{BackendError, Near};
 use gridkv_storage::durability::Durability;
+use gridkv_storage::flusher::StoreFlusher;
 use gridkv_storage::list::{ListQuery, Listing};
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
@@ -41,6 +42,7 @@ pub struct StoreHandle {
 /// What a handle is made of.
 pub(crate) struct Inner {
     pub(crate) reader: StoreReader,
+    pub(crate) flusher: StoreFlusher,
     pub(crate) storage: Addr<StorageActor>,
     pub(crate) intake: Arc<Intake>,
     pub(crate) gate: Arc<Gate>,
@@ -65,6 +67,10 @@ impl Drop for Call<'_> {
 impl StoreHandle {
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
     }
 
     /// The store's name.
@@ -192,7 +198,11 @@ impl StoreHandle {
 
     /// Whether a write would be let in, but for what is in flight.
     pub(crate) fn takes_writes(&self) -> Result<(), WriteError> {
-        match self.inner.state.phase() {
+        let phase = self.inner.state.phase();
+        if self.inner.state.is_draining() && phase != Phase::Stopping {
+            return Err(WriteError::Draining);
+        }
+        match phase {
             Phase::Ready => {}
             Phase::Starting => return Err(WriteError::NotReady("it is starting".into())),
             Phase::Joining => {

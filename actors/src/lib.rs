@@ -22,6 +22,7 @@ pub mod gate;
 pub mod handle;
 pub mod identity;
 mod intake;
+mod leaving;
 mod links;
 pub mod member_change;
 pub mod node;

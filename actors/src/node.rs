@@ -124,6 +124,7 @@ impl NodeHandle {
             let name = format!("store:{name}");
             Check { name, ok: wrong.is_none(), detail: wrong.unwrap_or_default() }
         }));
+        checks.extend(self.check_drain());
         let dead = self.inner.watchdog.dead();
         checks.push(Check { name: "actors".into(), ok: dead.is_empty(), detail: dead.join(", ") });
         Readiness { ready: checks.iter().all(|check| check.ok), checks }

@@ -20,7 +20,9 @@ mod edge;
 mod exchange;
 mod field;
 mod headers;
+mod json_body;
 mod key_path;
+pub mod log_control;
 mod media_type;
 mod metrics;
 mod problem;
@@ -36,6 +38,7 @@ mod store_view;
 mod waiting;
 
 pub use config::HttpConfig;
+pub use log_control::LogControl;
 pub use routes::routes;
 pub use server::server;
 pub use site::Site;

@@ -49,6 +49,7 @@ codes! {
     BodyTooLarge         413 "body_too_large"         "The request body is too large"
     ClockFenced          503 "clock_fenced"           "The node's clock is wrong"
     DiskFull             507 "disk_full"              "The disk is full"
+    Draining             503 "draining"               "The node takes no more writes"
     DurabilityUnavailable 400 "durability_unavailable" "The store does not give this durability"
     Forbidden            403 "forbidden"              "The request is not allowed"
     FullSyncRunning      409 "full_sync_running"      "The store is being filled already"

@@ -7,6 +7,7 @@
 //!
 //! A path that is not in the table is 404 `route_not_found`; there is no second form of any path.
 
+pub(crate) mod admin;
 pub(crate) mod batch;
 pub(crate) mod convergence;
 pub(crate) mod health;
@@ -109,6 +110,8 @@ pub(crate) enum Endpoint {
     FullSync,
     Operations,
     Operation,
+    LogLevel,
+    Drain,
     Live,
     Ready,
     Metrics,
@@ -142,7 +145,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 20] = [
+pub(crate) const RESOURCES: [Resource; 22] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -173,6 +176,8 @@ pub(crate) const RESOURCES: [Resource; 20] = [
     },
     read_only!("/v1/operations", Operations),
     read_only!("/v1/operations/{id}", Operation),
+    Resource { pattern: "/v1/admin/log-level", methods: &[(Verb::Put, Endpoint::LogLevel)] },
+    Resource { pattern: "/v1/admin/drain", methods: &[(Verb::Post, Endpoint::Drain)] },
     read_only!("/livez", Live),
     read_only!("/readyz", Ready),
     read_only!("/metrics", Metrics),
@@ -255,6 +260,8 @@ pub(crate) async fn answer(
         Endpoint::FullSync => Box::pin(operations::full_sync(exchange)).await,
         Endpoint::Operations => operations::all(exchange),
         Endpoint::Operation => operations::one(exchange),
+        Endpoint::LogLevel => Box::pin(admin::log_level(exchange, payload)).await,
+        Endpoint::Drain => admin::drain(exchange),
         Endpoint::Live => health::live(exchange),
         Endpoint::Ready => health::ready(exchange),
         Endpoint::Metrics => health::metrics(exchange),

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::config::HttpConfig;
 use crate::headers;
+use crate::log_control::LogControl;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
 
@@ -21,6 +22,8 @@ pub struct Site {
     pub(crate) config: HttpConfig,
     /// The node's configuration as `/v1/node` shows it, secrets masked.
     pub(crate) effective_config: Json,
+    /// How much the node logs.
+    pub(crate) log: LogControl,
     /// What this room counts.
     pub(crate) metrics: Metrics,
     /// The maker of request ids.
@@ -39,12 +42,21 @@ impl Site {
         node: NodeHandle,
         config: HttpConfig,
         effective_config: Json,
+        log: LogControl,
     ) -> io::Result<Arc<Self>> {
         let metrics = Metrics::new(&node).map_err(io::Error::other)?;
         let node_header = headers::value(node.name());
         let request_ids = RequestIds::new();
         let node = NodeDoor(node);
-        Ok(Arc::new(Self { node, config, effective_config, metrics, request_ids, node_header }))
+        Ok(Arc::new(Self {
+            node,
+            config,
+            effective_config,
+            log,
+            metrics,
+            request_ids,
+            node_header,
+        }))
     }
 }
 

@@ -18,6 +18,7 @@ mod files;
 #[cfg(feature = "fjall")]
 mod fjall;
 pub mod flusher;
+pub mod free_space;
 mod key_block;
 pub mod key_order;
 pub mod list;
@@ -55,6 +56,8 @@ mod merge_test;
 mod mirror_test;
 #[cfg(test)]
 mod model_test;
+#[cfg(test)]
+mod restore_test;
 #[cfg(test)]
 mod test_backend;
 #[cfg(test)]

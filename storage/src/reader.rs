@@ -16,7 +16,10 @@ use crate::ring::OpRing;
 use crate::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
 use crate::store::Shared;
 
+mod live_walk;
 mod paging;
+
+pub use live_walk::LiveWalk;
 
 /// Reads a store. Cheap to clone.
 #[derive(Clone)]

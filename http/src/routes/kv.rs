@@ -46,7 +46,7 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let Some(Record { version, state: State::Live(live) }) = found? else {
         return Err(key_not_found());
     };
-    let Condition { if_match, if_none_match } = condition::from_headers(exchange.headers());
+    let Condition { if_match, if_none_match, .. } = condition::from_headers(exchange.headers());
     let holds = |condition: Condition| condition.holds(Some(version));
     if !holds(Condition { if_match, ..Condition::default() }) {
         return Err(Rejection::PreconditionFailed { current: Some(version) }.into());

@@ -3,6 +3,7 @@
 use gridkv_storage::write::Rejection;
 
 use crate::acknowledging::NotEnoughPeers;
+use crate::operations::BeginError;
 
 /// A write that is not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +39,34 @@ pub enum WriteError {
     /// The store's actor ended while the write was under way. Whether it was made is not known.
     #[error("the store stopped while the write was under way")]
     Stopped,
+}
+
+/// A store that can not be brought to the disk. What was there before still is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PersistError {
+    /// It keeps nothing there.
+    #[error("the store keeps nothing on a disk")]
+    Volatile,
+    /// There is no room.
+    #[error("{0}")]
+    DiskFull(String),
+    /// It failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why a store is not compacted. Nothing was begun.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompactError {
+    /// There is nothing that could be rewritten.
+    #[error("the store's backend has nothing to rewrite")]
+    Nothing,
+    /// An operation of this kind runs, or too many do.
+    #[error(transparent)]
+    NotBegun(#[from] BeginError),
+    /// The system gave no thread.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// A read that can not be answered.

@@ -42,6 +42,7 @@ mod storage_actor;
 mod storage_messages;
 mod store_ends;
 mod turns;
+pub mod upkeep;
 mod version_queue;
 mod version_waits;
 pub mod views;

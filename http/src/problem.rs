@@ -65,6 +65,7 @@ codes! {
     NotReady             503 "not_ready"              "The node takes no writes now"
     NotSupported         501 "not_supported"          "This is not possible here"
     OperationNotFound    404 "operation_not_found"    "There is no such operation"
+    OperationRunning     409 "operation_running"      "Such an operation of the store runs"
     OutcomeUnknown       500 "outcome_unknown"        "Whether the write was made is not known"
     Overloaded           503 "overloaded"             "Too much is in flight"
     PeerIsSelf           409 "peer_is_self"           "It is this node itself"

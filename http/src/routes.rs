@@ -16,6 +16,7 @@ pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod operations;
 pub(crate) mod peers;
+pub(crate) mod persist;
 pub(crate) mod receipts;
 pub(crate) mod stores;
 
@@ -110,6 +111,8 @@ pub(crate) enum Endpoint {
     FullSync,
     Operations,
     Operation,
+    Persist,
+    Compact,
     LogLevel,
     Drain,
     Live,
@@ -145,7 +148,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 22] = [
+pub(crate) const RESOURCES: [Resource; 24] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -163,6 +166,8 @@ pub(crate) const RESOURCES: [Resource; 22] = [
     read_only!("/v1/stores/{store}/convergence", Convergence),
     read_only!("/v1/stores/{store}/convergence/{peer}", Differing),
     read_only!("/v1/stores/{store}/receipts/{version}", Receipts),
+    Resource { pattern: "/v1/stores/{store}/persist", methods: &[(Verb::Post, Endpoint::Persist)] },
+    Resource { pattern: "/v1/stores/{store}/compact", methods: &[(Verb::Post, Endpoint::Compact)] },
     read_only!("/v1/node", Node),
     read_only!("/v1/cluster", Cluster),
     Resource { pattern: "/v1/cluster/peers", methods: &[(Verb::Post, Endpoint::AddPeer)] },
@@ -260,6 +265,8 @@ pub(crate) async fn answer(
         Endpoint::FullSync => Box::pin(operations::full_sync(exchange)).await,
         Endpoint::Operations => operations::all(exchange),
         Endpoint::Operation => operations::one(exchange),
+        Endpoint::Persist => Box::pin(persist::persist(exchange)).await,
+        Endpoint::Compact => operations::compact(exchange),
         Endpoint::LogLevel => Box::pin(admin::log_level(exchange, payload)).await,
         Endpoint::Drain => admin::drain(exchange),
         Endpoint::Live => health::live(exchange),

@@ -16,5 +16,6 @@ mod lists;
 mod node;
 mod peers;
 mod receipts;
+mod upkeep;
 mod views;
 mod waiting;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gridkv_actors::Registry;
@@ -148,6 +149,7 @@ fn node_config(config: &Config, advertise: String) -> Result<NodeConfig, RunErro
         name: config.node.name.clone(),
         cluster: config.node.cluster.clone(),
         data_dir: config.node.data_dir.clone(),
+        spool_dir: spool_dir(config),
         advertise,
         seeds: peers.seeds.iter().map(ToString::to_string).collect(),
         bootstrap: peers.bootstrap,
@@ -166,6 +168,11 @@ fn node_config(config: &Config, advertise: String) -> Result<NodeConfig, RunErro
         },
         stores: stores(config)?,
     })
+}
+
+/// Where uploads wait: beside the stores, or where the system keeps what is temporary.
+fn spool_dir(config: &Config) -> PathBuf {
+    config.node.data_dir.as_ref().map_or_else(std::env::temp_dir, |dir| dir.join("spool"))
 }
 
 /// Ops in flight to one store, at most, when they come in batches.

@@ -4,6 +4,7 @@ use gridkv_storage::write::Rejection;
 
 use crate::acknowledging::NotEnoughPeers;
 use crate::operations::BeginError;
+use crate::restore::Restored;
 
 /// A write that is not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +68,45 @@ pub enum CompactError {
     /// The system gave no thread.
     #[error("{0}")]
     Failed(String),
+}
+
+/// Why a store is not read as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SaveError {
+    /// What is here may be only a part of it.
+    #[error("{0}")]
+    NotReady(&'static str),
+    /// Too many read all of it already.
+    #[error("too many snapshots of the store are read")]
+    TooMany,
+}
+
+/// Why an upload is not, or not wholly, put into a store.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Another one is under way. Nothing was changed.
+    #[error("another upload for the store is under way")]
+    Running,
+    /// There is no room to keep it until it is whole. Nothing was changed.
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
+    /// It can not be kept or read again, or the store can not be read.
+    #[error("{why}")]
+    Failed {
+        /// What failed, for the log.
+        why: String,
+        /// What was done by then.
+        done: Restored,
+    },
+    /// A write was refused.
+    #[error("the store refused a write: {error}")]
+    Write {
+        /// Why.
+        #[source]
+        error: WriteError,
+        /// What was done by then.
+        done: Restored,
+    },
 }
 
 /// A read that can not be answered.

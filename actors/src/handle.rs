@@ -3,6 +3,7 @@
 //! Reads go past the mailbox, from the caller's thread: a hop costs more than the read. Writes need a
 //! permit first, so that what is in flight is bounded and refused before anything happened.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use gridkv_storage::list::{ListQuery, Listing};
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
 use gridkv_storage::write::{Action, Batch, BatchItem, ItemOutcome, Write, Written};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::acks::{AckCounts, Acks, Seat};
 use crate::catch_up_actor::CatchUpCounters;
@@ -44,6 +45,12 @@ pub(crate) struct Inner {
     pub(crate) reader: StoreReader,
     pub(crate) flusher: StoreFlusher,
     pub(crate) storage: Addr<StorageActor>,
+    /// Places for those who read all of it at once.
+    pub(crate) snapshots: Arc<Semaphore>,
+    /// The place of the one who fills it from a snapshot.
+    pub(crate) restores: Arc<Semaphore>,
+    /// Where uploads wait.
+    pub(crate) spool_dir: PathBuf,
     pub(crate) intake: Arc<Intake>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) clock: Arc<ClockSource>,
@@ -276,7 +283,7 @@ fn read_error(error: &BackendError) -> ReadError {
 }
 
 /// Waits for a read that may take as long as a disk does.
-async fn on_blocking_thread<T: Send + 'static>(
+pub(crate) async fn on_blocking_thread<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, BackendError> + Send + 'static,
 ) -> Result<T, ReadError> {
     match tokio::task::spawn_blocking(read).await {

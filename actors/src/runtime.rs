@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use gridkv_protocol::StoreName;
-use gridkv_protocol::limits::LAST_WAITS_MS;
+use gridkv_protocol::limits::{LAST_WAITS_MS, MAX_SNAPSHOTS};
 use gridkv_storage::flusher::StoreFlusher;
 use gridkv_storage::registry::{OpenError, OpenRequest, Progress, Registry};
 use gridkv_storage::store::{self, Store};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::ClockSource;
 pub use crate::cluster_board::Failure;
@@ -28,6 +28,7 @@ use crate::node_state::Phase;
 use crate::operations::Operations;
 use crate::persist;
 use crate::post::post;
+use crate::spool;
 use crate::storage_messages::Drain;
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::watchdog::Watchdog;
@@ -67,6 +68,7 @@ impl Node {
     ) -> Result<Self, StartError> {
         let clock = Arc::new(ClockSource::start());
         let identity = Identity::take(config.data_dir.as_deref(), clock.now())?;
+        spool::sweep(&config.spool_dir);
         let mut opened = Vec::new();
         for setup in &config.stores {
             let name = setup.config.name.clone();
@@ -229,6 +231,9 @@ fn open_door(
     StoreHandle::new(handle::Inner {
         reader: end.reader.clone(),
         flusher,
+        snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
+        restores: Arc::new(Semaphore::new(1)),
+        spool_dir: config.spool_dir.clone(),
         storage: end.storage.clone(),
         intake: Arc::clone(&end.intake),
         gate: Arc::new(Gate::new(config.gate)),

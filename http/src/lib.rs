@@ -33,6 +33,8 @@ mod rfc3339;
 pub mod routes;
 pub mod server;
 pub mod site;
+mod snapshot_lines;
+mod snapshot_upload;
 mod stopwatch;
 mod store_view;
 mod waiting;

@@ -63,6 +63,18 @@ impl<'a> Query<'a> {
             .transpose()
     }
 
+    /// Whether something is asked for: `true`, `1` or nothing but the name; `false`, `0` or no name: not.
+    ///
+    /// # Errors
+    /// 400 `invalid_parameter`.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.get(name) {
+            Some("true" | "1" | "") => Ok(true),
+            None | Some("false" | "0") => Ok(false),
+            Some(_) => Err(invalid(name, "is true or false")),
+        }
+    }
+
     /// A whole number from `1` to `most`, `default` when it is not given.
     ///
     /// # Errors
@@ -177,6 +189,10 @@ mod tests {
         assert_eq!(query("").durability(), Ok(None));
         assert_eq!(query("durability=os").durability(), Ok(Some(Durability::Os)));
         assert!(query("durability=interval").durability().is_err());
+        for (raw, flag) in [("", false), ("ttl", true), ("ttl=1", true), ("ttl=false", false)] {
+            assert_eq!(query(raw).flag("ttl"), Ok(flag), "{raw}");
+        }
+        assert!(query("ttl=yes").flag("ttl").is_err());
         assert_eq!(query("").count("limit", 100, 1_000), Ok(100));
         assert_eq!(query("limit=1000").count("limit", 100, 1_000), Ok(1_000));
         for bad in ["limit=0", "limit=1001", "limit=", "limit=%2B1", "limit=x", "limit=-1"] {

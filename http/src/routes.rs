@@ -18,6 +18,7 @@ pub(crate) mod operations;
 pub(crate) mod peers;
 pub(crate) mod persist;
 pub(crate) mod receipts;
+pub(crate) mod snapshot;
 pub(crate) mod stores;
 
 use std::sync::Arc;
@@ -113,6 +114,8 @@ pub(crate) enum Endpoint {
     Operation,
     Persist,
     Compact,
+    SaveSnapshot,
+    LoadSnapshot,
     LogLevel,
     Drain,
     Live,
@@ -148,7 +151,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 24] = [
+pub(crate) const RESOURCES: [Resource; 25] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -166,6 +169,14 @@ pub(crate) const RESOURCES: [Resource; 24] = [
     read_only!("/v1/stores/{store}/convergence", Convergence),
     read_only!("/v1/stores/{store}/convergence/{peer}", Differing),
     read_only!("/v1/stores/{store}/receipts/{version}", Receipts),
+    Resource {
+        pattern: "/v1/stores/{store}/snapshot",
+        methods: &[
+            (Verb::Get, Endpoint::SaveSnapshot),
+            (Verb::Head, Endpoint::SaveSnapshot),
+            (Verb::Put, Endpoint::LoadSnapshot),
+        ],
+    },
     Resource { pattern: "/v1/stores/{store}/persist", methods: &[(Verb::Post, Endpoint::Persist)] },
     Resource { pattern: "/v1/stores/{store}/compact", methods: &[(Verb::Post, Endpoint::Compact)] },
     read_only!("/v1/node", Node),
@@ -267,6 +278,8 @@ pub(crate) async fn answer(
         Endpoint::Operation => operations::one(exchange),
         Endpoint::Persist => Box::pin(persist::persist(exchange)).await,
         Endpoint::Compact => operations::compact(exchange),
+        Endpoint::SaveSnapshot => snapshot::save(exchange),
+        Endpoint::LoadSnapshot => Box::pin(snapshot::load(exchange, payload)).await,
         Endpoint::LogLevel => Box::pin(admin::log_level(exchange, payload)).await,
         Endpoint::Drain => admin::drain(exchange),
         Endpoint::Live => health::live(exchange),

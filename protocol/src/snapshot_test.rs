@@ -149,7 +149,7 @@ fn lengths_are_not_believed_and_what_is_refused_says_why() {
     huge[8..12].copy_from_slice(&u32::MAX.to_be_bytes());
     assert!(fault(&after_head(&huge)).1.contains("payload of 4294967295 bytes"));
     let mut long = frame(RECORDS, b"\x92");
-    long[8..12].copy_from_slice(&(MAX_PAYLOAD_BYTES as u32).to_be_bytes());
+    long[8..12].copy_from_slice(&u32::try_from(MAX_PAYLOAD_BYTES).unwrap().to_be_bytes());
     assert_eq!(fault(&after_head(&long)).1, Fault::Block.to_string());
     // Its content claims four billion records.
     let many = frame(RECORDS, &[0xdd, 0xff, 0xff, 0xff, 0xff]);

@@ -52,7 +52,7 @@ fn a_rewrite_gives_back_the_room_of_what_was_overwritten() {
         }
     }
     for backend in ["file", "fjall", "fjall-memory"] {
-        if !known.resolve(backend).is_some() {
+        if known.resolve(backend).is_none() {
             continue;
         }
         let mut store = TestStore::on(backend);

@@ -16,6 +16,7 @@ mod lists;
 mod node;
 mod peers;
 mod receipts;
+mod snapshots;
 mod upkeep;
 mod views;
 mod waiting;

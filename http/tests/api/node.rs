@@ -83,6 +83,7 @@ fn node_config(directory: &std::path::Path, peers: &TcpListener, seeds: Vec<Stri
         name: "n1".to_owned(),
         cluster: "test".to_owned(),
         data_dir: Some(directory.to_owned()),
+        spool_dir: directory.join("spool"),
         advertise: peers.local_addr().unwrap().to_string(),
         seeds,
         bootstrap: false,

@@ -5,6 +5,8 @@
 mod mesh;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use gridkv_cluster::{Client, Node, Reply, wait_for, wait_until};
 use serde_json::{Value, json};
@@ -175,6 +177,45 @@ fn an_empty_cluster_takes_in_what_another_one_saved() {
     assert_eq!(load(nodes[0], "main", "?mode=merge", &snapshot), again);
     let missing = load(nodes[0], "main", "?mode=missing", &snapshot);
     assert_eq!(missing, json!({"applied": 1, "skipped_older": 4_999, "expired": 0}));
+}
+
+#[test]
+fn a_snapshot_breaks_off_when_its_store_is_emptied_under_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = ready(builder(dir.path()).nodes(2).stores(["main=memory"]));
+    let nodes = all(&cluster);
+    settle(&nodes);
+    let large = vec![b'x'; 1_000_000];
+    for n in 0..60 {
+        let put = nodes[0].client().put("main", &format!("large{n:02}"), &large).unwrap();
+        assert_eq!(put.status, 201);
+    }
+    settle(&nodes);
+    // Read as far as it takes to begin it; the rest does not fit between here and there.
+    let mut stream = TcpStream::connect(("127.0.0.1", nodes[0].address().http)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /v1/stores/main/snapshot HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut begun = [0; 4_096];
+    stream.read_exact(&mut begun).unwrap();
+    assert!(begun.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    let path = "/v1/cluster/peers/n2/full-sync?store=main&mode=rebuild";
+    assert_eq!(send(nodes[0], "POST", path, b"").status, 202);
+    // Emptied, and left so: what fills it again is lost.
+    wait_until(PATIENCE, "the store to be emptied", || {
+        nodes[0].client().readyz().unwrap().text().contains("filled from a peer")
+    })
+    .unwrap();
+    nodes[1].kill().unwrap();
+    if nodes[0].is_ready().unwrap() {
+        return; // it was filled again before that, and the snapshot goes on with what came back
+    }
+    let mut rest = Vec::new();
+    let ended = stream.read_to_end(&mut rest);
+    assert!(rest.len() < 59_000_000, "{} bytes, {ended:?}", rest.len());
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "the end of a whole answer");
+    let refused = send(nodes[0], "GET", "/v1/stores/main/snapshot", b"");
+    assert_eq!(refused.code().as_deref(), Some("not_ready"), "half of a store is no backup");
+    no_panic(&nodes[..1]);
 }
 
 #[test]

@@ -131,7 +131,13 @@ fn nameless(dir: &Path, store: &StoreName) -> io::Result<File> {
         let path = dir.join(format!("{PREFIX}{store}-{number}"));
         let mut options = OpenOptions::new();
         match options.read(true).write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(file) => return fs::remove_file(&path).map(|()| file),
+            Ok(file) => {
+                return match fs::remove_file(&path) {
+                    // Another node that starts may have swept it away just now.
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                    _ => Ok(file),
+                };
+            }
             // Of another process, which is about to take the name away again.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),

@@ -10,7 +10,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use futures_util::{Stream, stream};
-use gridkv_actors::error::{ReadError, RestoreError, SaveError};
+use gridkv_actors::error::{ReadError, RestoreError, SaveError, WriteError};
 use gridkv_actors::restore::{RestoreMode, Restored};
 use gridkv_actors::snapshot::SnapshotWalk;
 use gridkv_protocol::State;
@@ -235,10 +235,26 @@ impl From<RestoreError> for Problem {
             }
             RestoreError::Write { error, done } if done == Restored::default() => error.into(),
             RestoreError::Write { error, done } => {
-                let why = error.to_string();
+                let why = said(&error);
                 stopped(error.into(), done, &why)
             }
         }
+    }
+}
+
+/// What stopped a restore, without what is inside.
+fn said(error: &WriteError) -> String {
+    match error {
+        WriteError::DiskFull(_) => "the disk is full".to_owned(),
+        WriteError::NotCommitted(_) | WriteError::Poisoned | WriteError::Stopped => {
+            "the store could not commit; see the node's log".to_owned()
+        }
+        WriteError::Rejected(_)
+        | WriteError::Overloaded
+        | WriteError::NotReady(_)
+        | WriteError::Draining
+        | WriteError::NotEnoughPeers(_)
+        | WriteError::ClockFenced => error.to_string(),
     }
 }
 

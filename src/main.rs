@@ -49,14 +49,14 @@ fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    telemetry::start(&loaded.config.log.level, loaded.config.log.format, no_colour)?;
+    let log = telemetry::start(&loaded.config.log.level, loaded.config.log.format, no_colour)?;
     if args.insecure_expose_without_auth {
         tracing::warn!(
             "listeners may be reached from other machines, and nobody is asked who they are"
         );
     }
     let system = actix_rt::System::new();
-    if let Err(error) = system.block_on(node::run(&loaded, &registry)) {
+    if let Err(error) = system.block_on(node::run(&loaded, &registry, log)) {
         complain(format_args!("gridkv: {:#}", anyhow::Error::from(error)));
         // Not by returning: that would wait for what a failed node still has on its hands.
         std::process::exit(EXIT_FAILED);

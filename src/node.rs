@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gridkv_actors::Registry;
@@ -10,12 +11,15 @@ use gridkv_actors::gate::GateLimits;
 use gridkv_actors::identity;
 use gridkv_actors::runtime::{Failure, Node, NodeConfig, StartError, StoreSetup};
 use gridkv_actors::settings::{self, CacheSettings, LsmSettings, Settings};
+use gridkv_http::LogControl;
+use gridkv_http::log_control::LogError;
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
 
 use crate::banner;
 use crate::config::{CachePolicy, Compression, Config, Durability, Loaded, MemoryPolicy};
 use crate::signals::Signals;
+use crate::telemetry::{Directive, Switch, TelemetryError};
 
 /// How long a stopping node waits for its peers to take what it wrote.
 const GRACE: Duration = Duration::from_secs(3);
@@ -62,7 +66,7 @@ pub(crate) enum RunError {
 ///
 /// # Errors
 /// [`RunError`] when it does not start, fails while it runs, or can not save everything at its end.
-pub(crate) async fn run(loaded: &Loaded, registry: &Registry) -> Result<(), RunError> {
+pub(crate) async fn run(loaded: &Loaded, registry: &Registry, log: Switch) -> Result<(), RunError> {
     let config = &loaded.config;
     identity::look(config.node.data_dir.as_deref()).map_err(StartError::from)?;
     let mut signals = Signals::catch().map_err(RunError::Serve)?;
@@ -77,7 +81,8 @@ pub(crate) async fn run(loaded: &Loaded, registry: &Registry) -> Result<(), RunE
     banner::show(config, node.handle(), addr, &advertise);
 
     let shown = toml::from_str(&loaded.to_toml())?;
-    let server = gridkv_http::server(node.handle().clone(), http_config(config), http, shown)
+    let (handle, log) = (node.handle().clone(), log_control(log));
+    let server = gridkv_http::server(handle, http_config(config), http, shown, log)
         .map_err(RunError::Serve)?;
     let http = server.handle();
     let mut server = actix_rt::spawn(server);
@@ -116,6 +121,15 @@ pub(crate) async fn run(loaded: &Loaded, registry: &Registry) -> Result<(), RunE
     }
 }
 
+/// The log as HTTP clients may change it.
+fn log_control(log: Switch) -> LogControl {
+    LogControl::new(move |level| {
+        let directive: Result<Directive, _> = level.as_str().parse();
+        let set = directive.map_err(TelemetryError::from).and_then(|directive| log.set(&directive));
+        set.map_err(|error| LogError(error.into()))
+    })
+}
+
 fn listen(addr: SocketAddr, key: &'static str) -> Result<TcpListener, RunError> {
     TcpListener::bind(addr).map_err(|source| RunError::Listen { addr, key, source })
 }
@@ -135,6 +149,7 @@ fn node_config(config: &Config, advertise: String) -> Result<NodeConfig, RunErro
         name: config.node.name.clone(),
         cluster: config.node.cluster.clone(),
         data_dir: config.node.data_dir.clone(),
+        spool_dir: spool_dir(config),
         advertise,
         seeds: peers.seeds.iter().map(ToString::to_string).collect(),
         bootstrap: peers.bootstrap,
@@ -153,6 +168,11 @@ fn node_config(config: &Config, advertise: String) -> Result<NodeConfig, RunErro
         },
         stores: stores(config)?,
     })
+}
+
+/// Where uploads wait: beside the stores, or where the system keeps what is temporary.
+fn spool_dir(config: &Config) -> PathBuf {
+    config.node.data_dir.as_ref().map_or_else(std::env::temp_dir, |dir| dir.join("spool"))
 }
 
 /// Ops in flight to one store, at most, when they come in batches.

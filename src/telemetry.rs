@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _};
 use std::str::FromStr;
 
 use serde::Deserialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload};
 
 /// The level names that a directive may end in.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -114,6 +114,25 @@ pub(crate) enum TelemetryError {
     /// The process logs already; nothing was changed.
     #[error("logs are set up already: {0}")]
     Twice(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The log that was set up is gone; nothing was changed.
+    #[error("the log can not be changed")]
+    Reload(#[from] reload::Error),
+}
+
+type Reload = dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync;
+
+/// Changes what is logged while the process runs.
+pub(crate) struct Switch(Box<Reload>);
+
+impl Switch {
+    /// Logs what `directive` says from now on, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`TelemetryError`]; nothing was changed.
+    pub(crate) fn set(&self, directive: &Directive) -> Result<(), TelemetryError> {
+        Ok(self.0(directive.filter()?)?)
+    }
 }
 
 /// Sets up logs for the process, once. `no_colour`: the environment has a non-empty `NO_COLOR`.
@@ -125,13 +144,23 @@ pub(crate) fn start(
     level: &Directive,
     format: Format,
     no_colour: bool,
-) -> Result<(), TelemetryError> {
+) -> Result<Switch, TelemetryError> {
     let logs = tracing_subscriber::fmt().with_env_filter(level.filter()?).with_writer(io::stderr);
-    let done = match shape(format, io::stderr().is_terminal(), no_colour) {
-        Shape::Text { colour } => logs.with_ansi(colour).try_init(),
-        Shape::Json => logs.json().flatten_event(true).with_ansi(false).try_init(),
-    };
-    done.map_err(TelemetryError::Twice)
+    let (done, reload): (_, Box<Reload>) =
+        match shape(format, io::stderr().is_terminal(), no_colour) {
+            Shape::Text { colour } => {
+                let logs = logs.with_ansi(colour).with_filter_reloading();
+                let handle = logs.reload_handle();
+                (logs.try_init(), Box::new(move |filter| handle.reload(filter)))
+            }
+            Shape::Json => {
+                let logs = logs.json().flatten_event(true).with_ansi(false).with_filter_reloading();
+                let handle = logs.reload_handle();
+                (logs.try_init(), Box::new(move |filter| handle.reload(filter)))
+            }
+        };
+    done.map_err(TelemetryError::Twice)?;
+    Ok(Switch(reload))
 }
 
 #[cfg(test)]

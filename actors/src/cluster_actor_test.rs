@@ -19,7 +19,7 @@ use crate::cluster_messages::{
 };
 use crate::gate::GateLimits;
 use crate::node_config::{NodeConfig, StoreSetup};
-use crate::operations::{Asked, Operations};
+use crate::operations::{Asked, Operations, Task};
 use crate::wire::{OutboxReceiver, outbox};
 use crate::wiring::Wiring;
 
@@ -66,6 +66,7 @@ fn config() -> NodeConfig {
         name: "n1".to_owned(),
         cluster: "test".to_owned(),
         data_dir: None,
+        spool_dir: std::env::temp_dir(),
         advertise: "n1.test:7500".to_owned(),
         seeds: Vec::new(),
         bootstrap: false,
@@ -256,9 +257,7 @@ async fn a_rebuild_from_a_peer_that_is_forgotten_ends_and_leaves_the_store_as_it
     let (store, operations) = (main_store(), Operations::default());
     let asked = Asked {
         store: store.clone(),
-        peer: N2,
-        peer_name: "n2".to_owned(),
-        rebuild: true,
+        task: Task::FullSync { peer: N2, peer_name: "n2".to_owned(), rebuild: true },
         keys: 0,
         at: stage.wiring.clock.now(),
     };

@@ -3,6 +3,8 @@
 use gridkv_storage::write::Rejection;
 
 use crate::acknowledging::NotEnoughPeers;
+use crate::operations::BeginError;
+use crate::restore::Restored;
 
 /// A write that is not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +18,9 @@ pub enum WriteError {
     /// The node takes no writes yet, or no more. Nothing happened.
     #[error("the node takes no writes now: {0}")]
     NotReady(String),
+    /// An operator takes the node out of service: it takes no more writes. Nothing happened.
+    #[error("the node is drained")]
+    Draining,
     /// Fewer peers are up than are to have the write. Nothing happened.
     #[error(transparent)]
     NotEnoughPeers(#[from] NotEnoughPeers),
@@ -35,6 +40,73 @@ pub enum WriteError {
     /// The store's actor ended while the write was under way. Whether it was made is not known.
     #[error("the store stopped while the write was under way")]
     Stopped,
+}
+
+/// A store that can not be brought to the disk. What was there before still is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PersistError {
+    /// It keeps nothing there.
+    #[error("the store keeps nothing on a disk")]
+    Volatile,
+    /// There is no room.
+    #[error("{0}")]
+    DiskFull(String),
+    /// It failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why a store is not compacted. Nothing was begun.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompactError {
+    /// There is nothing that could be rewritten.
+    #[error("the store's backend has nothing to rewrite")]
+    Nothing,
+    /// An operation of this kind runs, or too many do.
+    #[error(transparent)]
+    NotBegun(#[from] BeginError),
+    /// The system gave no thread.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why a store is not read as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SaveError {
+    /// What is here may be only a part of it.
+    #[error("{0}")]
+    NotReady(&'static str),
+    /// Too many read all of it already.
+    #[error("too many snapshots of the store are read")]
+    TooMany,
+}
+
+/// Why an upload is not, or not wholly, put into a store.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Another one is under way. Nothing was changed.
+    #[error("another upload for the store is under way")]
+    Running,
+    /// There is no room to keep it until it is whole. Nothing was changed.
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
+    /// It can not be kept or read again, or the store can not be read.
+    #[error("{why}")]
+    Failed {
+        /// What failed, for the log.
+        why: String,
+        /// What was done by then.
+        done: Restored,
+    },
+    /// A write was refused.
+    #[error("the store refused a write: {error}")]
+    Write {
+        /// Why.
+        #[source]
+        error: WriteError,
+        /// What was done by then.
+        done: Restored,
+    },
 }
 
 /// A read that can not be answered.

@@ -3,6 +3,7 @@
 //! Reads go past the mailbox, from the caller's thread: a hop costs more than the read. Writes need a
 //! permit first, so that what is in flight is bounded and refused before anything happened.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use gridkv_protocol::{Key, NodeId, Record, StoreName, UnixMs, Version};
 use gridkv_storage::backend::{BackendError, Near};
 use gridkv_storage::change_log::ChangeLog;
 use gridkv_storage::durability::Durability;
+use gridkv_storage::flusher::StoreFlusher;
 use gridkv_storage::list::{ListQuery, Listing};
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
 use gridkv_storage::write::{Action, Batch, BatchItem, ItemOutcome, Rejection, Write, Written};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::acks::{AckCounts, Acks, Seat};
 use crate::catch_up_actor::CatchUpCounters;
@@ -43,7 +45,14 @@ pub struct StoreHandle {
 /// What a handle is made of.
 pub(crate) struct Inner {
     pub(crate) reader: StoreReader,
+    pub(crate) flusher: StoreFlusher,
     pub(crate) storage: Addr<StorageActor>,
+    /// Places for those who read all of it at once.
+    pub(crate) snapshots: Arc<Semaphore>,
+    /// The place of the one who fills it from a snapshot.
+    pub(crate) restores: Arc<Semaphore>,
+    /// Where uploads wait.
+    pub(crate) spool_dir: PathBuf,
     pub(crate) intake: Arc<Intake>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) clock: Arc<ClockSource>,
@@ -68,6 +77,10 @@ impl Drop for Call<'_> {
 impl StoreHandle {
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
     }
 
     /// The store's name.
@@ -229,7 +242,11 @@ impl StoreHandle {
 
     /// Whether a write would be let in, but for what is in flight.
     pub(crate) fn takes_writes(&self) -> Result<(), WriteError> {
-        match self.inner.state.phase() {
+        let phase = self.inner.state.phase();
+        if self.inner.state.is_draining() && phase != Phase::Stopping {
+            return Err(WriteError::Draining);
+        }
+        match phase {
             Phase::Ready => {}
             Phase::Starting => return Err(WriteError::NotReady("it is starting".into())),
             Phase::Joining => {
@@ -317,7 +334,7 @@ fn read_error(error: &BackendError) -> ReadError {
 }
 
 /// Waits for a read that may take as long as a disk does.
-async fn on_blocking_thread<T: Send + 'static>(
+pub(crate) async fn on_blocking_thread<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, BackendError> + Send + 'static,
 ) -> Result<T, ReadError> {
     match tokio::task::spawn_blocking(read).await {

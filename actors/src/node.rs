@@ -17,7 +17,7 @@ use crate::handle::StoreHandle;
 use crate::links::Links;
 use crate::member_change::{AddError, ForgetError, PeerAdded, PeerForgotten};
 use crate::node_state::{NodeState, Phase};
-use crate::operations::{Asked, FullSyncError, OperationView, Operations};
+use crate::operations::{Asked, FullSyncError, OperationView, Operations, Task};
 use crate::post::post;
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::views::{
@@ -124,6 +124,7 @@ impl NodeHandle {
             let name = format!("store:{name}");
             Check { name, ok: wrong.is_none(), detail: wrong.unwrap_or_default() }
         }));
+        checks.extend(self.check_drain());
         let dead = self.inner.watchdog.dead();
         checks.push(Check { name: "actors".into(), ok: dead.is_empty(), detail: dead.join(", ") });
         Readiness { ready: checks.iter().all(|check| check.ok), checks }
@@ -265,9 +266,11 @@ impl NodeHandle {
         let operation = self.inner.operations.begin(Asked {
             keys: contact.keys.get(&store).copied().unwrap_or(0),
             store: store.clone(),
-            peer: member.origin.node(),
-            peer_name: member.name.clone(),
-            rebuild,
+            task: Task::FullSync {
+                peer: member.origin.node(),
+                peer_name: member.name.clone(),
+                rebuild,
+            },
             at: self.now(),
         })?;
         let (reply, answer) = oneshot::channel();
@@ -280,12 +283,12 @@ impl NodeHandle {
         Ok(operation.view())
     }
 
-    /// A full sync that was begun in this run of the node, unless newer ones took its place.
+    /// An operation that was begun in this run of the node, unless newer ones took its place.
     pub fn operation(&self, id: u64) -> Option<OperationView> {
         self.inner.operations.get(id)
     }
 
-    /// All full syncs that are remembered, oldest first.
+    /// All operations that are remembered, oldest first.
     pub fn operations(&self) -> Vec<OperationView> {
         self.inner.operations.all()
     }

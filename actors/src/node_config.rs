@@ -16,6 +16,8 @@ pub struct NodeConfig {
     pub cluster: String,
     /// Where it keeps its identity and its stores' files; `None`: nowhere.
     pub data_dir: Option<PathBuf>,
+    /// Where uploads wait until they are whole.
+    pub spool_dir: PathBuf,
     /// Where peers dial it, `host:port`.
     pub advertise: String,
     /// Whom it dials, `host:port`.

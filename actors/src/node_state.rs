@@ -1,6 +1,6 @@
 //! Where the node is on its way from start to stop, for everyone to read without a lock.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use gridkv_protocol::fence::Standing;
 
@@ -24,11 +24,13 @@ pub(crate) enum Phase {
 pub(crate) struct NodeState {
     phase: AtomicU8,
     clock: AtomicU8,
+    draining: AtomicBool,
 }
 
 impl NodeState {
     pub(crate) fn new() -> Self {
-        Self { phase: AtomicU8::new(0), clock: AtomicU8::new(0) }
+        let (phase, clock) = (AtomicU8::new(0), AtomicU8::new(0));
+        Self { phase, clock, draining: AtomicBool::new(false) }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -51,6 +53,16 @@ impl NodeState {
             Phase::Stopping => 4,
         };
         self.phase.fetch_max(number, Ordering::AcqRel);
+    }
+
+    /// No writes of clients are taken from now on, whatever the phase. Says whether that is new.
+    pub(crate) fn drain(&self) -> bool {
+        !self.draining.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether writes of clients are refused for good.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     /// What the clock is worth.

@@ -12,20 +12,32 @@ use gridkv_protocol::{NodeId, StoreName, UnixMs};
 
 pub use crate::cluster_messages::FullSyncRefusal;
 
-/// A full sync that an operator asks for.
+/// What an operator asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) store: StoreName,
-    pub(crate) peer: NodeId,
-    pub(crate) peer_name: String,
-    /// Whether the store is emptied first.
-    pub(crate) rebuild: bool,
-    /// Live keys of the peer.
+    pub(crate) task: Task,
+    /// Live keys of the peer that it is filled from, or of the store.
     pub(crate) keys: u64,
     pub(crate) at: UnixMs,
 }
 
-/// A full sync that an operator asked for, and how far it is.
+/// What is done to a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// It is filled from a peer, and emptied first if it is a rebuild.
+    FullSync { peer: NodeId, peer_name: String, rebuild: bool },
+    /// All that it keeps is rewritten.
+    Compaction,
+}
+
+impl Task {
+    fn is_like(&self, other: &Self) -> bool {
+        matches!(self, Self::Compaction) == matches!(other, Self::Compaction)
+    }
+}
+
+/// What an operator asked for, and how far it is.
 #[derive(Debug)]
 pub(crate) struct Operation {
     id: u64,
@@ -35,27 +47,60 @@ pub(crate) struct Operation {
     end: OnceLock<Result<(), String>>,
 }
 
-/// A full sync as it is shown.
+/// An operation as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationView {
     /// Its number in this run of the node.
     pub id: u64,
-    /// The store that is filled.
+    /// The store that it is done to.
     pub store: StoreName,
-    /// The peer's name.
-    pub peer: String,
-    /// Whether the store is emptied first.
-    pub rebuild: bool,
+    /// What is done.
+    pub kind: OperationKind,
     /// When it was asked for.
     pub started_at: UnixMs,
     /// `None` while it runs; then whether it came to its end, or why it did not.
     pub end: Option<Result<(), String>>,
     /// What it waits for before the store is emptied, one line each.
     pub waits_for: Vec<String>,
-    /// Records that came so far.
+    /// Records that came so far; of a compaction all at once, at its end.
     pub done: u64,
-    /// Live keys that the peer had at the start; tombstones come on top. At the end, all that came.
+    /// Live keys that the peer had at the start; tombstones come on top. At the end, all that came. Of a
+    /// compaction, the live keys of the store.
     pub total: u64,
+}
+
+/// What an operation does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperationKind {
+    /// A store is filled from a peer.
+    FullSync {
+        /// The peer's name.
+        peer: String,
+        /// Whether the store is emptied first.
+        rebuild: bool,
+    },
+    /// All that a store keeps is rewritten.
+    Compaction,
+}
+
+/// Why an operation is not begun. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BeginError {
+    /// One of its kind runs on the same store.
+    #[error("one of its kind runs on the store")]
+    Running,
+    /// So many operations run that no other can be remembered.
+    #[error("too many operations run")]
+    TooMany,
+}
+
+impl From<BeginError> for FullSyncError {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Running => FullSyncRefusal::Running.into(),
+            BeginError::TooMany => Self::TooMany,
+        }
+    }
 }
 
 /// Why a full sync is not begun. Nothing was changed.
@@ -90,16 +135,23 @@ impl Operation {
         self.id
     }
 
+    /// Whom the store is filled from; of a compaction, which no catch-up works for, nobody.
     pub(crate) fn peer(&self) -> NodeId {
-        self.asked.peer
+        match &self.asked.task {
+            Task::FullSync { peer, .. } => *peer,
+            Task::Compaction => NodeId(0),
+        }
     }
 
     pub(crate) fn peer_name(&self) -> &str {
-        &self.asked.peer_name
+        match &self.asked.task {
+            Task::FullSync { peer_name, .. } => peer_name,
+            Task::Compaction => "",
+        }
     }
 
     pub(crate) fn is_rebuild(&self) -> bool {
-        self.asked.rebuild
+        matches!(self.asked.task, Task::FullSync { rebuild: true, .. })
     }
 
     /// So many records more have come.
@@ -126,32 +178,29 @@ impl Operation {
         let done = self.records.load(Ordering::Relaxed);
         let total = if end == Some(Ok(())) { done } else { self.asked.keys.max(done) };
         let waits_for = self.waits_for.load().iter().filter(|_| end.is_none()).cloned().collect();
-        let Asked { store, peer_name, rebuild, at, .. } = self.asked.clone();
-        OperationView {
-            id: self.id,
-            store,
-            peer: peer_name,
-            rebuild,
-            started_at: at,
-            end,
-            waits_for,
-            done,
-            total,
-        }
+        let Asked { store, task, at, .. } = self.asked.clone();
+        let kind = match task {
+            Task::FullSync { peer_name: peer, rebuild, .. } => {
+                OperationKind::FullSync { peer, rebuild }
+            }
+            Task::Compaction => OperationKind::Compaction,
+        };
+        OperationView { id: self.id, store, kind, started_at: at, end, waits_for, done, total }
     }
 }
 
 impl Operations {
-    /// Notes what is asked, unless one of the same store runs.
-    pub(crate) fn begin(&self, asked: Asked) -> Result<Arc<Operation>, FullSyncError> {
+    /// Notes what is asked, unless one of its kind runs on the same store.
+    pub(crate) fn begin(&self, asked: Asked) -> Result<Arc<Operation>, BeginError> {
         let mut kept = self.kept();
-        let mut running = kept.by_id.values().filter(|operation| operation.is_running());
-        if running.any(|operation| operation.asked.store == asked.store) {
-            return Err(FullSyncRefusal::Running.into());
+        let running = kept.by_id.values().filter(|operation| operation.is_running());
+        let mut of_store = running.filter(|operation| operation.asked.store == asked.store);
+        if of_store.any(|operation| operation.asked.task.is_like(&asked.task)) {
+            return Err(BeginError::Running);
         }
         if kept.by_id.len() >= MAX_OPERATIONS {
             let over = kept.by_id.values().find(|operation| !operation.is_running());
-            let oldest = over.map(|operation| operation.id).ok_or(FullSyncError::TooMany)?;
+            let oldest = over.map(|operation| operation.id).ok_or(BeginError::TooMany)?;
             kept.by_id.remove(&oldest);
         }
         kept.last += 1;
@@ -173,13 +222,16 @@ impl Operations {
     /// What becomes of a store that is to be emptied, for people.
     pub(crate) fn announce(&self, store: &StoreName) -> String {
         let all = self.all();
-        let mut running = all.iter().filter(|view| view.end.is_none());
-        let Some(view) = running.find(|view| view.rebuild && view.store == *store) else {
-            return "waits to be emptied and filled from a peer".to_owned(); // it ended this moment
-        };
-        let OperationView { id, peer, waits_for, .. } = view;
-        let waits_for = waits_for.join(", ");
-        format!("waits to be emptied and filled from {peer}, see operation {id}: {waits_for}")
+        let running = all.iter().filter(|view| view.end.is_none() && view.store == *store);
+        for OperationView { id, kind, waits_for, .. } in running {
+            if let OperationKind::FullSync { peer, rebuild: true } = kind {
+                let waits_for = waits_for.join(", ");
+                return format!(
+                    "waits to be emptied and filled from {peer}, see operation {id}: {waits_for}"
+                );
+            }
+        }
+        "waits to be emptied and filled from a peer".to_owned() // it ended this moment
     }
 
     /// All that are remembered, oldest first.
@@ -267,7 +319,8 @@ mod tests {
 
     fn asked(store: &str, rebuild: bool) -> Asked {
         let store = StoreName::new(store).unwrap();
-        Asked { store, peer: N2, peer_name: "n2".into(), rebuild, keys: 100, at: UnixMs(7) }
+        let task = Task::FullSync { peer: N2, peer_name: "n2".into(), rebuild };
+        Asked { store, task, keys: 100, at: UnixMs(7) }
     }
 
     #[test]
@@ -275,14 +328,19 @@ mod tests {
         let operations = Operations::default();
         let first = operations.begin(asked("a", false)).unwrap();
         let second = operations.begin(asked("a", true)).unwrap_err();
-        assert_eq!(second, FullSyncError::Refused(FullSyncRefusal::Running));
+        assert_eq!(FullSyncError::from(second), FullSyncRefusal::Running.into());
+        let compaction = || Asked { task: Task::Compaction, ..asked("a", false) };
+        let beside = operations.begin(compaction()).unwrap();
+        assert_eq!(operations.begin(compaction()).unwrap_err(), BeginError::Running);
+        assert_eq!(beside.view().kind, OperationKind::Compaction);
+        operations.withdraw(beside.id());
         first.end(Ok(()));
         for n in 1..MAX_OPERATIONS {
             operations.begin(asked(&format!("s{n}"), false)).unwrap();
         }
         let last = operations.begin(asked("b", false)).unwrap();
         assert!(operations.get(first.id()).is_none() && operations.all().len() == MAX_OPERATIONS);
-        assert_eq!(operations.begin(asked("c", false)).unwrap_err(), FullSyncError::TooMany);
+        assert_eq!(operations.begin(asked("c", false)).unwrap_err(), BeginError::TooMany);
         operations.withdraw(last.id());
         assert!(operations.begin(asked("c", false)).is_ok());
     }

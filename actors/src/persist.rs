@@ -7,7 +7,7 @@ use gridkv_protocol::StoreName;
 use gridkv_storage::flusher::StoreFlusher;
 
 use crate::clock::ClockSource;
-use crate::error::describe;
+use crate::error::{PersistError, describe};
 
 /// Flushes whenever there is something to flush, an interval after the last time. Ends with its thread.
 pub(crate) async fn every(
@@ -22,16 +22,19 @@ pub(crate) async fn every(
             continue;
         }
         if let Err(error) = flush_now(flusher.clone(), &clock).await {
-            tracing::error!(%store, error, "a store can not be brought to the disk; what was there before still is");
+            tracing::error!(%store, %error, "a store can not be brought to the disk; what was there before still is");
         }
     }
 }
 
-/// Flushes a store that persists, lets it tidy up its files, and counts it. The error is for people.
+/// Flushes a store that persists, lets it tidy up its files, and counts it.
+///
+/// # Errors
+/// [`PersistError`], for people: what was there before still is.
 pub(crate) async fn flush_now(
     flusher: StoreFlusher,
     clock: &Arc<ClockSource>,
-) -> Result<(), String> {
+) -> Result<(), PersistError> {
     if !flusher.persists() {
         return Ok(());
     }
@@ -44,7 +47,8 @@ pub(crate) async fn flush_now(
     });
     match run.await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(describe(&error)),
-        Err(_) => Err("the thread that wrote it died".into()),
+        Ok(Err(error)) if error.is_disk_full() => Err(PersistError::DiskFull(describe(&error))),
+        Ok(Err(error)) => Err(PersistError::Failed(describe(&error))),
+        Err(_) => Err(PersistError::Failed("the thread that wrote it died".into())),
     }
 }

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use gridkv_protocol::StoreName;
-use gridkv_protocol::limits::LAST_WAITS_MS;
+use gridkv_protocol::limits::{LAST_WAITS_MS, MAX_SNAPSHOTS};
 use gridkv_storage::flusher::StoreFlusher;
 use gridkv_storage::registry::{OpenError, OpenRequest, Progress, Registry};
 use gridkv_storage::store::{self, Store};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::ClockSource;
 pub use crate::cluster_board::Failure;
@@ -28,6 +28,7 @@ use crate::node_state::Phase;
 use crate::operations::Operations;
 use crate::persist;
 use crate::post::post;
+use crate::spool;
 use crate::storage_messages::Drain;
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::watchdog::Watchdog;
@@ -51,7 +52,6 @@ pub enum StartError {
 pub struct Node {
     handle: NodeHandle,
     arbiters: Vec<Arbiter>,
-    flushers: Vec<(StoreName, StoreFlusher)>,
     warnings: Vec<String>,
 }
 
@@ -68,6 +68,7 @@ impl Node {
     ) -> Result<Self, StartError> {
         let clock = Arc::new(ClockSource::start());
         let identity = Identity::take(config.data_dir.as_deref(), clock.now())?;
+        spool::sweep(&config.spool_dir);
         let mut opened = Vec::new();
         for setup in &config.stores {
             let name = setup.config.name.clone();
@@ -90,7 +91,7 @@ impl Node {
         opened: Vec<Store>,
         listener: TcpListener,
     ) -> Result<Self, StartError> {
-        let (mut arbiters, mut flushers, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut arbiters, mut warnings) = (Vec::new(), Vec::new());
         let (mut ends, mut handles) = (BTreeMap::new(), BTreeMap::new());
         for (setup, store) in config.stores.iter().zip(opened) {
             let (name, thread) = (setup.config.name.clone(), Arbiter::new());
@@ -99,10 +100,9 @@ impl Node {
                 let (flusher, clock) = (store.flusher.clone(), Arc::clone(&wiring.clock));
                 wiring.sync.spawn(persist::every(interval, flusher, clock, name.clone()));
             }
-            handles.insert(name.clone(), open_door(&config, &wiring, &end));
-            ends.insert(name.clone(), end);
+            handles.insert(name.clone(), open_door(&config, &wiring, &end, store.flusher));
+            ends.insert(name, end);
             warnings.extend(store.warnings);
-            flushers.push((name, store.flusher));
             arbiters.push(thread);
         }
         let ends = Arc::new(ends);
@@ -136,7 +136,7 @@ impl Node {
             actor: cluster,
             operations: Operations::default(),
         });
-        Ok(Self { handle, arbiters, flushers, warnings })
+        Ok(Self { handle, arbiters, warnings })
     }
 
     /// The node as others see it.
@@ -158,6 +158,7 @@ impl Node {
     /// answered within a second, and who waits for a change at once, so that HTTP can end.
     pub fn drain(&self) {
         self.handle.inner().state.enter(Phase::Stopping);
+        self.handle.inner().state.drain();
         let ends = Arc::clone(&self.handle.inner().ends);
         ends.values().for_each(|store| store.watches.close());
         actix_rt::spawn(async move {
@@ -179,33 +180,20 @@ impl Node {
                 unsaved.push(format!("store {}: its actor does not answer", store.reader.name()));
             }
         }
-        self.wait_for_peers(grace).await;
+        if tokio::time::timeout(grace, self.handle.wait_for_peers()).await.is_err() {
+            tracing::warn!(
+                "not every peer has what this node wrote; it gives the rest after its restart"
+            );
+        }
         end_waits(&self.handle.inner().ends);
-        for (name, flusher) in self.flushers {
-            let flushed = persist::flush_now(flusher.clone(), &self.handle.inner().clock).await;
-            if let Err(error) = flushed {
-                unsaved.push(format!("store {name}: {error}"));
-            }
-            flusher.close();
+        unsaved.extend(self.handle.save().await);
+        for store in self.handle.stores() {
+            store.inner().flusher.close();
         }
         for arbiter in &self.arbiters {
             arbiter.stop();
         }
         unsaved
-    }
-
-    async fn wait_for_peers(&self, grace: Duration) {
-        const LOOK: Duration = Duration::from_millis(5);
-        let covered = async {
-            while !self.handle.is_covered() {
-                tokio::time::sleep(LOOK).await;
-            }
-        };
-        if tokio::time::timeout(grace, covered).await.is_err() {
-            tracing::warn!(
-                "not every peer has what this node wrote; it gives the rest after its restart"
-            );
-        }
     }
 }
 
@@ -235,9 +223,18 @@ fn end_waits(ends: &StoreEnds) {
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// The gated door to a store.
-fn open_door(config: &NodeConfig, wiring: &Wiring, end: &StoreEnd) -> StoreHandle {
+fn open_door(
+    config: &NodeConfig,
+    wiring: &Wiring,
+    end: &StoreEnd,
+    flusher: StoreFlusher,
+) -> StoreHandle {
     StoreHandle::new(handle::Inner {
         reader: end.reader.clone(),
+        flusher,
+        snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
+        restores: Arc::new(Semaphore::new(1)),
+        spool_dir: config.spool_dir.clone(),
         storage: end.storage.clone(),
         intake: Arc::clone(&end.intake),
         gate: Arc::new(Gate::new(config.gate)),

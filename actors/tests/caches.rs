@@ -44,6 +44,7 @@ impl Wired {
             name: name.to_owned(),
             cluster: "test".to_owned(),
             data_dir: None,
+            spool_dir: std::env::temp_dir(),
             advertise: cable.address().to_string(),
             seeds: seed.map(|seed| seed.cable.address().to_string()).into_iter().collect(),
             bootstrap: false,

@@ -59,6 +59,7 @@ fn start(name: &str, seed: Option<&Running>, held: &[(&str, u64, State)]) -> Run
         name: name.to_owned(),
         cluster: "test".to_owned(),
         data_dir: None,
+        spool_dir: std::env::temp_dir(),
         advertise: address.to_string(),
         seeds: seed.map(|seed| seed.address.to_string()).into_iter().collect(),
         bootstrap: false,

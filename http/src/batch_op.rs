@@ -95,6 +95,7 @@ pub(crate) fn check(raw: RawOp<'_>, config: &HttpConfig) -> Result<Checked<Op>, 
         if_none_match: text("if_none_match", raw.if_none_match)?
             .as_deref()
             .map(condition::if_none_match),
+        ..Condition::default()
     };
     let ttl = ttl(raw.ttl)?;
     let action = match &*op {

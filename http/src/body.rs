@@ -96,6 +96,31 @@ where
     Ok(body.into_bytes())
 }
 
+/// Reads a body of any size, piece by piece: under the deadline for its progress, and no other.
+pub(crate) struct Pieces<'a, S>(&'a mut S);
+
+impl<'a, S> Pieces<'a, S>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    /// The body that `stream` brings.
+    pub(crate) fn of(stream: &'a mut S) -> Self {
+        Self(stream)
+    }
+
+    /// The next piece, of at least [`MIN_PROGRESS_BYTES`] unless it is the last; `None` after that. The time
+    /// between two calls does not count.
+    ///
+    /// # Errors
+    /// [`BodyError`], but for its size.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let mut piece = Collected::default();
+        let window = fill(self.0, &mut piece, MIN_PROGRESS_BYTES, usize::MAX);
+        timeout(PROGRESS_WINDOW, window).await.map_err(|_| BodyError::TooSlow)??;
+        Ok((piece.len() > 0).then(|| piece.into_bytes()))
+    }
+}
+
 /// Bytes of a body that come with its head, more or less: what is longer may be on its way still.
 const AT_ONCE_BYTES: usize = 32 * 1_024;
 
@@ -232,6 +257,26 @@ mod tests {
     fn a_body_that_breaks_off_is_incomplete() {
         let chunks = vec![Ok(Bytes::from_static(b"a")), Err(PayloadError::Incomplete(None))];
         assert_eq!(read_chunks(chunks, 3), Err(BodyError::Incomplete));
+    }
+
+    #[test]
+    fn a_body_in_pieces_has_no_end_but_must_go_on() {
+        on_a_paused_clock(async {
+            let mut slow = dripping(1_024, Duration::from_secs(9));
+            let mut pieces = Pieces::of(&mut slow);
+            for _ in 0..1_000 {
+                assert_eq!(pieces.next().await.unwrap().unwrap().len(), 1_024);
+            }
+            let mut slower = dripping(100, Duration::from_secs(1));
+            assert_eq!(Pieces::of(&mut slower).next().await, Err(BodyError::TooSlow));
+            let chunks = [Ok(Bytes::from_static(b"ab")), Ok(Bytes::from_static(b"c"))];
+            let mut short = stream::iter(chunks);
+            let mut pieces = Pieces::of(&mut short);
+            assert_eq!(pieces.next().await.unwrap().unwrap(), "abc");
+            assert_eq!(pieces.next().await, Ok(None));
+            let mut broken = stream::iter([Err(PayloadError::Incomplete(None))]);
+            assert_eq!(Pieces::of(&mut broken).next().await, Err(BodyError::Incomplete));
+        });
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(crate) fn from_headers(request: &HeaderMap) -> Condition {
     Condition {
         if_match: matcher(request, &header::IF_MATCH, Comparison::Strong),
         if_none_match: matcher(request, &header::IF_NONE_MATCH, Comparison::Weak),
+        ..Condition::default()
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event
 pub(crate) const GRIDKV_EXPIRES_AT: HeaderName = HeaderName::from_static("gridkv-expires-at");
 /// Seconds until a record expires, rounded up.
 pub(crate) const GRIDKV_TTL: HeaderName = HeaderName::from_static("gridkv-ttl");
+/// Live keys of a store when its snapshot was begun.
+pub(crate) const GRIDKV_KEY_COUNT: HeaderName = HeaderName::from_static("gridkv-key-count");
 /// What a browser says about where a request came from.
 pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

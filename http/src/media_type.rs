@@ -82,7 +82,8 @@ pub(crate) fn is_active(text: &str) -> bool {
     ACTIVE.iter().any(|active| is(text, active))
 }
 
-fn is(text: &str, essence: &str) -> bool {
+/// Whether a type is this one, whatever its parameters.
+pub(crate) fn is(text: &str, essence: &str) -> bool {
     let given = text.split([';', ',']).next().unwrap_or_default();
     given.trim_ascii().eq_ignore_ascii_case(essence)
 }

@@ -16,6 +16,7 @@ use crate::parameters::Parameter;
 use crate::problem::{Code, Problem};
 use crate::routes::node::VERSION;
 use crate::routes::{Endpoint, RESOURCES, Resource, Verb};
+use crate::snapshot_upload::{FRAMES, LINES};
 
 mod endpoints;
 
@@ -55,6 +56,8 @@ enum Body {
     Json(&'static str),
     /// A batch, in either of its formats.
     Batch,
+    /// A snapshot, in either of its formats.
+    Snapshot,
 }
 
 #[derive(Debug)]
@@ -80,6 +83,8 @@ enum Content {
     Changes,
     /// JSON of which nothing is said here.
     Document,
+    /// A snapshot, in either of its formats.
+    Snapshot,
 }
 
 /// `GET /v1/openapi.json`
@@ -198,6 +203,7 @@ impl Body {
                 "application/json": {"schema": reference("Batch")},
                 "application/x-msgpack": bytes(),
             }),
+            Self::Snapshot => json!({FRAMES: bytes(), LINES: bytes()}),
         };
         Some(json!({"required": self != Self::Value, "content": content}))
     }
@@ -219,6 +225,7 @@ impl Content {
                 "application/x-ndjson": {"schema": {"type": "string"}},
                 "text/event-stream": {"schema": {"type": "string"}},
             }),
+            Self::Snapshot => json!({FRAMES: {}, LINES: {}}),
             Self::Document => json!({"application/json": {"schema": {"type": "object"}}}),
         }
     }
@@ -296,6 +303,8 @@ fn headers() -> Json {
         "GridKV-Acks": header("peers that have it, and peers that were asked for", json!({"type": "string", "pattern": "^[0-9]+/[0-9]+$"})),
         "GridKV-Existed": header("whether there was a value", json!({"enum": ["true", "false"]})),
         "Location": header("where it is", text()),
+        "Content-Disposition": header("a file, and its name", text()),
+        "GridKV-Key-Count": header("how many keys there are", json!({"type": "string", "pattern": "^[0-9]+$"})),
     })
 }
 

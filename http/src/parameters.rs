@@ -134,6 +134,19 @@ pub(crate) const FULL_SYNC_MODE: Parameter = Parameter::new(
     "merge: what is here stays; rebuild: it is emptied first, once peers have what it has",
 );
 
+pub(crate) const SNAPSHOT_FORMAT: Parameter = Parameter::new(
+    "format",
+    Form::Word(&["gkv", "msgpack", "ndjson"]),
+    "gkv, or msgpack: frames with checksums; ndjson: lines of JSON",
+);
+pub(crate) const SNAPSHOT_MODE: Parameter = Parameter::new(
+    "mode",
+    Form::Word(&["merge", "missing", "replace"]),
+    "merge: what is newer is written; missing: only keys that are absent; replace: other keys are deleted",
+);
+pub(crate) const DRY_RUN: Parameter =
+    Parameter::new("dry_run", Form::Flag, "count, and change nothing");
+
 /// Durations of less than ten minutes, however they are written.
 const PATIENCE: &str = "^([0-9]{1,2}s?|[1-5][0-9]{2}s?|[0-9]{1,5}ms|[0-9]m)$";
 

@@ -21,6 +21,13 @@ impl From<WriteError> for Problem {
                 format!("nothing was written: {reason}; try again, or ask another node"),
             )
             .retry_soon(),
+            WriteError::Draining => Self::new(
+                Code::Draining,
+                "nothing was written: an operator drains this node; write to another one, or to this one \
+                 once it was started again",
+            )
+            .with("outcome", "not_applied")
+            .retry_soon(),
             WriteError::NotEnoughPeers(peers) => not_enough_peers(peers),
             WriteError::ClockFenced => Self::new(
                 Code::ClockFenced,
@@ -145,7 +152,7 @@ mod tests {
     fn each_refusal_has_its_status() {
         let peers =
             NotEnoughPeers { asked: 2, up: 1, down: vec![], without_store: vec!["n3".to_owned()] };
-        let table: [(WriteError, u16, &str); 14] = [
+        let table: [(WriteError, u16, &str); 15] = [
             (peers.into(), 503, "not_enough_peers"),
             (Rejection::PreconditionFailed { current: None }.into(), 412, "precondition_failed"),
             (Rejection::KeyNotFound.into(), 404, "key_not_found"),
@@ -160,6 +167,7 @@ mod tests {
             (WriteError::Overloaded, 503, "overloaded"),
             (WriteError::NotReady("joining".to_owned()), 503, "not_ready"),
             (WriteError::ClockFenced, 503, "clock_fenced"),
+            (WriteError::Draining, 503, "draining"),
             (WriteError::Poisoned, 503, "store_failed"),
             (WriteError::DiskFull("no space".to_owned()), 507, "disk_full"),
             (WriteError::NotCommitted("no such device".to_owned()), 503, "not_committed"),

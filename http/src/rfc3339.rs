@@ -19,6 +19,24 @@ pub(crate) fn format(moment: UnixMs) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
+/// The moment of a text that [`format`] makes; `None` for any other.
+pub(crate) fn parse(text: &str) -> Option<UnixMs> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    if !(1..=12).contains(&month) || year < 1_970 {
+        return None;
+    }
+    // Years begin in March, as below.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let of_era = year % 400;
+    let of_year = (153 * month + 2) / 5 + day.checked_sub(1)?;
+    let days = year / 400 * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    let of_day = ((hour * 60 + minute) * 60 + second) * 1_000 + number(20, 23)?;
+    let moment = UnixMs(days.checked_sub(719_468)? * DAY_MS + of_day);
+    (format(moment) == text).then_some(moment)
+}
+
 /// Year, month and day of a count of days since 1970-01-01, by Howard Hinnant's `civil_from_days`:
 /// years begin in March, so that the leap day is a year's last day.
 fn civil(days: u64) -> (u64, u64, u64) {
@@ -52,6 +70,27 @@ mod tests {
         ];
         for (ms, text) in table {
             assert_eq!(format(UnixMs(ms)), text);
+            assert_eq!(parse(text), Some(UnixMs(ms.min(LAST))));
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_is_not_parsed() {
+        for text in [
+            "",
+            "2026-02-29T00:00:00.000Z",
+            "2026-13-01T00:00:00.000Z",
+            "2026-00-01T00:00:00.000Z",
+            "2026-01-00T00:00:00.000Z",
+            "2026-01-01T24:00:00.000Z",
+            "2026-01-01T00:60:00.000Z",
+            "2026-01-01 00:00:00.000Z",
+            "2026-01-01T00:00:00Z",
+            "2026-01-01T00:00:00.000+00:00",
+            "1969-12-31T23:59:59.999Z",
+            "+026-01-01T00:00:00.000Z",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 

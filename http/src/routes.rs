@@ -7,6 +7,7 @@
 //!
 //! A path that is not in the table is 404 `route_not_found`; there is no second form of any path.
 
+pub(crate) mod admin;
 pub(crate) mod batch;
 pub(crate) mod changes;
 pub(crate) mod convergence;
@@ -16,8 +17,10 @@ pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod operations;
 pub(crate) mod peers;
+pub(crate) mod persist;
 pub(crate) mod prefix;
 pub(crate) mod receipts;
+pub(crate) mod snapshot;
 pub(crate) mod stores;
 pub(crate) mod touch;
 
@@ -116,6 +119,12 @@ pub(crate) enum Endpoint {
     FullSync,
     Operations,
     Operation,
+    Persist,
+    Compact,
+    SaveSnapshot,
+    LoadSnapshot,
+    LogLevel,
+    Drain,
     Live,
     Ready,
     Metrics,
@@ -150,7 +159,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 22] = [
+pub(crate) const RESOURCES: [Resource; 27] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -177,6 +186,16 @@ pub(crate) const RESOURCES: [Resource; 22] = [
     read_only!("/v1/stores/{store}/convergence", Convergence),
     read_only!("/v1/stores/{store}/convergence/{peer}", Differing),
     read_only!("/v1/stores/{store}/receipts/{version}", Receipts),
+    Resource {
+        pattern: "/v1/stores/{store}/snapshot",
+        methods: &[
+            (Verb::Get, Endpoint::SaveSnapshot),
+            (Verb::Head, Endpoint::SaveSnapshot),
+            (Verb::Put, Endpoint::LoadSnapshot),
+        ],
+    },
+    Resource { pattern: "/v1/stores/{store}/persist", methods: &[(Verb::Post, Endpoint::Persist)] },
+    Resource { pattern: "/v1/stores/{store}/compact", methods: &[(Verb::Post, Endpoint::Compact)] },
     read_only!("/v1/node", Node),
     read_only!("/v1/cluster", Cluster),
     Resource { pattern: "/v1/cluster/peers", methods: &[(Verb::Post, Endpoint::AddPeer)] },
@@ -190,6 +209,8 @@ pub(crate) const RESOURCES: [Resource; 22] = [
     },
     read_only!("/v1/operations", Operations),
     read_only!("/v1/operations/{id}", Operation),
+    Resource { pattern: "/v1/admin/log-level", methods: &[(Verb::Put, Endpoint::LogLevel)] },
+    Resource { pattern: "/v1/admin/drain", methods: &[(Verb::Post, Endpoint::Drain)] },
     read_only!("/livez", Live),
     read_only!("/readyz", Ready),
     read_only!("/metrics", Metrics),
@@ -276,6 +297,12 @@ pub(crate) async fn answer(
         Endpoint::FullSync => Box::pin(operations::full_sync(exchange)).await,
         Endpoint::Operations => operations::all(exchange),
         Endpoint::Operation => operations::one(exchange),
+        Endpoint::Persist => Box::pin(persist::persist(exchange)).await,
+        Endpoint::Compact => operations::compact(exchange),
+        Endpoint::SaveSnapshot => snapshot::save(exchange),
+        Endpoint::LoadSnapshot => Box::pin(snapshot::load(exchange, payload)).await,
+        Endpoint::LogLevel => Box::pin(admin::log_level(exchange, payload)).await,
+        Endpoint::Drain => admin::drain(exchange),
         Endpoint::Live => health::live(exchange),
         Endpoint::Ready => health::ready(exchange),
         Endpoint::Metrics => health::metrics(exchange),

@@ -23,6 +23,7 @@ use serde_json::Value as Json;
 
 use crate::config::HttpConfig;
 use crate::connection::{Closing, Connection, Patience};
+use crate::log_control::LogControl;
 use crate::routes::routes;
 use crate::site::Site;
 
@@ -32,7 +33,7 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// Serves `node` on `listener` until the server's handle stops it, and lets requests in flight end.
 ///
-/// `effective_config` is shown at `/v1/node` as it is. The server runs when it is awaited.
+/// `effective_config` is shown at `/v1/node` as it is, but for a level that `log` was set to. The server runs when it is awaited.
 ///
 /// # Errors
 /// When the listener can not be used.
@@ -41,6 +42,7 @@ pub fn server(
     config: HttpConfig,
     listener: TcpListener,
     effective_config: Json,
+    log: LogControl,
 ) -> io::Result<Server> {
     let workers = workers(&config);
     let connections_each = config.max_connections.div_ceil(workers).max(1);
@@ -48,7 +50,7 @@ pub fn server(
     let patience =
         Patience { head: config.head_timeout, write: config.body_timeout, linger: LINGER };
     let keep_alive = config.keep_alive;
-    let site = Site::new(node, config, effective_config)?;
+    let site = Site::new(node, config, effective_config, log)?;
     let server = Server::build();
     let end = server.graceful_shutdown_signal();
 

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::config::HttpConfig;
 use crate::headers;
+use crate::log_control::LogControl;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
 use crate::watchers::Watchers;
@@ -24,6 +25,8 @@ pub struct Site {
     pub(crate) effective_config: Json,
     /// Open streams and long polls.
     pub(crate) watchers: Watchers,
+    /// How much the node logs.
+    pub(crate) log: LogControl,
     /// What this room counts.
     pub(crate) metrics: Metrics,
     /// The maker of request ids.
@@ -42,6 +45,7 @@ impl Site {
         node: NodeHandle,
         config: HttpConfig,
         effective_config: Json,
+        log: LogControl,
     ) -> io::Result<Arc<Self>> {
         let metrics = Metrics::new(&node).map_err(io::Error::other)?;
         let node_header = headers::value(node.name());
@@ -52,6 +56,7 @@ impl Site {
             config,
             effective_config,
             watchers,
+            log,
             metrics,
             request_ids,
             node_header,

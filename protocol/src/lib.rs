@@ -52,6 +52,7 @@ pub mod refusals;
 pub mod repair;
 pub mod report;
 pub mod skews;
+pub mod snapshot;
 pub mod stability;
 pub mod store_name;
 pub mod time;

@@ -158,3 +158,15 @@ pub const LONGEST_REPAIR_PAUSE_MS: u64 = 10 * 60 * 1_000;
 /// Keys of one peer that are remembered as differing, at most: enough to see what they have in common, and some
 /// hundred kilobytes as keys usually are; 4 MB with the longest ones.
 pub const MAX_DIFFERING_KEYS: usize = 1_000;
+
+/// Snapshots of one store that are read at once, at most: each has a page in memory, and walks the whole store.
+pub const MAX_SNAPSHOTS: usize = 4;
+
+/// Ops of a restore in one commit, at most: writes of clients come between two of them.
+pub const RESTORE_OPS: usize = 256;
+
+/// Bytes of a restore in one commit, at most, unless a single record has more.
+pub const RESTORE_BYTES: usize = 1_024 * 1_024;
+
+/// Milliseconds that a restore waits for its turn among the writes of clients before it gives up.
+pub const RESTORE_WAIT_MS: u64 = 30_000;

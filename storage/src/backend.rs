@@ -95,6 +95,20 @@ pub trait Backend: Send + Sync {
         Ok(false)
     }
 
+    /// Rewrites what it keeps whether that is worth it or not, so that it takes as little room as it can.
+    /// Writes go on meanwhile. Says whether there is anything that it can rewrite.
+    ///
+    /// # Errors
+    /// [`BackendError`]: what was there before still is.
+    fn rewrite(&self) -> Result<bool, BackendError> {
+        Ok(false)
+    }
+
+    /// Whether [`Backend::rewrite`] does anything.
+    fn rewrites(&self) -> bool {
+        false
+    }
+
     /// What it occupies now.
     fn footprint(&self) -> Footprint;
 

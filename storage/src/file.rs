@@ -310,6 +310,14 @@ impl Backend for File {
         self.renew().map(|()| true)
     }
 
+    fn rewrite(&self) -> Result<bool, BackendError> {
+        self.renew().map(|()| true)
+    }
+
+    fn rewrites(&self) -> bool {
+        true
+    }
+
     fn footprint(&self) -> Footprint {
         let settled = self.settled_bytes.load(Ordering::Relaxed);
         let journal = self.journal_bytes.load(Ordering::Relaxed);

@@ -64,6 +64,20 @@ impl StoreFlusher {
         self.shared.backend.compact()
     }
 
+    /// Whether there is anything that [`Self::rewrite`] can do.
+    pub fn rewrites(&self) -> bool {
+        self.shared.backend.rewrites()
+    }
+
+    /// Lets the backend rewrite all that it keeps. Takes as long as that does, while writes go on. Says
+    /// whether there was anything to do.
+    ///
+    /// # Errors
+    /// [`BackendError`]: what was there before still is.
+    pub fn rewrite(&self) -> Result<bool, BackendError> {
+        self.shared.backend.rewrite()
+    }
+
     /// The process ends, and asks the store for nothing any more.
     pub fn close(&self) {
         self.shared.backend.close();

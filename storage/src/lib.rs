@@ -19,6 +19,7 @@ mod files;
 #[cfg(feature = "fjall")]
 mod fjall;
 pub mod flusher;
+pub mod free_space;
 mod key_block;
 pub mod key_order;
 pub mod list;
@@ -56,6 +57,8 @@ mod merge_test;
 mod mirror_test;
 #[cfg(test)]
 mod model_test;
+#[cfg(test)]
+mod restore_test;
 #[cfg(test)]
 mod test_backend;
 #[cfg(test)]

@@ -24,8 +24,8 @@ fn call(store: &mut TestStore, dice: &mut Dice, step: u64) -> String {
                 _ => put_for(&name, &step.to_string(), Ttl::Keep),
             };
             let any = |there| (there == 0).then_some(Matcher::Any);
-            let condition =
-                Condition { if_match: any(dice.below(4)), if_none_match: any(dice.below(4)) };
+            let (if_match, if_none_match) = (any(dice.below(4)), any(dice.below(4)));
+            let condition = Condition { if_match, if_none_match, if_older_than: None };
             match store.writer.stage(Write { condition, ..write }, now) {
                 Ok(written) => {
                     let told = format!(

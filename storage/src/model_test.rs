@@ -138,6 +138,7 @@ impl Run {
             Ttl::Keep => kept,
             Ttl::Ms(ms) => Some(now.plus(ms)),
             Ttl::Unlimited | Ttl::StoreDefault => None,
+            Ttl::Until(deadline) => Some(deadline),
         };
         let state = match before {
             _ if is_delete => State::Deleted,

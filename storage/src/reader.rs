@@ -15,9 +15,11 @@ use crate::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
 use crate::store::Shared;
 
 mod listing;
+mod live_walk;
 mod paging;
 
 pub use listing::ListWalk;
+pub use live_walk::LiveWalk;
 
 /// Reads a store. Cheap to clone.
 #[derive(Clone)]

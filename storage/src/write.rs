@@ -48,15 +48,19 @@ pub enum Ttl {
     Unlimited,
     /// For this many milliseconds.
     Ms(u64),
+    /// Until this moment.
+    Until(UnixMs),
 }
 
-/// What must hold of a key; both parts, when both are given. Atomic on this node, not across nodes.
+/// What must hold of a key; every part that is given. Atomic on this node, not across nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
     /// The key has a value whose version is one of these.
     pub if_match: Option<Matcher>,
     /// The key has no value whose version is one of these.
     pub if_none_match: Option<Matcher>,
+    /// What stands under the key, dead or alive, is older than this, if anything is.
+    pub if_older_than: Option<Version>,
 }
 
 /// Versions that a condition names.
@@ -78,7 +82,13 @@ impl Matcher {
 }
 
 impl Condition {
-    /// Whether the condition holds for a key whose value has the version `current`, if it has one.
+    /// Whether the condition holds for a key under which a record of the version `standing` stands, dead or
+    /// alive, if anything does.
+    pub fn holds_beside(&self, standing: Option<Version>) -> bool {
+        self.if_older_than.is_none_or(|newer| standing.is_none_or(|standing| standing < newer))
+    }
+
+    /// Whether the rest of it holds for a key whose value has the version `current`, if it has one.
     pub fn holds(&self, current: Option<Version>) -> bool {
         let matched = |matcher: &Matcher| current.is_some_and(|version| matcher.matches(version));
         self.if_match.as_ref().is_none_or(matched)
@@ -198,7 +208,9 @@ mod tests {
             ("none", None, None, None, true),
         ];
         for (name, if_match, if_none_match, current, holds) in table {
-            assert_eq!(Condition { if_match, if_none_match }.holds(current), holds, "{name}");
+            let condition = Condition { if_match, if_none_match, ..Condition::default() };
+            assert_eq!(condition.holds(current), holds, "{name}");
+            assert!(condition.holds_beside(current));
         }
     }
 }

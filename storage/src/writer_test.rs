@@ -15,7 +15,7 @@ use gridkv_protocol::{ContentType, State, Value, Version};
 const LATER: UnixMs = UnixMs(NOW.0 + 1_000);
 
 fn when(mut write: Write, if_match: Option<Matcher>, if_none_match: Option<Matcher>) -> Write {
-    write.condition = Condition { if_match, if_none_match };
+    write.condition = Condition { if_match, if_none_match, ..Condition::default() };
     write
 }
 

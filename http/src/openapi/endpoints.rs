@@ -20,6 +20,7 @@ const WRITE: &[Code] = &[
     Code::AckTimeout,
     Code::ClockFenced,
     Code::DiskFull,
+    Code::Draining,
     Code::DurabilityUnavailable,
     Code::MemoryLimit,
     Code::NotCommitted,
@@ -202,6 +203,85 @@ const DIFFERING: Description = view!(
 
 const RECEIPTS: Description = view!("Which nodes have a write", Json("Receipts"), &[STORE]);
 
+const SAVE_SNAPSHOT: Description = Description {
+    summary: "All of a store as one file",
+    query: &[p::SNAPSHOT_FORMAT],
+    headers: &[],
+    body: Body::None,
+    answers: &[Answer {
+        status: 200,
+        about: "the file; without its footer it is not whole",
+        headers: &["GridKV-Key-Count", "Content-Disposition"],
+        content: Content::Snapshot,
+    }],
+    problems: &[STORE, &[Code::NotReady]],
+};
+
+const LOAD_SNAPSHOT: Description = Description {
+    summary: "Put such a file into a store",
+    query: &[p::SNAPSHOT_MODE, p::DRY_RUN],
+    headers: &[],
+    body: Body::Snapshot,
+    answers: &[answer(200, "what was done", Json("Restored"))],
+    problems: &[
+        STORE,
+        BODY,
+        WRITE,
+        KEY,
+        &[
+            Code::BodyTooLarge,
+            Code::RestoreRunning,
+            Code::SnapshotCorrupt,
+            Code::UnsupportedMediaType,
+            Code::ValueTooLarge,
+        ],
+    ],
+};
+
+const PERSIST: Description = Description {
+    summary: "Bring a store to the disk",
+    query: &[],
+    headers: &[],
+    body: Body::None,
+    answers: &[answer(200, "it is there", Json("Persisted"))],
+    problems: &[STORE, &[Code::DiskFull, Code::NotSupported, Code::StoreFailed]],
+};
+
+const COMPACT: Description = Description {
+    summary: "Rewrite what a store keeps on the disk",
+    query: &[],
+    headers: &[],
+    body: Body::None,
+    answers: &[Answer {
+        status: 202,
+        about: "it was begun",
+        headers: &["Location"],
+        content: Json("Operation"),
+    }],
+    problems: &[STORE, &[Code::NotSupported, Code::OperationRunning]],
+};
+
+const LOG_LEVEL: Description = Description {
+    summary: "Let the node log more or less",
+    query: &[],
+    headers: &[],
+    body: Body::Json("NewLevel"),
+    answers: &[answer(204, "it does", Nothing)],
+    problems: &[
+        BODY,
+        &[Code::BodyTooLarge, Code::MalformedBody, Code::NotSupported, Code::UnsupportedMediaType],
+    ],
+};
+
+const DRAIN: Description = Description {
+    summary: "Take no more writes until the node starts again",
+    query: &[],
+    headers: &[],
+    body: Body::None,
+    answers: &[answer(202, "none are taken; peers are given what is left", Json("Draining"))],
+    problems: &[],
+};
+
 const NODE: Description = view!("This node, and its effective configuration", Json("Node"), &[]);
 
 const CLUSTER: Description = view!("The mesh, as this node sees it", Json("Cluster"), &[]);
@@ -319,6 +399,12 @@ impl Endpoint {
             Self::Convergence => &CONVERGENCE,
             Self::Differing => &DIFFERING,
             Self::Receipts => &RECEIPTS,
+            Self::SaveSnapshot => &SAVE_SNAPSHOT,
+            Self::LoadSnapshot => &LOAD_SNAPSHOT,
+            Self::Persist => &PERSIST,
+            Self::Compact => &COMPACT,
+            Self::LogLevel => &LOG_LEVEL,
+            Self::Drain => &DRAIN,
             Self::Node => &NODE,
             Self::Cluster => &CLUSTER,
             Self::AddPeer => &ADD_PEER,

@@ -44,7 +44,7 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let key = exchange.key()?;
     let query = exchange.query(Endpoint::GetKey)?;
     let (format, wait) = (Format::of(&query)?, waiting::wait(&query)?);
-    let Condition { if_match, if_none_match } = condition::from_headers(exchange.headers());
+    let Condition { if_match, if_none_match, .. } = condition::from_headers(exchange.headers());
     if wait.is_some() && if_none_match.is_none() {
         return Err(query::invalid("wait", "needs If-None-Match with the version that you have"));
     }

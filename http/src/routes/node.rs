@@ -2,6 +2,7 @@
 //!
 //! The configuration is shown as it was handed in: whoever composes the node masks its secrets.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
@@ -9,12 +10,13 @@ use gridkv_actors::views::{ActorView, ClockView, ClusterView, PeerStoreView, Pee
 use gridkv_protocol::UnixMs;
 use gridkv_protocol::fence::Standing;
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::rfc3339;
 use crate::routes::{Endpoint, json};
+use crate::site::Site;
 
 /// The version of the program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -54,7 +56,7 @@ struct Node<'a> {
     started_at: String,
     clock: Clock,
     actors: Vec<ActorRow>,
-    config: &'a Json,
+    config: Cow<'a, Json>,
 }
 
 #[derive(Serialize)]
@@ -109,8 +111,21 @@ pub(crate) fn node(exchange: &Exchange) -> Result<HttpResponse, Problem> {
         started_at: rfc3339::format(started_at),
         clock: Clock::of(node.clock(), node.now()),
         actors: node.actors().into_iter().map(ActorRow::from).collect(),
-        config: &exchange.site.effective_config,
+        config: config(&exchange.site),
     })
+}
+
+/// The configuration, with the level of the log as it is now.
+fn config(site: &Site) -> Cow<'_, Json> {
+    let Some(level) = site.log.level() else { return Cow::Borrowed(&site.effective_config) };
+    let mut config = site.effective_config.clone();
+    if let Some(config) = config.as_object_mut() {
+        let log = config.entry("log").or_insert_with(|| Json::Object(Map::new()));
+        if let Some(log) = log.as_object_mut() {
+            log.insert("level".to_owned(), level.as_str().into());
+        }
+    }
+    Cow::Owned(config)
 }
 
 #[derive(Serialize)]

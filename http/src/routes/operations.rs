@@ -1,27 +1,32 @@
-//! Full syncs on an operator's word, and `/v1/operations`: how far they are.
+//! Full syncs and compactions on an operator's word, and `/v1/operations`: how far they are.
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use gridkv_actors::operations::{FullSyncError, FullSyncRefusal, OperationView};
+use gridkv_actors::error::CompactError;
+use gridkv_actors::operations::{
+    BeginError, FullSyncError, FullSyncRefusal, OperationKind, OperationView,
+};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, StoreDoor};
 use crate::headers;
 use crate::key_path;
 use crate::problem::{Code, Problem};
 use crate::query::invalid;
 use crate::refusal::overloaded;
 use crate::rfc3339;
-use crate::routes::{Endpoint, json};
+use crate::routes::{Endpoint, internal, json};
 
 #[derive(Serialize)]
 struct Operation {
     id: String,
     kind: &'static str,
     store: String,
-    peer: String,
-    mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
     state: &'static str,
     waits_for: Vec<String>,
     done: u64,
@@ -37,12 +42,18 @@ impl From<OperationView> for Operation {
             Some(Ok(())) => ("done", None),
             Some(Err(why)) => ("failed", Some(why)),
         };
+        let (kind, peer, mode) = match view.kind {
+            OperationKind::FullSync { peer, rebuild } => {
+                ("full_sync", Some(peer), Some(if rebuild { "rebuild" } else { "merge" }))
+            }
+            OperationKind::Compaction => ("compaction", None, None),
+        };
         Self {
             id: view.id.to_string(),
-            kind: "full_sync",
+            kind,
             store: view.store.to_string(),
-            peer: view.peer,
-            mode: if view.rebuild { "rebuild" } else { "merge" },
+            peer,
+            mode,
             state,
             waits_for: view.waits_for,
             done: view.done,
@@ -65,7 +76,36 @@ pub(crate) async fn full_sync(exchange: &Exchange) -> Result<HttpResponse, Probl
     let store = exchange.store_named(name)?;
     let peer = key_path::decode(key_path::peer_segment(exchange.path())).unwrap_or_default();
     let peer = String::from_utf8_lossy(&peer);
-    let view = exchange.site.node.full_sync(store.handle, &peer, rebuild).await?;
+    begun(exchange.site.node.full_sync(store.handle, &peer, rebuild).await?)
+}
+
+/// `POST /v1/stores/{store}/compact`
+pub(crate) fn compact(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    let store = exchange.store()?;
+    exchange.query(Endpoint::Compact)?;
+    begun(exchange.site.node.compact(store.handle).map_err(|error| not_begun(store, &error))?)
+}
+
+fn not_begun(store: StoreDoor<'_>, error: &CompactError) -> Problem {
+    match error {
+        CompactError::Nothing => Problem::new(
+            Code::NotSupported,
+            format!(
+                "nothing was begun: `{}` keeps nothing that could be rewritten; `file` and `fjall` do",
+                store.handle.backend()
+            ),
+        ),
+        CompactError::NotBegun(BeginError::Running) => Problem::new(
+            Code::OperationRunning,
+            "nothing was begun: the store is compacted already; GET /v1/operations shows how far that is",
+        ),
+        CompactError::NotBegun(BeginError::TooMany) => overloaded("too many operations run"),
+        CompactError::Failed(_) => internal(error),
+    }
+}
+
+/// What an operation that was begun is answered with.
+fn begun(view: OperationView) -> Result<HttpResponse, Problem> {
     let location = headers::value(format!("/v1/operations/{}", view.id));
     let mut response = json(&Operation::from(view))?;
     *response.status_mut() = StatusCode::ACCEPTED;

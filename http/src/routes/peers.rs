@@ -11,17 +11,13 @@ use gridkv_protocol::welcome::is_dialled;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::body::{self, BodyLimits};
 use crate::exchange::Exchange;
 use crate::headers;
+use crate::json_body;
 use crate::key_path;
-use crate::media_type::BatchFormat;
 use crate::problem::{Code, Problem};
 use crate::query::invalid;
 use crate::routes::{Endpoint, json};
-
-/// Bytes of a body that names a peer, at most: an address and some spaces.
-const MAX_BODY_BYTES: usize = 4_096;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,21 +37,8 @@ pub(crate) async fn add(
     mut payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::AddPeer)?;
-    if BatchFormat::of(exchange.headers())? != BatchFormat::Json {
-        return Err(Problem::new(
-            Code::UnsupportedMediaType,
-            "send JSON: {\"addr\":\"host:port\"}",
-        ));
-    }
-    let limits =
-        BodyLimits { max_bytes: MAX_BODY_BYTES, timeout: exchange.site.config.body_timeout };
-    let too_large = || Problem::new(Code::BodyTooLarge, "send no more than an address");
-    let body = body::read(&mut payload, exchange.headers(), limits)
-        .await
-        .map_err(|error| error.into_problem(too_large))?;
-    let NewPeer { addr } = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(Code::MalformedBody, format!("send {{\"addr\":\"host:port\"}}: {error}"))
-    })?;
+    let shape = "{\"addr\":\"host:port\"}";
+    let NewPeer { addr } = json_body::read(exchange, &mut payload, shape).await?;
     if !is_dialled(&addr) {
         return Err(invalid("addr", "is the host:port where peers dial the node"));
     }

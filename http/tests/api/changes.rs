@@ -31,7 +31,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 fn stream(node: &Served, target: &str, headers: &str) -> Client {
     let mut client = node.client();
     client.raw(format!("GET {target} HTTP/1.1\r\nhost: x\r\n{headers}\r\n").as_bytes());
-    let head = client.answer("GET");
+    let head = client.head();
     assert_eq!(head.status, 200, "{head:?}");
     client
 }

@@ -62,8 +62,8 @@ impl Client {
         matches!(self.stream.read(&mut [0; 1]), Ok(0) | Err(_))
     }
 
-    /// Waits for the answer to a request that was sent.
-    pub(crate) fn answer(&mut self, method: &str) -> Answer {
+    /// Waits for the head of an answer. Its body is still to come.
+    pub(crate) fn head(&mut self) -> Answer {
         let end = loop {
             if let Some(at) = self.unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break at;
@@ -77,6 +77,17 @@ impl Client {
             .map(|line| line.split_once(": ").unwrap_or((line.trim_end_matches(':'), "")))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
+        Answer { status, headers, body: Vec::new() }
+    }
+
+    /// Waits for the answer to a request that was sent.
+    pub(crate) fn answer(&mut self, method: &str) -> Answer {
+        let Answer { status, headers, .. } = self.head();
+        if headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked")
+            && method != "HEAD"
+        {
+            return Answer { status, headers, body: self.chunks() };
+        }
         let length = match headers.get("content-length") {
             Some(length) if method != "HEAD" => length.parse().unwrap(),
             _ => 0,
@@ -106,6 +117,30 @@ impl Client {
 
     fn taken(&mut self) -> String {
         String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
+    }
+
+    /// The chunks of a body, joined.
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let end = loop {
+                if let Some(at) = self.unread.windows(2).position(|bytes| bytes == b"\r\n") {
+                    break at;
+                }
+                assert!(self.more(), "closed between chunks");
+            };
+            let length = std::str::from_utf8(&self.unread[..end]).unwrap();
+            let length = usize::from_str_radix(length, 16).unwrap();
+            let whole = end + 2 + length + 2;
+            while self.unread.len() < whole {
+                assert!(self.more(), "closed in a chunk");
+            }
+            let chunk: Vec<u8> = self.unread.drain(..whole).collect();
+            body.extend_from_slice(&chunk[end + 2..whole - 2]);
+            if length == 0 {
+                return body;
+            }
+        }
     }
 
     fn more(&mut self) -> bool {

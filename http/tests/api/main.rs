@@ -7,6 +7,7 @@
     reason = "a test that fails should say where, and measures how long it waited"
 )]
 
+mod admin;
 mod batches;
 mod changes;
 mod client;
@@ -18,5 +19,7 @@ mod node;
 mod peers;
 mod prefixes;
 mod receipts;
+mod snapshots;
+mod upkeep;
 mod views;
 mod waiting;

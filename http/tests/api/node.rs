@@ -10,7 +10,8 @@ use gridkv_actors::gate::GateLimits;
 use gridkv_actors::runtime::{Node, NodeConfig, StoreSetup};
 use gridkv_actors::settings::Settings;
 use gridkv_actors::{Registry, StoreConfig};
-use gridkv_http::HttpConfig;
+use gridkv_http::log_control::{LogError, LogLevel};
+use gridkv_http::{HttpConfig, LogControl};
 use gridkv_protocol::StoreName;
 use tokio::sync::oneshot;
 
@@ -54,7 +55,7 @@ fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>) -> Served {
             report.send(listener.local_addr().unwrap()).unwrap();
             let shown = serde_json::json!({"node": {"name": "n1"}});
             let server =
-                gridkv_http::server(node.handle().clone(), config, listener, shown).unwrap();
+                gridkv_http::server(node.handle().clone(), config, listener, shown, log()).unwrap();
             let handle = server.handle();
             let running = spawn(server);
             if stopped.await.unwrap_or_default() {
@@ -69,11 +70,20 @@ fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>) -> Served {
     Served { address, stop: Some(stop), thread: Some(thread) }
 }
 
+/// A log that can not be silenced.
+fn log() -> LogControl {
+    LogControl::new(|level| match level {
+        LogLevel::Error => Err(LogError("a secret".into())),
+        LogLevel::Warn | LogLevel::Info | LogLevel::Debug | LogLevel::Trace => Ok(()),
+    })
+}
+
 fn node_config(directory: &std::path::Path, peers: &TcpListener, seeds: Vec<String>) -> NodeConfig {
     NodeConfig {
         name: "n1".to_owned(),
         cluster: "test".to_owned(),
         data_dir: Some(directory.to_owned()),
+        spool_dir: directory.join("spool"),
         advertise: peers.local_addr().unwrap().to_string(),
         seeds,
         bootstrap: false,

@@ -165,6 +165,20 @@ impl Engine {
         Ok(())
     }
 
+    /// Makes tables of everything committed, and of all tables as few as there can be. Commits go on, until
+    /// there are so many tables of theirs that they have to wait.
+    ///
+    /// # Errors
+    /// [`BackendError`] when it can not: the tables are as they were.
+    pub(super) fn rewrite(&self) -> Result<(), BackendError> {
+        self.rows.rotate_memtable().map_err(failed("seal a memtable"))?;
+        while self.rows.sealed_memtable_count() > 0 {
+            self.check()?;
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        self.rows.major_compact().map_err(failed("compact"))
+    }
+
     /// Demands that it still works.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::backend::BackendError;
+pub(super) use crate::free_space::Space;
 use crate::settings::{LsmSettings, Settings};
 
 /// Bytes written before the file system is asked again: small beside any reserve, and so much that
@@ -29,24 +30,6 @@ const MOST_MEMTABLES: u32 = 3;
 
 /// Tables of level 0 at which they are compacted, at most: writes wait for it soon after.
 const MOST_LEVEL_ZERO: u32 = 16;
-
-/// Room on a file system, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Space {
-    pub(super) free: u64,
-    pub(super) total: u64,
-}
-
-impl Space {
-    /// What the system says of the file system of `dir`.
-    pub(super) fn of(dir: &Path) -> io::Result<Self> {
-        let found = rustix::fs::statvfs(dir)?;
-        Ok(Self {
-            free: found.f_bavail.saturating_mul(found.f_frsize),
-            total: found.f_blocks.saturating_mul(found.f_frsize),
-        })
-    }
-}
 
 /// Bytes that the engine may write after the last commit that was taken: all memtables as journal and
 /// again as tables, and a compaction of level 0, and one of a table with ten of the next level, whose

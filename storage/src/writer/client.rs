@@ -32,7 +32,7 @@ impl StoreWriter {
     pub fn stage(&mut self, write: Write, now: UnixMs) -> Result<Written, PutError> {
         let standing = self.standing(&write.key)?;
         let current = standing.record().filter(|record| record.live_at(now).is_some());
-        let state = self.next_state(&write, current, now)?;
+        let state = self.next_state(&write, (standing.version(), current), now)?;
         let mut record = self.unborn(state);
         let due = record.expired_at(now);
         let kept = due.as_ref().unwrap_or(&record);
@@ -54,16 +54,17 @@ impl StoreWriter {
         Ok(Written { version, existed, expires_at, durability })
     }
 
-    /// What a write would make of `current`, or why it is refused. Changes nothing but counters.
+    /// What a write would make of `current`, the live record beneath the version that stands, or why it is
+    /// refused. Changes nothing but counters.
     fn next_state(
         &self,
         write: &Write,
-        current: Option<&Record>,
+        (standing, current): (Option<Version>, Option<&Record>),
         now: UnixMs,
     ) -> Result<State, Rejection> {
         let version = current.map(|record| record.version);
         let live = current.and_then(|record| record.live_at(now));
-        if !write.condition.holds(version) {
+        if !write.condition.holds(version) || !write.condition.holds_beside(standing) {
             self.shared.operations.precondition_failed.add(1);
             return Err(Rejection::PreconditionFailed { current: version });
         }
@@ -93,6 +94,7 @@ impl StoreWriter {
             Ttl::Keep => live.and_then(|live| live.expires_at),
             Ttl::Unlimited => None,
             Ttl::Ms(ms) => Some(now.plus(ms)),
+            Ttl::Until(deadline) => Some(deadline),
         }
     }
 
@@ -148,7 +150,9 @@ impl StoreWriter {
             let current = standing.record().filter(|record| record.live_at(now).is_some());
             let refused =
                 |rejection: Rejection| (at, nameable(rejection, earlier.is_some()).into());
-            let state = self.next_state(write, current, now).map_err(refused)?;
+            let standing_version = standing.version();
+            let state =
+                self.next_state(write, (standing_version, current), now).map_err(refused)?;
             let record = self.unborn(state);
             let record = record.expired_at(now).unwrap_or(record);
             account =

@@ -63,6 +63,7 @@ fn node_config(store: StoreConfig, advertise: String, data_dir: Option<PathBuf>)
         name: "bench".to_owned(),
         cluster: "bench".to_owned(),
         data_dir,
+        spool_dir: std::env::temp_dir(),
         advertise,
         seeds: Vec::new(),
         bootstrap: true,

@@ -131,8 +131,6 @@ pub struct World {
     runs: BTreeMap<NodeId, Epoch>,
     /// The identity of which a disk was copied.
     copied: Option<NodeId>,
-    /// Whether a disk was put back.
-    put_back: bool,
     /// Where closed runs ended, as far as somebody said.
     ends: BTreeMap<Origin, Hlc>,
     /// On which machine each run began.
@@ -169,7 +167,6 @@ impl World {
             tickets: 0,
             runs: BTreeMap::new(),
             copied: None,
-            put_back: false,
             ends: BTreeMap::new(),
             begun: BTreeMap::new(),
             contested: false,

@@ -57,8 +57,8 @@ impl World {
             }
         };
         let condition = match self.dice.below(20) {
-            0 => Condition { if_match: Some(Matcher::Any), if_none_match: None },
-            1 => Condition { if_match: None, if_none_match: Some(Matcher::Any) },
+            0 => Condition { if_match: Some(Matcher::Any), ..Condition::default() },
+            1 => Condition { if_none_match: Some(Matcher::Any), ..Condition::default() },
             _ => Condition::default(),
         };
         Some(Write { key, action, condition })

@@ -7,7 +7,7 @@
 //! until a repair has spread them.
 
 use gridkv_protocol::frontier::Closing;
-use gridkv_protocol::{Epoch, Frontier, Hlc, NodeId, Origin, Version};
+use gridkv_protocol::{Epoch, Hlc, NodeId, Origin, Version};
 
 use super::World;
 use super::living::Loss;
@@ -115,40 +115,43 @@ impl World {
         }
     }
 
-    /// Looks whether a machine has more of a closed run than its closing says, by its frontier or by records that it
-    /// holds. In a world where disks were copied or
-    /// put back that can be: all agreed on what there was. From then on stores at one frontier may differ until
-    /// they are repaired, and of what lies beyond that end nobody promises anything.
-    pub(super) fn contest(&mut self, applied: &Frontier, held: impl Iterator<Item = Version>) {
-        if self.copied.is_none() && !self.put_back {
+    /// Looks whether a machine whose disk was copied or put back has more of a closed run than its closing says, by
+    /// its frontier or by records that it holds: all had agreed on what there was. From then on stores at one
+    /// frontier may differ until they are repaired, and of what lies beyond that end nobody promises anything.
+    pub(super) fn contest(&mut self, at: At, held: impl Iterator<Item = Version>) {
+        if self.copied.is_none() && !self.machines.iter().any(|machine| machine.put_back) {
             return;
         }
-        for (origin, point) in applied.iter() {
-            let closed = Closing::of(point).map(|closing| closing.at);
-            let Some(closed) = closed else { continue };
-            let end = self.ends.entry(origin).or_insert(Hlc::from_bits(u64::MAX));
-            if closed < *end {
-                *end = closed;
-                let point = |known: &Known| known.applied.iter().find(|(o, _)| *o == origin);
-                let points = self.memory.all(0).filter_map(|(_, known)| point(known));
-                let beyond = points
-                    .map(|(_, point)| point)
-                    .any(|point| Closing::of(point).map_or(point, |closing| closing.at) > closed);
-                if beyond {
-                    self.doubt_beyond(origin, closed);
-                }
-            }
+        let Some((_, known)) = self.memory.all(0).find(|(other, _)| *other == at) else { return };
+        for (origin, closing) in
+            known.applied.iter().filter_map(|(o, p)| Some((o, Closing::of(p)?)))
+        {
+            let end = self.ends.entry(origin).or_insert(closing.at);
+            *end = closing.at.min(*end);
         }
+        let points = |(_, known): (At, &Known)| known.applied.iter().collect::<Vec<_>>();
+        let brings = |(other, _): &(At, &Known)| self.brings_the_past(*other);
+        let points = self.memory.all(0).filter(brings).flat_map(points);
+        let points = points.map(|(origin, point)| {
+            (origin, Closing::of(point).map_or(point, |closing| closing.at))
+        });
+        let held = held.map(|version| (version.origin, version.hlc));
+        let held = held.filter(|_| self.brings_the_past(at));
         let beyond = |(origin, point): (Origin, Hlc)| {
             let end = *self.ends.get(&origin)?;
-            let point = Closing::of(point).map_or(point, |closing| closing.at);
             (point > end).then_some((origin, end))
         };
-        let held = held.map(|version| (version.origin, version.hlc));
-        let beyond: Vec<_> = applied.iter().chain(held).filter_map(beyond).collect();
+        let beyond: Vec<_> = points.chain(held).filter_map(beyond).collect();
         for (origin, end) in beyond {
             self.doubt_beyond(origin, end);
         }
+    }
+
+    /// Whether a machine's disk was put back, or there is another like it.
+    fn brings_the_past(&self, at: At) -> bool {
+        self.machines.get(at).is_some_and(|machine| {
+            machine.put_back || (self.copied.is_some() && machine.id() == self.copied)
+        })
     }
 
     fn doubt_beyond(&mut self, origin: Origin, end: Hlc) {

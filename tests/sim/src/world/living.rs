@@ -260,6 +260,7 @@ impl World {
         if let Some(machine) = self.machines.get_mut(at) {
             *machine.disk.platter() = Platter::empty(machine.mode);
             machine.file = None;
+            machine.put_back = false;
             machine.backups.clear();
         }
         self.note(|_| format!("n{at} has an empty disk"));

@@ -54,6 +54,8 @@ pub(super) struct Machine {
     pub(super) seen: u64,
     /// What is on the disk now is not what was promised: no claim of the last run counts.
     pub(super) unpromised: bool,
+    /// Its disk was put back: it may bring what all have closed without it.
+    pub(super) put_back: bool,
 }
 
 impl Machine {
@@ -75,6 +77,7 @@ impl Machine {
             asked: Vec::new(),
             seen: 0,
             unpromised: false,
+            put_back: false,
         }
     }
 

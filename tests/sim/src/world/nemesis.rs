@@ -255,7 +255,6 @@ impl World {
             return;
         }
         let which = self.dice.index(machine.backups.len());
-        self.put_back = true;
         self.lose(at, Loss::Power);
         // Putting a backup back takes longer than the second after which the next epoch is a fresh one.
         let after = self.dice.between(1_500, LONGEST_MS);
@@ -267,6 +266,7 @@ impl World {
             if let Some(Backup { disk, file }) = machine.backups.last().cloned() {
                 *machine.disk.platter() = disk;
                 machine.file = Some(file);
+                machine.put_back = true;
             }
         });
         self.note(|_| format!("n{at} has a disk of a while ago"));

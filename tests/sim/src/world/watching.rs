@@ -20,7 +20,7 @@ impl World {
         machine.seen = platter.commits();
         // Of what a process was started with all is looked at.
         let is_first = !self.memory.of(0, at).up;
-        let started_with: Vec<Version> = if is_first && self.put_back {
+        let started_with: Vec<Version> = if is_first && machine.put_back {
             platter.readable().values().map(|record| record.version).collect()
         } else {
             Vec::new()
@@ -67,7 +67,7 @@ impl World {
             self.note(|_| format!("n{at} lets {at_key}@{} go", touch.record.version));
         }
         self.roots.purged(floor);
-        self.contest(&applied, started_with.into_iter().chain(put));
+        self.contest(at, started_with.into_iter().chain(put));
         if had && !self.contested && self.roots.must_agree(&applied) {
             let said = proof.map_or(Ok(()), |proof| self.roots.said(at, proof));
             self.demand(digest::NAME, said);

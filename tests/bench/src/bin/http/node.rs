@@ -26,8 +26,13 @@ impl Served {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let addr = listener.local_addr()?;
         let http = HttpConfig { workers, ..HttpConfig::default() };
-        let server =
-            gridkv_http::server(node.handle().clone(), http, listener, serde_json::Value::Null)?;
+        let server = gridkv_http::server(
+            node.handle().clone(),
+            http,
+            listener,
+            serde_json::Value::Null,
+            gridkv_http::LogControl::fixed(),
+        )?;
         drop(actix_rt::spawn(server));
         Ok(Self { node, addr })
     }

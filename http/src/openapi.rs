@@ -19,6 +19,7 @@ use crate::routes::{Endpoint, RESOURCES, Resource, Verb};
 use crate::snapshot_upload::{FRAMES, LINES};
 
 mod endpoints;
+mod operating;
 
 /// The shapes of bodies.
 const SCHEMAS: &str = include_str!("openapi/schemas.json");
@@ -89,8 +90,8 @@ enum Content {
 
 /// `GET /v1/openapi.json`
 pub(crate) fn openapi(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(Endpoint::OpenApi)?;
     static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
+    exchange.query(Endpoint::OpenApi)?;
     let document = DOCUMENT.get_or_init(|| Bytes::from(document().to_string()));
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
@@ -103,8 +104,9 @@ pub(crate) fn document() -> Json {
     let paths: Map<String, Json> =
         RESOURCES.iter().map(|resource| (resource.pattern.to_owned(), path(resource))).collect();
     let mut schemas: Json = serde_json::from_str(SCHEMAS).unwrap_or_default();
-    schemas["Problem"]["properties"]["code"]["enum"] =
-        Code::ALL.iter().map(|code| code.as_str()).collect();
+    if let Some(code) = schemas.pointer_mut("/Problem/properties/code") {
+        set(code, "enum", Code::ALL.iter().map(|code| code.as_str()).collect());
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -117,6 +119,13 @@ pub(crate) fn document() -> Json {
         "paths": paths,
         "components": {"schemas": schemas, "headers": headers()},
     })
+}
+
+/// Sets a field of an object.
+fn set(object: &mut Json, name: &str, value: Json) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
 }
 
 fn path(resource: &Resource) -> Json {
@@ -166,16 +175,16 @@ fn operation(resource: &Resource, verb: Verb, endpoint: Endpoint) -> Json {
     let headers = description.headers.iter().map(|RequestHeader { name, about, pattern }| {
         let mut schema = json!({"type": "string"});
         if let Some(pattern) = pattern {
-            schema["pattern"] = json!(pattern);
+            set(&mut schema, "pattern", json!(pattern));
         }
         json!({"name": name, "in": "header", "required": false, "description": about, "schema": schema})
     });
     let parameters: Vec<Json> = query.chain(headers).collect();
     if !parameters.is_empty() {
-        operation["parameters"] = parameters.into();
+        set(&mut operation, "parameters", parameters.into());
     }
     if let Some(body) = description.body.document() {
-        operation["requestBody"] = body;
+        set(&mut operation, "requestBody", body);
     }
     operation
 }
@@ -184,10 +193,11 @@ fn operation(resource: &Resource, verb: Verb, endpoint: Endpoint) -> Json {
 fn id(resource: &Resource, verb: Verb, endpoint: Endpoint) -> String {
     let name = format!("{endpoint:?}");
     let name = if resource.pattern == "/v1/stats" { "Stats".to_owned() } else { name };
-    match verb {
-        Verb::Head => format!("head{name}"),
-        _ => format!("{}{}", name[..1].to_ascii_lowercase(), &name[1..]),
+    if verb == Verb::Head {
+        return format!("head{name}");
     }
+    let (first, rest) = name.split_at(1);
+    first.to_ascii_lowercase() + rest
 }
 
 impl Body {
@@ -243,7 +253,7 @@ fn responses(verb: Verb, description: &Description) -> Json {
         headers.retain(|_, header| !header.is_null());
         let mut response = json!({"description": answer.about, "headers": headers});
         if verb != Verb::Head && answer.content != Content::Nothing {
-            response["content"] = answer.content.document();
+            set(&mut response, "content", answer.content.document());
         }
         responses.insert(answer.status.to_string(), response);
     }
@@ -258,7 +268,7 @@ fn responses(verb: Verb, description: &Description) -> Json {
             EVERYWHERE.iter().map(|name| shared_header(name)).collect();
         let mut response = json!({"description": titles.join("; "), "headers": headers});
         if verb != Verb::Head {
-            response["content"] = json!({"application/problem+json": {"schema": schema}});
+            set(&mut response, "content", json!({"application/problem+json": {"schema": schema}}));
         }
         // What /readyz answers with 503 is no problem body, and stays.
         responses.entry(status.to_string()).or_insert(response);

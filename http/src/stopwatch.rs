@@ -9,7 +9,7 @@ pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Begins.
-    #[expect(clippy::disallowed_methods, reason = "durations for metrics only, never a timestamp")]
+    #[expect(clippy::disallowed_methods, reason = "durations only, never a timestamp")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }

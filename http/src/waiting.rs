@@ -11,7 +11,7 @@ use gridkv_actors::acknowledging::{AckLevel, AckRequest, Acked};
 use gridkv_actors::error::WaitError;
 use gridkv_protocol::{Key, Record, StoreName, Version};
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use crate::duration;
 use crate::exchange::{Exchange, StoreDoor};
@@ -145,11 +145,12 @@ pub(crate) async fn change(
     let most = exchange.site.config.max_watchers;
     let _seat = exchange.site.watchers.sit(most)?;
     let watch = store.handle.watch_key(key).map_err(|error| unwatched(error, most))?;
-    let until = Instant::now() + patience;
+    let stopwatch = Stopwatch::start();
     loop {
         let found = store.handle.get(key).await?;
         let is_last = is_news(found.as_ref()) || watch.is_over();
-        if is_last || timeout_at(until, watch.changed()).await.is_err() {
+        let left = patience.saturating_sub(stopwatch.elapsed());
+        if is_last || timeout(left, watch.changed()).await.is_err() {
             return Ok(found);
         }
     }

@@ -1,22 +1,22 @@
 //! What each endpoint takes and answers, for the document of the API. The parameters are those that the
-//! handlers parse by.
+//! handlers parse by. What operators ask for is in [`super::operating`].
 
-use super::Content::{Changes, Json, Nothing, Raw, Text};
-use super::{Answer, Body, Content, Description, RequestHeader};
+use super::Content::{Changes, Json, Nothing, Raw};
+use super::{Answer, Body, Content, Description, RequestHeader, operating};
 use crate::parameters::{self as p, Parameter};
 use crate::problem::Code;
 use crate::routes::Endpoint;
 
 /// What a store in the path can lead to.
-const STORE: &[Code] = &[Code::StoreNotFound];
+pub(super) const STORE: &[Code] = &[Code::StoreNotFound];
 /// What a key in the path can lead to.
-const KEY: &[Code] = &[Code::InvalidKey];
+pub(super) const KEY: &[Code] = &[Code::InvalidKey];
 /// What reading can lead to.
 const READ: &[Code] = &[Code::StoreUnreadable];
 /// What reading a body can lead to.
-const BODY: &[Code] = &[Code::BodyIncomplete, Code::BodyTimeout];
+pub(super) const BODY: &[Code] = &[Code::BodyIncomplete, Code::BodyTimeout];
 /// What writing can lead to.
-const WRITE: &[Code] = &[
+pub(super) const WRITE: &[Code] = &[
     Code::AckTimeout,
     Code::ClockFenced,
     Code::DiskFull,
@@ -57,22 +57,8 @@ const LAST_EVENT_ID: &[RequestHeader] = &[RequestHeader {
     pattern: Some("^[0-9a-f]{16}-[0-9a-f]{1,16}$"),
 }];
 
-const fn answer(status: u16, about: &'static str, content: Content) -> Answer {
+pub(super) const fn answer(status: u16, about: &'static str, content: Content) -> Answer {
     Answer { status, about, headers: &[], content }
-}
-
-/// A resource that is only looked at.
-macro_rules! view {
-    ($summary:literal, $content:expr, $problems:expr) => {
-        Description {
-            summary: $summary,
-            query: &[],
-            headers: &[],
-            body: Body::None,
-            answers: &[answer(200, "as it is now", $content)],
-            problems: $problems,
-        }
-    };
 }
 
 const GET_KEY: Description = Description {
@@ -185,198 +171,6 @@ const CHANGES: Description = Description {
     problems: &[STORE, READ, WATCH, &[Code::ChangesTruncated, Code::NotAcceptable]],
 };
 
-const STORES: Description = view!("Statistics of all stores", Json("AllStores"), &[]);
-
-const STORE_STATS: Description = view!("Statistics of a store", Json("Store"), &[STORE]);
-
-const CONVERGENCE: Description = view!(
-    "Since when a store holds the same here and at each peer",
-    Json("Convergence"),
-    &[STORE, &[Code::NotSupported]]
-);
-
-const DIFFERING: Description = view!(
-    "In which keys a store differed from that of a peer",
-    Json("Differing"),
-    &[STORE, &[Code::NotReady, Code::NotSupported, Code::PeerNotFound]]
-);
-
-const RECEIPTS: Description = view!("Which nodes have a write", Json("Receipts"), &[STORE]);
-
-const SAVE_SNAPSHOT: Description = Description {
-    summary: "All of a store as one file",
-    query: &[p::SNAPSHOT_FORMAT],
-    headers: &[],
-    body: Body::None,
-    answers: &[Answer {
-        status: 200,
-        about: "the file; without its footer it is not whole",
-        headers: &["GridKV-Key-Count", "Content-Disposition"],
-        content: Content::Snapshot,
-    }],
-    problems: &[STORE, &[Code::NotReady]],
-};
-
-const LOAD_SNAPSHOT: Description = Description {
-    summary: "Put such a file into a store",
-    query: &[p::SNAPSHOT_MODE, p::DRY_RUN],
-    headers: &[],
-    body: Body::Snapshot,
-    answers: &[answer(200, "what was done", Json("Restored"))],
-    problems: &[
-        STORE,
-        BODY,
-        WRITE,
-        KEY,
-        &[
-            Code::BodyTooLarge,
-            Code::RestoreRunning,
-            Code::SnapshotCorrupt,
-            Code::UnsupportedMediaType,
-            Code::ValueTooLarge,
-        ],
-    ],
-};
-
-const PERSIST: Description = Description {
-    summary: "Bring a store to the disk",
-    query: &[],
-    headers: &[],
-    body: Body::None,
-    answers: &[answer(200, "it is there", Json("Persisted"))],
-    problems: &[STORE, &[Code::DiskFull, Code::NotSupported, Code::StoreFailed]],
-};
-
-const COMPACT: Description = Description {
-    summary: "Rewrite what a store keeps on the disk",
-    query: &[],
-    headers: &[],
-    body: Body::None,
-    answers: &[Answer {
-        status: 202,
-        about: "it was begun",
-        headers: &["Location"],
-        content: Json("Operation"),
-    }],
-    problems: &[STORE, &[Code::NotSupported, Code::OperationRunning]],
-};
-
-const LOG_LEVEL: Description = Description {
-    summary: "Let the node log more or less",
-    query: &[],
-    headers: &[],
-    body: Body::Json("NewLevel"),
-    answers: &[answer(204, "it does", Nothing)],
-    problems: &[
-        BODY,
-        &[Code::BodyTooLarge, Code::MalformedBody, Code::NotSupported, Code::UnsupportedMediaType],
-    ],
-};
-
-const DRAIN: Description = Description {
-    summary: "Take no more writes until the node starts again",
-    query: &[],
-    headers: &[],
-    body: Body::None,
-    answers: &[answer(202, "none are taken; peers are given what is left", Json("Draining"))],
-    problems: &[],
-};
-
-const NODE: Description = view!("This node, and its effective configuration", Json("Node"), &[]);
-
-const CLUSTER: Description = view!("The mesh, as this node sees it", Json("Cluster"), &[]);
-
-const ADD_PEER: Description = Description {
-    summary: "Add a member by the address where peers dial it",
-    query: &[],
-    headers: &[],
-    body: Body::Json("NewPeer"),
-    answers: &[
-        answer(200, "it was a member already", Json("Peer")),
-        Answer {
-            status: 201,
-            about: "it is linked",
-            headers: &["Location"],
-            content: Json("Peer"),
-        },
-    ],
-    problems: &[
-        BODY,
-        &[
-            Code::BodyTooLarge,
-            Code::MalformedBody,
-            Code::NotReady,
-            Code::PeerIsSelf,
-            Code::PeerNotJoined,
-            Code::PeerRefuses,
-            Code::PeerUnreachable,
-            Code::UnsupportedMediaType,
-        ],
-    ],
-};
-
-const FORGET_PEER: Description = Description {
-    summary: "Forget a member that is gone for good",
-    query: &[],
-    headers: &[],
-    body: Body::None,
-    answers: &[
-        answer(202, "forgotten here; no other member could be told yet", Json("Forgotten")),
-        answer(204, "another member has stored it too", Nothing),
-    ],
-    problems: &[&[Code::NotReady, Code::PeerIsSelf, Code::PeerNotFound, Code::TooManyForgotten]],
-};
-
-const FULL_SYNC: Description = Description {
-    summary: "Get all that a peer has of a store",
-    query: &[p::FULL_SYNC_STORE, p::FULL_SYNC_MODE],
-    headers: &[],
-    body: Body::None,
-    answers: &[Answer {
-        status: 202,
-        about: "it was begun",
-        headers: &["Location"],
-        content: Json("Operation"),
-    }],
-    problems: &[
-        STORE,
-        &[
-            Code::FullSyncRunning,
-            Code::NotReady,
-            Code::NotSupported,
-            Code::PeerNotFound,
-            Code::PeerUnreachable,
-        ],
-    ],
-};
-
-const OPERATIONS: Description = view!("What operators began", Json("AllOperations"), &[]);
-
-const OPERATION: Description =
-    view!("One of them", Json("Operation"), &[&[Code::OperationNotFound]]);
-
-const LIVE: Description =
-    view!("Whether the node lives", Text("text/plain; charset=utf-8"), &[&[Code::ActorStuck]]);
-
-const READY: Description = Description {
-    summary: "Whether the node takes clients, and why not",
-    query: &[],
-    headers: &[],
-    body: Body::None,
-    answers: &[
-        answer(200, "it does", Content::Readiness),
-        answer(503, "it does not", Content::Readiness),
-    ],
-    problems: &[],
-};
-
-const METRICS: Description =
-    view!("Metrics for Prometheus", Text("text/plain; version=0.0.4; charset=utf-8"), &[]);
-
-const OPEN_API: Description = view!("This document", Content::Document, &[]);
-
-const ROOT: Description = view!("What there is", Json("Root"), &[]);
-
 impl Endpoint {
     /// The parameters of its query.
     pub(crate) fn query(self) -> &'static [Parameter] {
@@ -394,29 +188,29 @@ impl Endpoint {
             Self::DeletePrefix => &DELETE_PREFIX,
             Self::Batch => &BATCH,
             Self::Changes => &CHANGES,
-            Self::Stores => &STORES,
-            Self::StoreStats => &STORE_STATS,
-            Self::Convergence => &CONVERGENCE,
-            Self::Differing => &DIFFERING,
-            Self::Receipts => &RECEIPTS,
-            Self::SaveSnapshot => &SAVE_SNAPSHOT,
-            Self::LoadSnapshot => &LOAD_SNAPSHOT,
-            Self::Persist => &PERSIST,
-            Self::Compact => &COMPACT,
-            Self::LogLevel => &LOG_LEVEL,
-            Self::Drain => &DRAIN,
-            Self::Node => &NODE,
-            Self::Cluster => &CLUSTER,
-            Self::AddPeer => &ADD_PEER,
-            Self::ForgetPeer => &FORGET_PEER,
-            Self::FullSync => &FULL_SYNC,
-            Self::Operations => &OPERATIONS,
-            Self::Operation => &OPERATION,
-            Self::Live => &LIVE,
-            Self::Ready => &READY,
-            Self::Metrics => &METRICS,
-            Self::OpenApi => &OPEN_API,
-            Self::Root => &ROOT,
+            Self::Stores => &operating::STORES,
+            Self::StoreStats => &operating::STORE_STATS,
+            Self::Convergence => &operating::CONVERGENCE,
+            Self::Differing => &operating::DIFFERING,
+            Self::Receipts => &operating::RECEIPTS,
+            Self::SaveSnapshot => &operating::SAVE_SNAPSHOT,
+            Self::LoadSnapshot => &operating::LOAD_SNAPSHOT,
+            Self::Persist => &operating::PERSIST,
+            Self::Compact => &operating::COMPACT,
+            Self::LogLevel => &operating::LOG_LEVEL,
+            Self::Drain => &operating::DRAIN,
+            Self::Node => &operating::NODE,
+            Self::Cluster => &operating::CLUSTER,
+            Self::AddPeer => &operating::ADD_PEER,
+            Self::ForgetPeer => &operating::FORGET_PEER,
+            Self::FullSync => &operating::FULL_SYNC,
+            Self::Operations => &operating::OPERATIONS,
+            Self::Operation => &operating::OPERATION,
+            Self::Live => &operating::LIVE,
+            Self::Ready => &operating::READY,
+            Self::Metrics => &operating::METRICS,
+            Self::OpenApi => &operating::OPEN_API,
+            Self::Root => &operating::ROOT,
         }
     }
 }

@@ -10,7 +10,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use gridkv_actors::changes::{ChangePlace, Feed, Truncated, WatchError};
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use crate::change_format::{self, Shape, ShownChange};
 use crate::change_id;
@@ -21,6 +21,7 @@ use crate::headers;
 use crate::problem::{Code, Problem};
 use crate::query::{self, Query};
 use crate::routes::{Endpoint, Verb, json};
+use crate::stopwatch::Stopwatch;
 use crate::waiting;
 use crate::watchers;
 
@@ -116,7 +117,7 @@ async fn document(
     (mut place, limit, with_values): (ChangePlace, usize, bool),
     wait: Duration,
 ) -> Result<HttpResponse, Problem> {
-    let until = Instant::now() + wait;
+    let stopwatch = Stopwatch::start();
     let (mut results, mut bytes) = (Vec::new(), 0);
     loop {
         let next = feed.read(place);
@@ -138,7 +139,8 @@ async fn document(
         if is_full || (!next.more && (!results.is_empty() || feed.is_over())) {
             break;
         }
-        if !next.more && timeout_at(until, feed.changed()).await.is_err() {
+        let left = wait.saturating_sub(stopwatch.elapsed());
+        if !next.more && timeout(left, feed.changed()).await.is_err() {
             break;
         }
     }

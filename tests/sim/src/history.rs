@@ -147,7 +147,9 @@ impl History {
         let ops = self.between(origin, point, Hlc::from_bits(u64::MAX));
         let versions: Vec<Version> =
             ops.iter().map(|(hlc, _)| Version { hlc: *hlc, origin }).collect();
-        versions.into_iter().for_each(|version| self.doubt(version));
+        for version in versions {
+            self.doubt(version);
+        }
     }
 
     /// Whether nobody promises anything of a version.

@@ -9,6 +9,7 @@ use crate::command::CommandError;
 use crate::command::screen::Screen;
 use crate::command::session::{Session, SessionOptions};
 use clap::Args;
+use gridkv_cluster::Node;
 
 /// How often the command is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
@@ -31,7 +32,7 @@ impl With {
     pub(crate) fn execute(&self) -> Result<(), CommandError> {
         let screen = &Screen::new();
         Session::with(&self.session, self.nodes, screen, |session| {
-            let urls: Vec<String> = session.nodes().iter().map(|node| node.base_url()).collect();
+            let urls: Vec<String> = session.nodes().iter().map(Node::base_url).collect();
             let Some((program, arguments)) = self.command.split_first() else { return Ok(()) };
             let failed = |source| CommandError::NoCommand { program: program.clone(), source };
             let mut command = Command::new(program);

@@ -11,7 +11,7 @@ use gridkv_protocol::{Epoch, Hlc, NodeId, Origin, Version};
 
 use super::World;
 use super::living::Loss;
-use super::machine::{Machine, Role};
+use super::machine::{Machine, Past, Role};
 use crate::disk::Disk;
 use crate::network::At;
 use crate::node::{Process, StoreAt};
@@ -119,7 +119,9 @@ impl World {
     /// its frontier or by records that it holds: all had agreed on what there was. From then on stores at one
     /// frontier may differ until they are repaired, and of what lies beyond that end nobody promises anything.
     pub(super) fn contest(&mut self, at: At, held: impl Iterator<Item = Version>) {
-        if self.copied.is_none() && !self.machines.iter().any(|machine| machine.put_back) {
+        if self.copied.is_none()
+            && !self.machines.iter().any(|machine| machine.past == Past::Backup)
+        {
             return;
         }
         let Some((_, known)) = self.memory.all(0).find(|(other, _)| *other == at) else { return };
@@ -150,7 +152,7 @@ impl World {
     /// Whether a machine's disk was put back, or there is another like it.
     fn brings_the_past(&self, at: At) -> bool {
         self.machines.get(at).is_some_and(|machine| {
-            machine.put_back || (self.copied.is_some() && machine.id() == self.copied)
+            machine.past == Past::Backup || (self.copied.is_some() && machine.id() == self.copied)
         })
     }
 

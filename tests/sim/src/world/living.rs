@@ -9,7 +9,7 @@ use gridkv_storage::registry::{OpenError, OpenRequest, Registry};
 use gridkv_storage::settings::{CachePolicy, CacheSettings};
 use gridkv_storage::store::{self, Store, StoreConfig};
 
-use super::machine::{Asked, Machine, Role};
+use super::machine::{Asked, Machine, Past, Role};
 use super::{Event, Turn, World};
 use crate::disk::{Disk, DiskBackend, Platter};
 use crate::network::At;
@@ -260,7 +260,7 @@ impl World {
         if let Some(machine) = self.machines.get_mut(at) {
             *machine.disk.platter() = Platter::empty(machine.mode);
             machine.file = None;
-            machine.put_back = false;
+            machine.past = Past::Own;
             machine.backups.clear();
         }
         self.note(|_| format!("n{at} has an empty disk"));

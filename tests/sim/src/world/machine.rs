@@ -32,6 +32,15 @@ pub(super) enum Role {
     Stranger,
 }
 
+/// Where what is on a disk comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Past {
+    /// From what its machine did last.
+    Own,
+    /// From a backup that was put back.
+    Backup,
+}
+
 /// A machine of the world.
 pub(super) struct Machine {
     pub(super) role: Role,
@@ -54,8 +63,8 @@ pub(super) struct Machine {
     pub(super) seen: u64,
     /// What is on the disk now is not what was promised: no claim of the last run counts.
     pub(super) unpromised: bool,
-    /// Its disk was put back: it may bring what all have closed without it.
-    pub(super) put_back: bool,
+    /// A disk that was put back may bring what all have closed without it.
+    pub(super) past: Past,
 }
 
 impl Machine {
@@ -77,7 +86,7 @@ impl Machine {
             asked: Vec::new(),
             seen: 0,
             unpromised: false,
-            put_back: false,
+            past: Past::Own,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What goes wrong, and when it is right again.
 
 use super::living::Loss;
-use super::machine::{Backup, Machine, Role};
+use super::machine::{Backup, Machine, Past, Role};
 use super::{Event, World};
 use crate::network::At;
 
@@ -266,7 +266,7 @@ impl World {
             if let Some(Backup { disk, file }) = machine.backups.last().cloned() {
                 *machine.disk.platter() = disk;
                 machine.file = Some(file);
-                machine.put_back = true;
+                machine.past = Past::Backup;
             }
         });
         self.note(|_| format!("n{at} has a disk of a while ago"));

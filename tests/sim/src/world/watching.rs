@@ -3,6 +3,7 @@
 use gridkv_protocol::{Frontier, Hlc, Version};
 
 use super::World;
+use super::machine::Past;
 use crate::network::At;
 use crate::node::StoreEnd;
 use crate::oracle::{self, Sight, digest};
@@ -20,7 +21,7 @@ impl World {
         machine.seen = platter.commits();
         // Of what a process was started with all is looked at.
         let is_first = !self.memory.of(0, at).up;
-        let started_with: Vec<Version> = if is_first && machine.put_back {
+        let started_with: Vec<Version> = if is_first && machine.past == Past::Backup {
             platter.readable().values().map(|record| record.version).collect()
         } else {
             Vec::new()

@@ -57,8 +57,6 @@ pub enum Mutant {
     MintsBeforeJoining,
     /// A receiver that may hold what its donor has forgotten is caught up like any other.
     NoBootstrap,
-    /// The stable point counts what a power cut would take.
-    StableApplied,
     /// An origin is closed as soon as a later run of its node is known.
     ClosedByEpoch,
     /// Members that are not heard of do not hold the stable point.

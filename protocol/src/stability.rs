@@ -232,7 +232,7 @@ struct Holder<'a> {
 
 /// What of a store outlasts its node.
 fn lasting(store: &StoreReport) -> &Frontier {
-    if mutant::is(Mutant::StableApplied) { &store.applied } else { &store.durable }
+    &store.durable
 }
 
 /// Every origin that is not closed everywhere, in order.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use gridkv_protocol::mutant::Mutant;
 
 /// Every rule that can be broken, by the name that a person types.
-pub const ALL: [(&str, Mutant); 35] = [
+pub const ALL: [(&str, Mutant); 34] = [
     ("ring-drained-to-one-peer", Mutant::RingDrainedToOnePeer),
     ("silent-overflow", Mutant::SilentOverflow),
     ("slot-race", Mutant::SlotRace),
@@ -31,7 +31,6 @@ pub const ALL: [(&str, Mutant); 35] = [
     ("ack-before-fsync", Mutant::AckBeforeFsync),
     ("mints-before-joining", Mutant::MintsBeforeJoining),
     ("no-bootstrap", Mutant::NoBootstrap),
-    ("stable-applied", Mutant::StableApplied),
     ("closed-by-epoch", Mutant::ClosedByEpoch),
     ("down-members-ignored", Mutant::DownMembersIgnored),
     ("no-floor-rule", Mutant::NoFloorRule),

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
 use crate::exchange::Exchange;
+use crate::media_type::OCTET_STREAM;
 use crate::parameters::Parameter;
 use crate::problem::{Code, Problem};
 use crate::routes::node::VERSION;
@@ -213,7 +214,7 @@ impl Body {
                 "application/json": {"schema": reference("Batch")},
                 "application/x-msgpack": bytes(),
             }),
-            Self::Snapshot => json!({FRAMES: bytes(), LINES: bytes()}),
+            Self::Snapshot => json!({FRAMES: bytes(), LINES: bytes(), OCTET_STREAM: bytes()}),
         };
         Some(json!({"required": self != Self::Value, "content": content}))
     }

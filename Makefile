@@ -102,7 +102,7 @@ openapi: need-cargo need-cc ## Write http/openapi.json anew, the document that a
 openapi-check: need-cargo need-cc need-schemathesis ## Try three nodes from their own document with Schemathesis, EXAMPLES=20 for each operation.
 	$(CARGO) build --locked -p gridkv -p gridkv-cluster
 	$(TARGET)/debug/cluster with --free-ports --gridkv $(TARGET)/debug/gridkv --dir $(TARGET)/openapi-cluster \
-		-- bash -c 'exec $(abspath $(SCHEMATHESIS)) --config-file tests/openapi/schemathesis.toml \
+		-- bash -c 'cd $(TARGET) && exec $(abspath $(SCHEMATHESIS)) --config-file $(CURDIR)/tests/openapi/schemathesis.toml \
 			run "$$GRIDKV_URL/v1/openapi.json" --checks all --max-examples $(EXAMPLES) $(OPENAPI_FLAGS)'
 
 soak: $(SOAK_TARGETS) ## The long runs: kill, cut the power, damage, fill the disk; two of them need root.

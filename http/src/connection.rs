@@ -200,6 +200,10 @@ impl AsyncRead for Connection {
             | Phase::Streaming
             | Phase::Leaving => {}
         }
+        // The framework takes this for a client that has said all and still listens: nobody does so for that long.
+        if phase.get() == Phase::Streaming && !came && matches!(read, Poll::Ready(Ok(()))) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         if phase.get() == Phase::Leaving && this.head.poll(cx).is_ready() {
             buffer.set_filled(before);
             return Poll::Ready(Ok(()));

@@ -115,7 +115,6 @@ pub(crate) fn document() -> Json {
             "version": VERSION,
             "description": "A replicated key-value node. Every answer names the node and the request; every \
                 refusal is application/problem+json with a stable code.",
-            "license": {"name": "see the repository"},
         },
         "paths": paths,
         "components": {"schemas": schemas, "headers": headers()},
@@ -249,9 +248,8 @@ fn reference(schema: &str) -> Json {
 fn responses(verb: Verb, description: &Description) -> Json {
     let mut responses = Map::new();
     for answer in description.answers {
-        let mut headers: Map<String, Json> =
-            answer.headers.iter().chain(&EVERYWHERE).map(|name| shared_header(name)).collect();
-        headers.retain(|_, header| !header.is_null());
+        let names = answer.headers.iter().chain(&EVERYWHERE).copied();
+        let headers: Map<String, Json> = names.map(shared_header).collect();
         let mut response = json!({"description": answer.about, "headers": headers});
         if verb != Verb::Head && answer.content != Content::Nothing {
             set(&mut response, "content", answer.content.document());
@@ -265,8 +263,9 @@ fn responses(verb: Verb, description: &Description) -> Json {
         let schema = json!({
             "allOf": [reference("Problem"), {"properties": {"code": {"enum": words}}}],
         });
+        let retry = Some("Retry-After").filter(|_| RETRIED.contains(&status));
         let headers: Map<String, Json> =
-            EVERYWHERE.iter().map(|name| shared_header(name)).collect();
+            EVERYWHERE.into_iter().chain(retry).map(shared_header).collect();
         let mut response = json!({"description": titles.join("; "), "headers": headers});
         if verb != Verb::Head {
             set(&mut response, "content", json!({"application/problem+json": {"schema": schema}}));
@@ -292,6 +291,9 @@ fn refusals(verb: Verb, description: &Description) -> BTreeMap<u16, Vec<Code>> {
     by_status
 }
 
+/// Statuses of refusals that may be over in a moment.
+const RETRIED: [u16; 3] = [409, 503, 507];
+
 /// Headers of every answer.
 const EVERYWHERE: [&str; 2] = ["GridKV-Node", "X-Request-Id"];
 
@@ -314,6 +316,11 @@ fn headers() -> Json {
         "GridKV-Acks": header("peers that have it, and peers that were asked for", json!({"type": "string", "pattern": "^[0-9]+/[0-9]+$"})),
         "GridKV-Existed": header("whether there was a value", json!({"enum": ["true", "false"]})),
         "Location": header("where it is", text()),
+        "GridKV-Expires-At": header("when the value goes by itself, if it does", text()),
+        "GridKV-TTL": header("seconds until then", json!({"type": "string", "pattern": "^[0-9]+$"})),
+        "GridKV-Changes-Since": header("where a stream begins", text()),
+        "Content-Security-Policy": header("so that no browser runs what is stored", text()),
+        "Retry-After": header("seconds after which it is worth another try, where that may help", text()),
         "Content-Disposition": header("a file, and its name", text()),
         "GridKV-Key-Count": header("how many keys there are", json!({"type": "string", "pattern": "^[0-9]+$"})),
     })

@@ -34,10 +34,23 @@ pub(super) const WRITE: &[Code] = &[
 const WATCH: &[Code] = &[Code::TooManyWatchers, Code::NotReady];
 
 /// Headers of every record that is read.
-const RECORD: &[&str] = &["ETag", "GridKV-Version", "Last-Modified", "Cache-Control"];
+const RECORD: &[&str] = &[
+    "ETag",
+    "GridKV-Version",
+    "Last-Modified",
+    "Cache-Control",
+    "GridKV-Expires-At",
+    "GridKV-TTL",
+    "Content-Security-Policy",
+    "Content-Disposition",
+];
 /// Headers of every write that is acknowledged.
-const WRITTEN: &[&str] = &["ETag", "GridKV-Version", "GridKV-Durability", "GridKV-Acks"];
+const WRITTEN: &[&str] =
+    &["ETag", "GridKV-Version", "GridKV-Durability", "GridKV-Acks", "GridKV-Expires-At"];
 const DELETED: &[&str] = &["GridKV-Version", "GridKV-Durability", "GridKV-Acks", "GridKV-Existed"];
+
+/// Headers of answers that say what became of several keys.
+const WRITTEN_TOGETHER: &[&str] = &["GridKV-Durability", "GridKV-Acks"];
 
 const CONDITIONS: &[RequestHeader] = &[
     RequestHeader {
@@ -144,7 +157,12 @@ const DELETE_PREFIX: Description = Description {
     query: &[p::ANY_PREFIX, p::ALL_KEYS, p::DURABILITY, p::ACKS, p::ACK_TIMEOUT],
     headers: &[],
     body: Body::None,
-    answers: &[answer(200, "how many had a value", Json("Deleted"))],
+    answers: &[Answer {
+        status: 200,
+        about: "how many had a value",
+        headers: WRITTEN_TOGETHER,
+        content: Json("Deleted"),
+    }],
     problems: &[STORE, WRITE],
 };
 
@@ -153,7 +171,12 @@ const BATCH: Description = Description {
     query: &[p::DURABILITY, p::ACKS, p::ACK_TIMEOUT],
     headers: &[],
     body: Body::Batch,
-    answers: &[answer(200, "what became of each, in order", Json("BatchResults"))],
+    answers: &[Answer {
+        status: 200,
+        about: "what became of each, in order",
+        headers: WRITTEN_TOGETHER,
+        content: Json("BatchResults"),
+    }],
     problems: &[
         STORE,
         BODY,
@@ -167,7 +190,12 @@ const CHANGES: Description = Description {
     query: &[p::SINCE, p::PREFIX, p::CHANGES_INCLUDE, p::CHANGES_LIMIT, p::WAIT],
     headers: LAST_EVENT_ID,
     body: Body::None,
-    answers: &[answer(200, "changes, in the form that Accept asks for", Changes)],
+    answers: &[Answer {
+        status: 200,
+        about: "changes, in the form that Accept asks for",
+        headers: &["GridKV-Changes-Since"],
+        content: Changes,
+    }],
     problems: &[STORE, READ, WATCH, &[Code::ChangesTruncated, Code::NotAcceptable]],
 };
 

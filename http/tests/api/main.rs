@@ -16,6 +16,7 @@ mod edge;
 mod keys;
 mod lists;
 mod node;
+mod openapi;
 mod peers;
 mod prefixes;
 mod receipts;

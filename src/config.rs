@@ -10,6 +10,7 @@
 //! started. It reads no clock, no environment and no host name of its own: those are arguments.
 
 mod address;
+mod definition;
 mod duration;
 mod effective;
 mod environment;
@@ -25,7 +26,7 @@ mod store;
 mod store_keys;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ pub(crate) struct Sources<'a, Vars> {
 }
 
 /// A configuration that passed every check, and where each of its values came from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Loaded {
     /// The typed configuration.
     pub(crate) config: Config,
@@ -73,6 +74,29 @@ impl Loaded {
     /// configuration.
     pub(crate) fn to_toml(&self) -> String {
         effective::render(&self.settings)
+    }
+
+    /// How one more store would be configured that is defined by these keys of its section, beside those
+    /// that there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem found.
+    pub(crate) fn one_more(
+        &self,
+        store: &str,
+        definition: &toml::Table,
+        backends: &[(&str, &str)],
+    ) -> Result<StoreConfig, ConfigError> {
+        let mut overlay = Overlay::over(self.settings.clone(), backends);
+        definition::read(store, definition, &mut overlay);
+        overlay.complete(OsStr::new(&self.config.node.name));
+        let config = overlay.typed();
+        if let Some(config) = &config {
+            overlay.report(rules::check(config, true)); // who may reach the node was judged at its start
+        }
+        let (mut config, _) = overlay.finish(config)?;
+        config.stores.remove(store).ok_or_else(|| ConfigError::new(Vec::new()))
     }
 }
 
@@ -244,6 +268,9 @@ fn non_zero<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroUsize>, 
     usize::deserialize(from).map(NonZeroUsize::new)
 }
 
+#[cfg(test)]
+#[path = "config/definition_test.rs"]
+mod definition_test;
 #[cfg(test)]
 #[path = "config/error_test.rs"]
 mod error_test;

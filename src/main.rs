@@ -3,8 +3,10 @@
 mod banner;
 mod cli;
 mod config;
+mod made_stores;
 mod node;
 mod signals;
+mod store_setup;
 mod telemetry;
 
 use std::io::Write as _;

@@ -3,22 +3,23 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gridkv_actors::Registry;
-use gridkv_actors::StoreConfig;
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::identity;
 use gridkv_actors::runtime::{Failure, Node, NodeConfig, StartError, StoreSetup};
-use gridkv_actors::settings::{self, CacheSettings, LsmSettings, Settings};
 use gridkv_http::LogControl;
 use gridkv_http::log_control::LogError;
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
 
 use crate::banner;
-use crate::config::{CachePolicy, Compression, Config, Durability, Loaded, MemoryPolicy};
+use crate::config::{Config, Loaded};
+use crate::made_stores::{MadeStores, MadeStoresError};
 use crate::signals::Signals;
+use crate::store_setup::setup;
 use crate::telemetry::{Directive, Switch, TelemetryError};
 
 /// How long a stopping node waits for its peers to take what it wrote.
@@ -45,6 +46,9 @@ pub(crate) enum RunError {
     /// A store has a name that can not be one.
     #[error(transparent)]
     StoreName(#[from] StoreNameError),
+    /// The stores that were made over HTTP can not be had.
+    #[error(transparent)]
+    MadeStores(#[from] MadeStoresError),
     /// The node can not start.
     #[error("can not start")]
     Start(#[from] StartError),
@@ -73,7 +77,8 @@ pub(crate) async fn run(loaded: &Loaded, registry: &Registry, log: Switch) -> Re
     let http = listen(config.http.listen, "http.listen")?;
     let peers = listen(config.peers.listen, "peers.listen")?;
     let advertise = advertised(config, &peers)?;
-    let node = Node::start(node_config(config, advertise.clone())?, registry, peers)?;
+    let made = MadeStores::read(loaded, registry)?;
+    let node = Node::start(node_config(config, advertise.clone(), made)?, registry, peers)?;
     for warning in node.warnings() {
         tracing::warn!("{warning}");
     }
@@ -142,7 +147,15 @@ fn advertised(config: &Config, peers: &TcpListener) -> Result<String, RunError> 
     }
 }
 
-fn node_config(config: &Config, advertise: String) -> Result<NodeConfig, RunError> {
+fn node_config(
+    config: &Config,
+    advertise: String,
+    made: MadeStores,
+) -> Result<NodeConfig, RunError> {
+    let (setups, configured) = made.setups()?;
+    for store in configured {
+        tracing::warn!(%store, "it was made over HTTP, and the configuration names it now: that holds");
+    }
     let writes = u64::try_from(config.http.max_in_flight).unwrap_or(u64::MAX);
     let peers = &config.peers;
     Ok(NodeConfig {
@@ -166,7 +179,8 @@ fn node_config(config: &Config, advertise: String) -> Result<NodeConfig, RunErro
                 .max(writes),
             bytes: writes.saturating_mul(BYTES_PER_WRITE),
         },
-        stores: stores(config)?,
+        stores: stores(config)?.into_iter().chain(setups).collect(),
+        ledger: Some(Arc::new(made)),
     })
 }
 
@@ -178,74 +192,9 @@ fn spool_dir(config: &Config) -> PathBuf {
 /// Ops in flight to one store, at most, when they come in batches.
 const MAX_OPS_IN_FLIGHT: u64 = 65_536;
 
-fn stores(config: &Config) -> Result<Vec<StoreSetup>, RunError> {
-    let setup = |(name, store): (&String, &crate::config::StoreConfig)| {
-        Ok(StoreSetup {
-            config: StoreConfig {
-                name: StoreName::new(name)?,
-                backend: store.backend.clone(),
-                default_ttl_ms: store.default_ttl.map(millis),
-                memory_limit_bytes: store.max_memory_bytes,
-                refuse_over_limit: store.memory_policy == MemoryPolicy::Reject,
-                ring_slots: store.sync.buffer_size,
-            },
-            settings: settings(store),
-            persist_interval: store.disk.as_ref().map(|disk| match disk.durability {
-                Durability::Os => SCHEDULE_OF_NONE,
-                Durability::Interval | Durability::Fsync => disk.persist_interval,
-            }),
-            log_bytes: store.sync.log_bytes,
-            batch_max_ops: store.sync.batch_max_ops,
-            batch_max_bytes: store.sync.batch_max_bytes,
-            flush_interval: store.sync.flush_interval,
-        })
-    };
-    config.stores.iter().map(setup).collect()
-}
-
-/// A store whose writes need not reach the disk at any time is still brought there now and then: what
-/// all members have on the disk is what they may purge.
-const SCHEDULE_OF_NONE: Duration = Duration::from_mins(1);
-
-/// What a store asks of its backend.
-fn settings(store: &crate::config::StoreConfig) -> Settings {
-    let mut settings = Settings {
-        durability: match store.disk.as_ref().map(|disk| disk.durability) {
-            Some(Durability::Fsync) => gridkv_actors::Durability::Fsync,
-            Some(Durability::Os | Durability::Interval) | None => gridkv_actors::Durability::Os,
-        },
-        compression: match store.compression {
-            Compression::None => settings::Compression::None,
-            Compression::Lz4 => settings::Compression::Lz4,
-        },
-        ..Settings::default()
-    };
-    if let Some(cache) = &store.cache {
-        settings.cache = CacheSettings {
-            max_bytes: cache.max_bytes,
-            policy: match cache.policy {
-                CachePolicy::TinyLfu => settings::CachePolicy::TinyLfu,
-                CachePolicy::Lru => settings::CachePolicy::Lru,
-            },
-            time_to_idle_ms: cache.time_to_idle.map(millis),
-        };
-    }
-    if let Some(lsm) = &store.lsm {
-        settings.lsm = LsmSettings {
-            memtable_bytes: lsm.memtable_bytes,
-            table_bytes: lsm.table_bytes,
-            num_memtables: lsm.memtables,
-            level_zero_tables: lsm.level_zero_tables,
-            block_cache_bytes: lsm.block_cache_bytes,
-            hot_cache_bytes: lsm.hot_cache_bytes,
-            journal_bytes: lsm.journal_bytes,
-        };
-    }
-    settings
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn stores(config: &Config) -> Result<Vec<StoreSetup>, StoreNameError> {
+    let stores = config.stores.iter();
+    stores.map(|(name, store)| Ok(setup(StoreName::new(name)?, store, false))).collect()
 }
 
 fn http_config(config: &Config) -> gridkv_http::HttpConfig {

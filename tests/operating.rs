@@ -271,3 +271,77 @@ fn what_was_persisted_survives_and_what_was_overwritten_gives_its_room_back() {
         assert_eq!(values(node, store), model, "{store}");
     }
 }
+
+/// In every key and value that the next test sends.
+const MARK: &str = "MARKED-7c1f";
+
+/// Requests that are done and requests that are refused, in every way that names a key or holds a value.
+fn mention_everywhere(node: &Node) {
+    let (key, body) = (format!("{MARK}%2Fkey"), format!("{MARK} value"));
+    let at = |store: &str| format!("/v1/kv/{store}/{key}");
+    let mut requests = vec![
+        ("PUT", at("none"), body.clone(), 404),
+        ("GET", format!("/v1/kv/main/%FF{MARK}"), String::new(), 400),
+        ("GET", format!("/v1/{MARK}"), String::new(), 404),
+        ("GET", format!("/v1/kv/main?cursor={MARK}"), String::new(), 400),
+        ("PUT", format!("/v1/kv/main/k?ttl={MARK}"), body.clone(), 400),
+        ("PUT", "/v1/stores/main/snapshot?mode=merge".to_owned(), body.clone(), 400),
+        ("PUT", format!("/v1/stores/{MARK}"), json!({ "backend": MARK }).to_string(), 400),
+        ("PUT", "/v1/stores/new".to_owned(), json!({ "backend": MARK }).to_string(), 400),
+    ];
+    for store in NAMES {
+        let op = |op| json!({"op": op, "key": format!("{MARK}/b"), "value": body});
+        let batch = json!({"ops": [op("put"), json!({"op": "get", "key": format!("{MARK}/b")})]});
+        let wrong = json!({"ops": [{"op": "put", "key": MARK, "value": body, "encoding": MARK}]});
+        requests.extend([
+            ("PUT", at(store), body.clone(), 201),
+            ("PUT", at(store), "x".repeat(1_048_577), 413),
+            ("GET", at(store), String::new(), 200),
+            ("GET", format!("{}?durability={MARK}", at(store)), String::new(), 400),
+            ("PATCH", format!("{}?ttl=1ms", at(store)), String::new(), 204),
+            ("DELETE", at(store), String::new(), 204),
+            ("POST", format!("/v1/stores/{store}/batch"), batch.to_string(), 200),
+            ("POST", format!("/v1/stores/{store}/batch"), wrong.to_string(), 400),
+            ("POST", format!("/v1/stores/{store}/batch"), body.clone(), 400),
+            ("GET", format!("/v1/kv/{store}?prefix={MARK}&include=value"), String::new(), 200),
+            (
+                "GET",
+                format!("/v1/stores/{store}/changes?since=0&include=value"),
+                String::new(),
+                200,
+            ),
+            ("GET", format!("/v1/stores/{store}/snapshot?format=ndjson"), String::new(), 200),
+            ("DELETE", format!("/v1/kv/{store}?prefix={MARK}"), String::new(), 200),
+        ]);
+    }
+    for (method, path, body, status) in requests {
+        let reply = send(node, method, &path, body.as_bytes());
+        assert_eq!(reply.status, status, "{method} {path}: {}", reply.quoted());
+    }
+}
+
+#[test]
+fn what_clients_store_is_not_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = ready(builder(dir.path()).nodes(2).stores(STORES));
+    let nodes = all(&cluster);
+    settle(&nodes);
+    mention_everywhere(nodes[0]);
+    // And while the other is away, behind a gap, comes back, and is made to fetch everything.
+    nodes[1].kill().unwrap();
+    mention_everywhere(nodes[0]);
+    write_and_note(&nodes[0].client(), "main", &mut Model::new(), &puts(MARK, 2_000, MARK));
+    nodes[1].start().unwrap();
+    nodes[1].wait_ready(PATIENCE).unwrap();
+    settle(&nodes);
+    let asked = send(nodes[1], "POST", "/v1/cluster/peers/n1/full-sync?store=main", b"");
+    assert_eq!(asked.status, 202, "{}", asked.quoted());
+    settle(&nodes);
+    for node in &nodes {
+        assert!(node.stop(PATIENCE).unwrap().success());
+        let log = fs::read_to_string(node.log_path()).unwrap();
+        let told: Vec<&str> = log.lines().filter(|line| line.contains(MARK)).collect();
+        assert!(log.contains("ready") && told.is_empty(), "{}: {told:?}", node.name());
+    }
+    no_panic(&nodes);
+}

@@ -86,7 +86,7 @@ impl NodeHandle {
         store.takes_writes()?;
         let (board, now) = (self.inner().board.read(), self.now());
         let asked = level.of(board.neighbours.len());
-        let holds = |n: &&Neighbour| n.member.stores.iter().any(|s| s.name == *store.name());
+        let holds = |n: &&Neighbour| n.member.holds(store.name());
         let (holders, others): (Vec<_>, Vec<_>) = board.neighbours.iter().partition(holds);
         let is_up = |n: &&&Neighbour| self.state_of(&n.contact, now) == PeerState::Up;
         let up = holders.iter().filter(is_up).count();

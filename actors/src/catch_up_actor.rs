@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext as _, Addr, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::catchup::{self, CatchUp, Effect, Event, RebuildWait, View};
 use gridkv_protocol::forgetting::{self, Forget, Forgetting};
 use gridkv_protocol::message::{Message as WireMessage, NoPage};
@@ -21,7 +21,7 @@ use crate::links::Links;
 use crate::operations::{Operation, Tracked};
 use crate::post::post;
 use crate::storage_actor::StorageActor;
-use crate::storage_messages::{Empty, ForgetAll, Hold, MergePage, TakeStretch};
+use crate::storage_messages::{Empty, ForgetAll, Hold, MergePage, Retire, TakeStretch};
 use crate::views::CatchUpCounts;
 
 /// How often the machine looks at its deadlines.
@@ -39,6 +39,8 @@ pub(crate) struct CatchUpCounters {
     pub(crate) bootstrapping: AtomicBool,
     /// It is to be emptied for that, once peers have all that it has.
     pub(crate) rebuilding: AtomicBool,
+    /// It was made a moment ago, and has not yet what peers had.
+    pub(crate) filling: AtomicBool,
     /// Records that sessions have brought.
     pub(crate) records: AtomicU64,
 }
@@ -402,5 +404,13 @@ impl Handler<Emptied> for CatchUpActor {
             catchup::Emptied::Failed => self.tracked.fail("the store could not be emptied"),
         }
         self.step(Event::Emptied(emptied), ctx);
+    }
+}
+
+impl Handler<Retire> for CatchUpActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }

@@ -22,7 +22,6 @@ use gridkv_protocol::{Epoch, Hlc, NodeId, Origin, StoreName, UnixMs};
 use crate::catch_up_actor;
 use crate::clock::ClockSource;
 use crate::cluster_board::{Board, ClusterBoard, Neighbour};
-use crate::convergence_actor::{self, Proven};
 use crate::dialling::Dialling;
 use crate::identity::{Identity, IdentityError};
 use crate::links::Links;
@@ -31,7 +30,7 @@ use crate::node_state::{NodeState, Phase};
 use crate::operations::Operation;
 use crate::peer_link::{self, LinkParts};
 use crate::post::post;
-use crate::publisher_actor::{self, PeerHas};
+use crate::publisher_actor;
 use crate::storage_messages::TakeOrigin;
 use crate::store_ends::StoreEnds;
 use crate::wire::OutboxLimits;
@@ -41,6 +40,7 @@ mod handlers;
 mod judging;
 mod members;
 mod stability;
+mod stores;
 
 /// What a cluster actor is made of.
 pub(crate) struct ClusterParts {
@@ -76,6 +76,10 @@ pub(crate) struct ClusterActor {
     stability: Stability,
     /// Stores to be rebuilt once their peers have what this node minted, and what was asked of each.
     rebuilds: BTreeMap<StoreName, Arc<Operation>>,
+    /// Stores that were made a moment ago, and what peers that hold them had.
+    filling: BTreeMap<StoreName, Boot>,
+    /// Stores that were dropped in the present epoch.
+    dropped: BTreeSet<StoreName>,
 }
 
 impl ClusterActor {
@@ -90,6 +94,8 @@ impl ClusterActor {
             boot: None,
             stability: Stability::default(),
             rebuilds: BTreeMap::new(),
+            filling: BTreeMap::new(),
+            dropped: BTreeSet::new(),
         }
     }
 
@@ -124,7 +130,7 @@ impl ClusterActor {
 
     /// Keeps the roster. Without it nothing that follows may be said: the node ends instead.
     fn keep(&mut self, roster: Roster) -> bool {
-        for store in self.parts.stores.values() {
+        for store in self.parts.stores.all().values() {
             store.acks.keep(|peer| roster.members.contains(peer));
         }
         let kept = self.parts.identity.keep_roster(roster);
@@ -186,12 +192,11 @@ impl ClusterActor {
         if let Some(boot) = &mut self.boot {
             boot.lost(peer);
         }
-        for store in self.parts.stores.values() {
-            post(&store.publisher, publisher_actor::LinkDown(peer));
-            post(&store.catch_up, catch_up_actor::LinkDown(peer));
-            if let Some(convergence) = &store.convergence {
-                post(&convergence.actor, convergence_actor::LinkDown(peer));
-            }
+        for filling in self.filling.values_mut() {
+            filling.lost(peer);
+        }
+        for store in self.parts.stores.all().values() {
+            stores::part(store, peer);
         }
     }
 
@@ -202,7 +207,7 @@ impl ClusterActor {
             clock: self.parts.clock.observed(),
             ready: self.parts.state.phase() == Phase::Ready && self.parts.state.may_mint(),
             members: self.parts.membership.members().clone(),
-            stores: self.parts.stores.values().map(|store| store.reader.report()).collect(),
+            stores: self.parts.stores.all().values().map(|store| store.reader.report()).collect(),
         }
     }
 
@@ -210,6 +215,7 @@ impl ClusterActor {
         self.follow_the_wall();
         self.judge_clock();
         self.look_if_ready();
+        self.look_if_filled();
         self.show();
         self.settle_changes(ctx);
         if self.parts.membership.is_joined() {
@@ -233,7 +239,7 @@ impl ClusterActor {
         }
         self.contacts.reported(&report, now);
         for theirs in &report.stores {
-            if let Some(store) = self.parts.stores.get(&theirs.store) {
+            if let Some(store) = self.parts.stores.get(theirs.store.as_str()) {
                 store.acks.reported(report.origin, &theirs.applied);
             }
         }
@@ -250,28 +256,17 @@ impl ClusterActor {
         if self.contacts.has_link(peer) {
             self.spread(&report);
         }
+        self.fill(&report);
         let members = report.members.clone();
         self.hear(report);
         self.step(Event::Reported(members), ctx);
+        if self.is_mismatched(peer) {
+            self.parts.links.cut(peer); // it is told why when it is dialled again
+        }
         self.judge_clock();
         self.look_if_ready();
         // Here too: heartbeats of two nodes may keep in step, and one of them always be ahead at a beat.
         self.rebuild_what_is_covered(ctx);
-    }
-
-    fn spread(&self, report: &Report) {
-        let own = self.own();
-        for theirs in &report.stores {
-            let Some(store) = self.parts.stores.get(&theirs.store) else { continue };
-            let have = theirs.applied.get(own);
-            post(&store.publisher, PeerHas { peer: report.origin.node(), have });
-            if let Some(convergence) = &store.convergence {
-                let (peer, proof) = (report.origin.node(), theirs.proof);
-                post(&convergence.actor, Proven { peer, proof });
-            }
-            let (from, report) = (report.origin, theirs.clone());
-            post(&store.catch_up, catch_up_actor::Reported { from, report });
-        }
     }
 
     /// A report that knows a higher epoch of this node: its disk was rolled back. It goes on above it.
@@ -294,8 +289,9 @@ impl ClusterActor {
     fn go_on_above(&mut self, seen: Epoch, ctx: &mut Context<Self>) -> bool {
         match self.parts.identity.pass_epoch(seen) {
             Ok(origin) => {
+                self.dropped.clear();
                 self.parts.origin.store(origin.bits(), Ordering::Release);
-                for store in self.parts.stores.values() {
+                for store in self.parts.stores.all().values() {
                     post(&store.storage, TakeOrigin(origin));
                     post(&store.publisher, publisher_actor::NewOrigin(origin));
                     post(&store.catch_up, catch_up_actor::NewOrigin(origin));
@@ -330,13 +326,10 @@ impl ClusterActor {
             return;
         }
         let (own, others) = (self.own(), self.others());
-        let behind = self
-            .parts
-            .stores
-            .iter()
-            .find(|(name, store)| !boot.covers(name, &store.reader.applied(), own));
+        let stores = self.parts.stores.all();
+        let covered = stores.iter().all(|(name, it)| boot.covers(name, &it.reader.applied(), own));
         let taken_in = self.refused_by().is_empty() && boot.has_listened(self.now(), &others);
-        if taken_in && behind.is_none() {
+        if taken_in && covered {
             let silent = boot.silent(&others).len();
             tracing::info!(peers = others.len(), silent, "ready");
             self.boot = None;

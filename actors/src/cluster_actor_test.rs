@@ -46,7 +46,8 @@ fn main_store() -> StoreName {
 }
 
 fn member(origin: Origin, name: &str, addr: &str) -> Member {
-    Member { origin, name: name.to_owned(), addr: addr.to_owned(), stores: Vec::new() }
+    let (name, addr) = (name.to_owned(), addr.to_owned());
+    Member { origin, revision: 0, name, addr, stores: Vec::new() }
 }
 
 fn addr(listener: &TcpListener) -> String {
@@ -79,6 +80,7 @@ fn config() -> NodeConfig {
         gate: GateLimits { ops: 10, bytes: 1 << 20 },
         stores: vec![StoreSetup {
             config,
+            made: false,
             settings: Settings::default(),
             persist_interval: None,
             log_bytes: 1 << 20,
@@ -86,6 +88,7 @@ fn config() -> NodeConfig {
             batch_max_bytes: 1 << 16,
             flush_interval: Duration::from_millis(10),
         }],
+        ledger: None,
     }
 }
 
@@ -106,7 +109,7 @@ impl Stage {
             store::open(&registry, setup.config.clone(), identity.origin(), &request).unwrap();
         let (parts, thread) = ((opened.writer, opened.reader), Arbiter::new());
         let end = wiring.store(&config, setup, parts, &thread);
-        let ends: Arc<StoreEnds> = Arc::new([(main_store(), end)].into());
+        let ends: Arc<StoreEnds> = Arc::new([(main_store(), Arc::new(end))].into_iter().collect());
         let cluster = wiring.cluster(&config, identity, &ends);
         Self { wiring, ends, cluster, members, _mute: mute }
     }
@@ -271,7 +274,7 @@ async fn a_rebuild_from_a_peer_that_is_forgotten_ends_and_leaves_the_store_as_it
     assert_eq!(operation.view().waits_for, ["n2 is not connected"]);
     let said = operations.announce(&store);
     assert!(said.ends_with("from n2, see operation 1: n2 is not connected"), "{said}");
-    let is_ready = || !stage.ends[&store].catch_up_counters.is_bootstrapping();
+    let is_ready = || !stage.ends.get(store.as_str()).unwrap().catch_up_counters.is_bootstrapping();
     assert!(!is_ready());
 
     let (reply, forgotten) = oneshot::channel();

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::member_change::{AddReply, ForgetReply};
 use crate::operations::Operation;
+use crate::store_ends::StoreEnd;
 use crate::wire::Outbox;
 
 /// A node knocked at this one; answered once what the answer says is kept.
@@ -78,7 +79,10 @@ pub(crate) struct PeerReported(pub(crate) Report);
 /// A peer is to be answered with this node's report.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct ReportTo(pub(crate) Outbox);
+pub(crate) struct ReportTo {
+    pub(crate) peer: NodeId,
+    pub(crate) outbox: Outbox,
+}
 
 /// An operator gives the address of a node to dial; answered once something answered there, or nothing.
 #[derive(Message)]
@@ -110,6 +114,22 @@ pub(crate) struct FullSync {
     /// What is told of it.
     pub(crate) operation: Arc<Operation>,
     pub(crate) reply: oneshot::Sender<Result<(), FullSyncRefusal>>,
+}
+
+/// This node holds a store from now on; answered when its members are told, with `false` if the node can not go on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct MakeStore {
+    pub(crate) end: Arc<StoreEnd>,
+    pub(crate) reply: oneshot::Sender<bool>,
+}
+
+/// This node does not hold a store any more; answered when its members are told.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct DropStore {
+    pub(crate) name: StoreName,
+    pub(crate) reply: oneshot::Sender<()>,
 }
 
 /// Why a full sync does not begin. Nothing was changed.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext as _, AsyncContext, Context, Handler, Message};
 use arc_swap::ArcSwap;
 use gridkv_protocol::convergence::{Agreement, Convergence, Digests, Effect, Event, Sums};
 use gridkv_protocol::differing::Differing;
@@ -27,7 +27,7 @@ use crate::clock::ClockSource;
 use crate::links::Links;
 use crate::post::{answer as reply_to, post};
 use crate::storage_actor::StorageActor;
-use crate::storage_messages::{MergePage, TellDigest};
+use crate::storage_messages::{MergePage, Retire, TellDigest};
 
 /// How often the machines look at what waits.
 const TICK: Duration = Duration::from_millis(50);
@@ -298,5 +298,13 @@ impl Handler<TellDiffering> for ConvergenceActor {
 
     fn handle(&mut self, TellDiffering { peer, reply }: TellDiffering, _ctx: &mut Self::Context) {
         reply_to(reply, self.repair.differing(peer));
+    }
+}
+
+impl Handler<Retire> for ConvergenceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }

@@ -46,6 +46,8 @@ pub struct StoreHandle {
 pub(crate) struct Inner {
     pub(crate) reader: StoreReader,
     pub(crate) flusher: StoreFlusher,
+    /// Whether it was made while a node ran.
+    pub(crate) made: bool,
     pub(crate) storage: Addr<StorageActor>,
     /// Places for those who read all of it at once.
     pub(crate) snapshots: Arc<Semaphore>,
@@ -91,6 +93,11 @@ impl StoreHandle {
     /// The backend's name, such as `memory`.
     pub fn backend(&self) -> &'static str {
         self.inner.reader.backend()
+    }
+
+    /// Whether a configuration names it; if not, it was made while a node ran, and can be dropped.
+    pub fn is_configured(&self) -> bool {
+        !self.inner.made
     }
 
     /// Whether it may forget records.

@@ -22,7 +22,7 @@ impl NodeHandle {
         tracing::info!("draining: no more writes are taken");
         let node = self.clone();
         actix_rt::spawn(async move {
-            while node.stores().any(|store| store.in_flight().0 > 0) {
+            while node.stores().iter().any(|store| store.in_flight().0 > 0) {
                 tokio::time::sleep(LOOK).await; // what was let in before
             }
             node.wait_for_peers().await;

@@ -10,6 +10,7 @@
 
 pub mod acknowledging;
 mod acks;
+mod by_store;
 mod catch_up_actor;
 pub mod changes;
 pub mod clock;
@@ -46,6 +47,9 @@ mod stable_board;
 mod storage_actor;
 mod storage_messages;
 mod store_ends;
+pub mod store_ledger;
+mod store_maker;
+pub mod stores;
 mod turns;
 pub mod upkeep;
 mod version_queue;
@@ -58,7 +62,9 @@ mod wiring;
 
 // What the HTTP layer and the program may see of the store below.
 pub use crate::acks::AckCounts;
+pub use gridkv_storage::backend::BackendError;
 pub use gridkv_storage::durability::Durability;
+pub use gridkv_storage::files::replace as replace_file;
 pub use gridkv_storage::list::{After, ListQuery, Listed, Listing};
 pub use gridkv_storage::registry::Registry;
 pub use gridkv_storage::settings;

@@ -41,6 +41,13 @@ impl Links {
         write(&self.up).remove(&peer);
     }
 
+    /// Ends the link to a peer; it is dialled again.
+    pub(crate) fn cut(&self, peer: NodeId) {
+        if let Some(outbox) = read(&self.up).get(&peer) {
+            outbox.cut();
+        }
+    }
+
     pub(crate) fn peers(&self) -> Vec<NodeId> {
         read(&self.up).keys().copied().collect()
     }

@@ -9,6 +9,7 @@ use gridkv_protocol::contacts::Contact;
 use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs, Version};
 
+use crate::by_store::ByStore;
 use crate::clock::ClockSource;
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_board::{ClusterBoard, Neighbour};
@@ -20,12 +21,13 @@ use crate::node_state::{NodeState, Phase};
 use crate::operations::{Asked, FullSyncError, OperationView, Operations, Task};
 use crate::post::post;
 use crate::store_ends::{StoreEnd, StoreEnds};
+use crate::store_maker::{StoreMaker, StoreRun};
 use crate::views::{
     ActorView, Check, ClockView, ClusterView, PeerState, PeerStoreView, PeerView, Readiness,
     SelfView, StableView,
 };
 use crate::watchdog::Watchdog;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 /// The node as the HTTP layer sees it. Cheap to clone.
 #[derive(Clone)]
@@ -39,8 +41,11 @@ pub(crate) struct Inner {
     pub(crate) cluster: String,
     pub(crate) addr: String,
     pub(crate) origin: Arc<AtomicU64>,
-    pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
+    pub(crate) doors: ByStore<StoreHandle>,
     pub(crate) ends: Arc<StoreEnds>,
+    /// Held by who makes or drops a store.
+    pub(crate) runs: Mutex<BTreeMap<StoreName, StoreRun>>,
+    pub(crate) maker: StoreMaker,
     pub(crate) links: Arc<Links>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) state: Arc<NodeState>,
@@ -73,13 +78,13 @@ impl NodeHandle {
     }
 
     /// A store by name.
-    pub fn store(&self, name: &str) -> Option<&StoreHandle> {
-        self.inner.handles.get(name)
+    pub fn store(&self, name: &str) -> Option<StoreHandle> {
+        self.inner.doors.get(name)
     }
 
     /// Every store, in order of name.
-    pub fn stores(&self) -> impl Iterator<Item = &StoreHandle> + '_ {
-        self.inner.handles.values()
+    pub fn stores(&self) -> Vec<StoreHandle> {
+        self.inner.doors.all().values().cloned().collect()
     }
 
     /// The node's physical time.
@@ -104,7 +109,7 @@ impl NodeHandle {
     /// Whether the node takes clients, and why not: the node itself and its clock, then each store.
     pub fn readiness(&self) -> Readiness {
         let mut checks = vec![self.check_cluster(), self.check_clock()];
-        checks.extend(self.inner.ends.iter().map(|(name, store)| {
+        checks.extend(self.inner.ends.all().iter().map(|(name, store)| {
             let wrong = if store.reader.is_poisoned() {
                 Some("a commit failed; look into the log, then restart the node".to_owned())
             } else if store.reader.is_damaged() {
@@ -118,6 +123,8 @@ impl NodeHandle {
                 Some(format!(
                     "filled from a peer, because it may hold what was deleted meanwhile; {records} records so far"
                 ))
+            } else if store.catch_up_counters.filling.load(Ordering::Acquire) {
+                Some("was just made, and is given what peers have of it".to_owned())
             } else {
                 None
             };
@@ -221,7 +228,7 @@ impl NodeHandle {
         let id = member.origin.node();
         let (mut stores, mut missing_stores) = (BTreeMap::new(), Vec::new());
         let mut other_backends = BTreeMap::new();
-        for (name, store) in self.inner.ends.iter() {
+        for (name, store) in self.inner.ends.all().iter() {
             let Some(theirs) = member.stores.iter().find(|theirs| theirs.name == *name) else {
                 missing_stores.push(name.clone());
                 continue;
@@ -332,7 +339,7 @@ impl NodeHandle {
     /// Which members that hold a store have a version of it, this node included, by name.
     pub fn receipts(&self, store: &StoreHandle, version: Version) -> BTreeMap<String, bool> {
         let board = self.inner.board.read();
-        let holds = |n: &&Neighbour| n.member.stores.iter().any(|s| s.name == *store.name());
+        let holds = |n: &&Neighbour| n.member.holds(store.name());
         let has = |n: &Neighbour| store.peer_covers(n.member.origin.node(), version);
         let others = board.neighbours.iter().filter(holds);
         let others = others.map(|neighbour| (neighbour.member.name.clone(), has(neighbour)));
@@ -343,14 +350,15 @@ impl NodeHandle {
     pub(crate) fn is_covered(&self) -> bool {
         let peers = self.cluster().peers;
         peers.iter().filter(|peer| peer.state == PeerState::Up).all(|peer| {
-            let mut shared = peer.stores.keys().filter_map(|name| self.inner.ends.get(name));
+            let shared = peer.stores.keys();
+            let mut shared = shared.filter_map(|name| self.inner.ends.get(name.as_str()));
             shared.all(|store| store.publishing.is_covered_by(peer.origin.node()))
         })
     }
 
     /// How far a store may forget what is dead; `None` for a cache, which forgets by itself.
     pub fn stable(&self, store: &StoreName) -> Option<StableView> {
-        let end = self.inner.ends.get(store)?;
+        let end = self.inner.ends.get(store.as_str())?;
         if end.reader.promises().cache {
             return None;
         }
@@ -374,13 +382,11 @@ impl NodeHandle {
 
     /// The storage actors and the writes in flight to them.
     pub fn actors(&self) -> Vec<ActorView> {
-        let handles = self.inner.handles.values();
-        handles
-            .map(|handle| ActorView {
-                actor: "storage",
-                store: handle.name().to_string(),
-                messages: handle.in_flight().0,
-            })
-            .collect()
+        let view = |store: StoreHandle| ActorView {
+            actor: "storage",
+            store: store.name().to_string(),
+            messages: store.in_flight().0,
+        };
+        self.stores().into_iter().map(view).collect()
     }
 }

@@ -1,12 +1,14 @@
 //! How a node is to run: what the program decided, in types.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gridkv_storage::settings::Settings;
 use gridkv_storage::store::StoreConfig;
 
 use crate::gate::GateLimits;
+use crate::store_ledger::StoreLedger;
 
 /// How a node is to run.
 pub struct NodeConfig {
@@ -38,8 +40,10 @@ pub struct NodeConfig {
     pub max_queue_bytes: usize,
     /// What may be in flight to one store.
     pub gate: GateLimits,
-    /// Its stores.
+    /// Its stores: those that are configured, and those that were made by earlier runs.
     pub stores: Vec<StoreSetup>,
+    /// Who keeps which stores are made and dropped while it runs; `None`: none are.
+    pub ledger: Option<Arc<dyn StoreLedger>>,
 }
 
 /// How one store is to run.
@@ -47,6 +51,8 @@ pub struct NodeConfig {
 pub struct StoreSetup {
     /// The store itself.
     pub config: StoreConfig,
+    /// Whether it was made while a node ran, and is named by no configuration.
+    pub made: bool,
     /// What is asked of its backend.
     pub settings: Settings,
     /// Between two moments at which a store that persists is brought to the disk; `None` on one that does

@@ -21,6 +21,11 @@ impl Nudge {
         }
     }
 
+    /// There are no more commits; who waits for one finds out.
+    pub(crate) fn ended(&self) {
+        self.committed.notify_one();
+    }
+
     /// Waits for a commit.
     pub(crate) async fn next(&self) {
         self.committed.notified().await;

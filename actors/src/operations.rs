@@ -210,6 +210,13 @@ impl Operations {
         Ok(operation)
     }
 
+    /// Whether one runs on a store.
+    pub(crate) fn is_busy(&self, store: &StoreName) -> bool {
+        let kept = self.kept();
+        let mut running = kept.by_id.values().filter(|operation| operation.is_running());
+        running.any(|operation| operation.asked.store == *store)
+    }
+
     /// It was not begun after all.
     pub(crate) fn withdraw(&self, id: u64) {
         self.kept().by_id.remove(&id);

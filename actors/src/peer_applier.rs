@@ -65,7 +65,7 @@ impl PeerApplier {
             self.cut(ctx); // nodes publish only what they minted
             return;
         }
-        match self.parts.stores.get(&batch.store) {
+        match self.parts.stores.get(batch.store.as_str()) {
             Some(store) => post(
                 &store.storage,
                 ApplyBatch {
@@ -95,7 +95,7 @@ impl PeerApplier {
     fn page(&self, request: PageRequest, permit: OwnedSemaphorePermit) {
         let donor = Origin::from_bits(self.parts.origin.load(Ordering::Acquire));
         let outbox = self.outbox.clone();
-        let store = self.parts.stores.get(&request.store).cloned();
+        let store = self.parts.stores.get(request.store.as_str());
         let turn = Arc::clone(&self.pages);
         actix_rt::spawn(async move {
             // One page at a time, and only into a queue with room: the peer waits, and is not cut.
@@ -105,7 +105,7 @@ impl PeerApplier {
             }
             // Reading may touch a disk.
             let read =
-                tokio::task::spawn_blocking(move || read_page(store.as_ref(), request, donor));
+                tokio::task::spawn_blocking(move || read_page(store.as_deref(), request, donor));
             if let Ok(message) = read.await {
                 outbox.send(&message);
             }
@@ -116,7 +116,7 @@ impl PeerApplier {
     /// Asks the store's actor what it amounts to. In turn with pages: it is as large as a small one.
     fn digest(&self, DigestRequest { store }: DigestRequest, permit: OwnedSemaphorePermit) {
         let (outbox, turn) = (self.outbox.clone(), Arc::clone(&self.pages));
-        let storage = self.parts.stores.get(&store).map(|end| end.storage.clone());
+        let storage = self.parts.stores.get(store.as_str()).map(|end| end.storage.clone());
         actix_rt::spawn(async move {
             let Ok(turn) = turn.acquire_owned().await else { return };
             while outbox.is_busy() {
@@ -176,7 +176,8 @@ impl Handler<Received> for PeerApplier {
             WireMessage::PageRequest(request) => self.page(request, permit),
             WireMessage::Report(report) if report.origin.node() == self.peer.node() => {
                 post(&self.parts.cluster, PeerReported(report));
-                post(&self.parts.cluster, ReportTo(self.outbox.clone()));
+                let (peer, outbox) = (self.peer.node(), self.outbox.clone());
+                post(&self.parts.cluster, ReportTo { peer, outbox });
             }
             WireMessage::DigestRequest(request) => self.digest(request, permit),
             WireMessage::Report(_)

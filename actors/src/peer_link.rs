@@ -163,32 +163,43 @@ async fn read_all(mut read: OwnedReadHalf, run: Origin, parts: &LinkParts) -> Li
 
 fn route(message: Message, run: Origin, parts: &LinkParts) -> Result<(), LinkError> {
     let peer = run.node();
-    let store = |name: &StoreName| parts.stores.get(name).ok_or(LinkError::UnexpectedMessage);
+    // An answer about a store that was dropped meanwhile is nothing to anybody.
+    let store = |name: &StoreName| parts.stores.get(name.as_str());
+    let convergence =
+        |name: &StoreName| store(name)?.convergence.as_ref().map(|end| end.actor.clone());
     match message {
         Message::Report(report) if report.origin.node() == peer => {
             post(&parts.cluster, PeerReported(report));
         }
         Message::Answer(answer) => {
-            post(&store(&answer.store)?.publisher, Answered { run, answer });
+            if let Some(store) = store(&answer.store) {
+                post(&store.publisher, Answered { run, answer });
+            }
         }
         Message::Digest(answer) => {
-            if let Some(convergence) = &store(&answer.store)?.convergence {
-                post(&convergence.actor, DigestCame { peer, answer });
+            if let Some(actor) = convergence(&answer.store) {
+                post(&actor, DigestCame { peer, answer });
             }
         }
         Message::Page(page) if Repair::is_session(page.session) => {
-            if let Some(convergence) = &store(&page.store)?.convergence {
-                post(&convergence.actor, RepairPage { peer, page });
+            if let Some(actor) = convergence(&page.store) {
+                post(&actor, RepairPage { peer, page });
             }
         }
         Message::NoPage(answer) if Repair::is_session(answer.session) => {
-            if let Some(convergence) = &store(&answer.store)?.convergence {
-                post(&convergence.actor, NoRepairPage { peer, answer });
+            if let Some(actor) = convergence(&answer.store) {
+                post(&actor, NoRepairPage { peer, answer });
             }
         }
-        Message::Page(page) => post(&store(&page.store)?.catch_up, PageCame { peer, page }),
+        Message::Page(page) => {
+            if let Some(store) = store(&page.store) {
+                post(&store.catch_up, PageCame { peer, page });
+            }
+        }
         Message::NoPage(answer) => {
-            post(&store(&answer.store)?.catch_up, NoPageCame { peer, answer });
+            if let Some(store) = store(&answer.store) {
+                post(&store.catch_up, NoPageCame { peer, answer });
+            }
         }
         Message::Report(_)
         | Message::Hello(_)

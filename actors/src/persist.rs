@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use gridkv_protocol::StoreName;
 use gridkv_storage::flusher::StoreFlusher;
+use tokio::sync::oneshot;
 
 use crate::clock::ClockSource;
 use crate::error::{PersistError, describe};
 
-/// Flushes whenever there is something to flush, an interval after the last time. Ends with its thread.
+/// Flushes whenever there is something to flush, an interval after the last time. Ends with its thread, or once
+/// the other end of `ended` is dropped.
 pub(crate) async fn every(
     interval: Duration,
     flusher: StoreFlusher,
     clock: Arc<ClockSource>,
-    store: StoreName,
+    (store, mut ended): (StoreName, oneshot::Receiver<()>),
 ) {
-    loop {
-        tokio::time::sleep(interval).await;
+    while tokio::time::timeout(interval, &mut ended).await.is_err() {
         if !flusher.is_needed() {
             continue;
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext as _, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message as WireMessage, StoreBatch};
 use gridkv_protocol::publisher::{Event, Publisher};
 use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
@@ -18,6 +18,7 @@ use crate::acks::Acks;
 use crate::clock::ClockSource;
 use crate::links::Links;
 use crate::nudge::Nudge;
+use crate::storage_messages::Retire;
 use crate::views::PeerStoreView;
 
 /// How often a publisher looks whether something is to be sent again.
@@ -156,6 +157,10 @@ impl Actor for SyncPublisher {
             }
         });
     }
+
+    fn stopped(&mut self, _ctx: &mut Self::Context) {
+        self.nudge.ended();
+    }
 }
 
 impl Handler<Drain> for SyncPublisher {
@@ -219,5 +224,13 @@ impl Handler<NewOrigin> for SyncPublisher {
 
     fn handle(&mut self, NewOrigin(origin): NewOrigin, _ctx: &mut Self::Context) {
         self.step(Event::NewOrigin(origin));
+    }
+}
+
+impl Handler<Retire> for SyncPublisher {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }

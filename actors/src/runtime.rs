@@ -6,31 +6,25 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix_rt::Arbiter;
-use gridkv_protocol::StoreName;
-use gridkv_protocol::limits::{LAST_WAITS_MS, MAX_SNAPSHOTS};
-use gridkv_storage::flusher::StoreFlusher;
-use gridkv_storage::registry::{OpenError, OpenRequest, Progress, Registry};
-use gridkv_storage::store::{self, Store};
-use tokio::sync::{Semaphore, oneshot};
+use gridkv_protocol::limits::LAST_WAITS_MS;
+use gridkv_storage::registry::{OpenError, Registry};
+use gridkv_storage::store::Store;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::clock::ClockSource;
 pub use crate::cluster_board::Failure;
-use crate::gate::Gate;
-use crate::handle::{self, StoreHandle};
 use crate::identity::{Identity, IdentityError};
 use crate::node::{self, NodeHandle};
 pub use crate::node_config::{NodeConfig, StoreSetup};
 use crate::node_state::Phase;
 use crate::operations::Operations;
-use crate::persist;
 use crate::post::post;
 use crate::spool;
 use crate::storage_messages::Drain;
-use crate::store_ends::{StoreEnd, StoreEnds};
+use crate::store_ends::StoreEnds;
+use crate::store_maker::StoreMaker;
 use crate::watchdog::Watchdog;
 use crate::wiring::{Wiring, ms};
 
@@ -51,7 +45,6 @@ pub enum StartError {
 /// A running node.
 pub struct Node {
     handle: NodeHandle,
-    arbiters: Vec<Arbiter>,
     warnings: Vec<String>,
 }
 
@@ -69,74 +62,62 @@ impl Node {
         let clock = Arc::new(ClockSource::start());
         let identity = Identity::take(config.data_dir.as_deref(), clock.now())?;
         spool::sweep(&config.spool_dir);
-        let mut opened = Vec::new();
-        for setup in &config.stores {
-            let name = setup.config.name.clone();
-            let dir = config.data_dir.as_ref().map(|dir| dir.join("stores").join(name.as_str()));
-            let request = OpenRequest {
-                settings: setup.settings.clone(),
-                progress: told(name.clone(), &clock),
-                ..OpenRequest::new(name, dir)
-            };
-            opened.push(store::open(registry, setup.config.clone(), identity.origin(), &request)?);
-        }
         let wiring = Wiring::new(clock, identity.origin());
-        Self::run(config, identity, wiring, opened, listener)
+        let (config, registry) = (Arc::new(config), registry.clone());
+        let maker = StoreMaker { wiring, config, registry };
+        let mut warnings = maker.finish_drops();
+        let setups = &maker.config.stores;
+        let opened: Vec<Store> = setups.iter().map(|s| maker.open(s)).collect::<Result<_, _>>()?;
+        warnings.extend(opened.iter().flat_map(|store| store.warnings.iter().cloned()));
+        let handle = Self::run(maker, identity, opened, listener)?;
+        Ok(Self { handle, warnings })
     }
 
     fn run(
-        config: NodeConfig,
+        maker: StoreMaker,
         identity: Identity,
-        wiring: Wiring,
         opened: Vec<Store>,
         listener: TcpListener,
-    ) -> Result<Self, StartError> {
-        let (mut arbiters, mut warnings) = (Vec::new(), Vec::new());
-        let (mut ends, mut handles) = (BTreeMap::new(), BTreeMap::new());
-        for (setup, store) in config.stores.iter().zip(opened) {
-            let (name, thread) = (setup.config.name.clone(), Arbiter::new());
-            let end = wiring.store(&config, setup, (store.writer, store.reader), &thread);
-            if let Some(interval) = setup.persist_interval {
-                let (flusher, clock) = (store.flusher.clone(), Arc::clone(&wiring.clock));
-                wiring.sync.spawn(persist::every(interval, flusher, clock, name.clone()));
-            }
-            handles.insert(name.clone(), open_door(&config, &wiring, &end, store.flusher));
-            ends.insert(name, end);
-            warnings.extend(store.warnings);
-            arbiters.push(thread);
+    ) -> Result<NodeHandle, StartError> {
+        let (mut ends, mut doors, mut runs) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (setup, store) in maker.config.stores.iter().zip(opened) {
+            let (name, store) = (setup.config.name.clone(), maker.start(setup, store));
+            ends.push((name.clone(), store.end));
+            doors.push((name.clone(), store.door));
+            runs.insert(name, store.run);
         }
-        let ends = Arc::new(ends);
-        let cluster = wiring.cluster(&config, identity, &ends);
-        wiring.serve(&config, &cluster, &ends, listener);
-        let Wiring { clock, state, links, board, origin, sync } = wiring;
+        let StoreMaker { wiring, config, .. } = &maker;
+        let ends: Arc<StoreEnds> = Arc::new(ends.into_iter().collect());
+        let cluster = wiring.cluster(config, identity, &ends);
+        wiring.serve(config, &cluster, &ends, listener);
         let watchdog = Watchdog {
             cluster: cluster.clone(),
             stores: Arc::clone(&ends),
-            clock: Arc::clone(&clock),
-            state: Arc::clone(&state),
-            board: Arc::clone(&board),
+            clock: Arc::clone(&wiring.clock),
+            state: Arc::clone(&wiring.state),
+            board: Arc::clone(&wiring.board),
         };
         watchdog.clone().start().map_err(StartError::Thread)?;
-        arbiters.push(sync);
-        let handle = NodeHandle::new(node::Inner {
-            started_at: clock.now(),
-            name: config.name,
-            cluster: config.cluster,
-            addr: config.advertise,
+        Ok(NodeHandle::new(node::Inner {
+            started_at: wiring.clock.now(),
+            name: config.name.clone(),
+            cluster: config.cluster.clone(),
+            addr: config.advertise.clone(),
             suspect_after_ms: ms(config.suspect_after),
             down_after_ms: ms(config.down_after),
-            origin,
-            handles,
+            origin: Arc::clone(&wiring.origin),
+            doors: doors.into_iter().collect(),
             ends,
-            links,
-            clock,
-            state,
-            board,
+            runs: Mutex::new(runs),
+            links: Arc::clone(&wiring.links),
+            clock: Arc::clone(&wiring.clock),
+            state: Arc::clone(&wiring.state),
+            board: Arc::clone(&wiring.board),
+            maker,
             watchdog,
             actor: cluster,
             operations: Operations::default(),
-        });
-        Ok(Self { handle, arbiters, warnings })
+        }))
     }
 
     /// The node as others see it.
@@ -160,7 +141,7 @@ impl Node {
         self.handle.inner().state.enter(Phase::Stopping);
         self.handle.inner().state.drain();
         let ends = Arc::clone(&self.handle.inner().ends);
-        ends.values().for_each(|store| store.watches.close());
+        ends.all().values().for_each(|store| store.watches.close());
         actix_rt::spawn(async move {
             tokio::time::sleep(Duration::from_millis(LAST_WAITS_MS)).await;
             end_waits(&ends);
@@ -173,7 +154,8 @@ impl Node {
     pub async fn stop(self, grace: Duration) -> Vec<String> {
         self.drain();
         let mut unsaved = Vec::new();
-        for store in self.handle.inner().ends.values() {
+        let runs = self.handle.inner().runs.lock().await; // no store comes or goes any more
+        for store in self.handle.inner().ends.all().values() {
             let (reply, done) = oneshot::channel();
             post(&store.storage, Drain(reply));
             if !matches!(tokio::time::timeout(DRAIN_LIMIT, done).await, Ok(Ok(()))) {
@@ -190,30 +172,17 @@ impl Node {
         for store in self.handle.stores() {
             store.inner().flusher.close();
         }
-        for arbiter in &self.arbiters {
-            arbiter.stop();
+        for run in runs.values() {
+            run.thread.stop();
         }
+        self.handle.inner().maker.wiring.sync.stop();
         unsaved
     }
 }
 
-/// Tells the log how far the opening of a store is, when that takes long.
-fn told(store: StoreName, clock: &Arc<ClockSource>) -> Progress {
-    const SILENCE_MS: u64 = 1_000;
-    let (clock, last_ms) = (Arc::clone(clock), AtomicU64::new(clock.elapsed_ms()));
-    Progress::to(move |done, total| {
-        let now_ms = clock.elapsed_ms();
-        if now_ms.saturating_sub(last_ms.load(Ordering::Relaxed)) >= SILENCE_MS {
-            last_ms.store(now_ms, Ordering::Relaxed);
-            let percent = done.saturating_mul(100) / total.max(1);
-            tracing::info!(%store, percent, bytes = done, of = total, "opening");
-        }
-    })
-}
-
 /// Lets everyone go who waits for what others do.
 fn end_waits(ends: &StoreEnds) {
-    for store in ends.values() {
+    for store in ends.all().values() {
         store.acks.close();
         store.version_waits.close();
     }
@@ -221,29 +190,3 @@ fn end_waits(ends: &StoreEnds) {
 
 /// The longest that a stopping node waits for the last commit of a store.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
-
-/// The gated door to a store.
-fn open_door(
-    config: &NodeConfig,
-    wiring: &Wiring,
-    end: &StoreEnd,
-    flusher: StoreFlusher,
-) -> StoreHandle {
-    StoreHandle::new(handle::Inner {
-        reader: end.reader.clone(),
-        flusher,
-        snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
-        restores: Arc::new(Semaphore::new(1)),
-        spool_dir: config.spool_dir.clone(),
-        storage: end.storage.clone(),
-        intake: Arc::clone(&end.intake),
-        gate: Arc::new(Gate::new(config.gate)),
-        clock: Arc::clone(&wiring.clock),
-        state: Arc::clone(&wiring.state),
-        catch_up: Arc::clone(&end.catch_up_counters),
-        acks: Arc::clone(&end.acks),
-        version_waits: Arc::clone(&end.version_waits),
-        watches: Arc::clone(&end.watches),
-        convergence: end.convergence.as_ref().map(|end| end.actor.clone()),
-    })
-}

@@ -126,3 +126,8 @@ pub(crate) struct Empty {
     pub(crate) covered: Frontier,
     pub(crate) reply: oneshot::Sender<Emptied>,
 }
+
+/// The store was dropped: end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Retire;

@@ -1,13 +1,12 @@
 //! What the replication of a node needs of each of its stores, by name.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::Addr;
-use gridkv_protocol::StoreName;
 use gridkv_storage::reader::StoreReader;
 
 use crate::acks::Acks;
+use crate::by_store::ByStore;
 use crate::catch_up_actor::{CatchUpActor, CatchUpCounters};
 use crate::convergence_actor::{Agreements, ConvergenceActor};
 use crate::intake::Intake;
@@ -18,11 +17,10 @@ use crate::turns::Turns;
 use crate::version_waits::VersionWaits;
 use crate::watches::Watches;
 
-/// The ends of every store.
-pub(crate) type StoreEnds = BTreeMap<StoreName, StoreEnd>;
+/// The ends of every store that is open. One that was dropped is gone from here before its actors end.
+pub(crate) type StoreEnds = ByStore<Arc<StoreEnd>>;
 
 /// The actors of one store, and what they share.
-#[derive(Clone)]
 pub(crate) struct StoreEnd {
     pub(crate) reader: StoreReader,
     pub(crate) storage: Addr<StorageActor>,

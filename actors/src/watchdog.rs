@@ -50,13 +50,15 @@ impl Watchdog {
         if !self.cluster.connected() {
             dead.push("the cluster actor".to_owned());
         }
-        for (name, store) in self.stores.iter() {
+        for (name, store) in self.stores.all().iter() {
             let ends = [
                 ("storage actor", store.storage.connected()),
                 ("sync publisher", store.publisher.connected()),
                 ("catch-up", store.catch_up.connected()),
             ];
             let gone = ends.iter().filter(|(_, connected)| !connected);
+            // One that was dropped since is no loss.
+            let gone = gone.filter(|_| self.stores.get(name.as_str()).is_some());
             dead.extend(gone.map(|(actor, _)| format!("the {actor} of store {name}")));
         }
         dead
@@ -65,7 +67,8 @@ impl Watchdog {
     /// Actors that are there and have not turned for too long.
     pub(crate) fn stuck(&self) -> Vec<String> {
         let now = self.clock.elapsed_ms();
-        let silent = self.stores.iter().filter(|(_, s)| s.turns.silent_ms(now) >= STUCK_MS);
+        let stores = self.stores.all();
+        let silent = stores.iter().filter(|(_, s)| s.turns.silent_ms(now) >= STUCK_MS);
         silent.map(|(name, _)| format!("the storage actor of store {name}")).collect()
     }
 }

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Addr};
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 use gridkv_protocol::Origin;
 use gridkv_protocol::catchup::CatchUp;
 use gridkv_protocol::forgetting::Forgetting;
+use gridkv_protocol::limits::MAX_STORES;
 use gridkv_protocol::membership::{Membership, MembershipConfig};
 use gridkv_protocol::publisher::{Publisher, PublisherLimits};
-use gridkv_protocol::welcome::{Member, StoreInfo};
+use gridkv_protocol::welcome::Member;
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::writer::StoreWriter;
 
@@ -43,7 +44,8 @@ use crate::wire::OutboxLimits;
 /// Milliseconds before a peer is sent again what it could not take.
 const RETRY_MS: u64 = 50;
 
-/// What all actors of a node share, and the thread that replication runs on.
+/// What all actors of a node share, and the thread that replication runs on. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Wiring {
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) state: Arc<NodeState>,
@@ -51,7 +53,7 @@ pub(crate) struct Wiring {
     pub(crate) board: Arc<ClusterBoard>,
     /// The node's present origin.
     pub(crate) origin: Arc<AtomicU64>,
-    pub(crate) sync: Arbiter,
+    pub(crate) sync: ArbiterHandle,
 }
 
 impl Wiring {
@@ -62,11 +64,11 @@ impl Wiring {
             links: Arc::default(),
             board: Arc::default(),
             origin: Arc::new(AtomicU64::new(origin.bits())),
-            sync: Arbiter::new(),
+            sync: Arbiter::new().handle(),
         }
     }
 
-    fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> Origin {
         Origin::from_bits(self.origin.load(Ordering::Acquire))
     }
 
@@ -80,13 +82,7 @@ impl Wiring {
     ) -> StoreEnd {
         let (nudge, turns) = (Arc::new(Nudge::default()), Arc::new(Turns::default()));
         let max_clock_skew_ms = ms(config.max_clock_skew);
-        let limits = PublisherLimits {
-            log_bytes: setup.log_bytes,
-            batch_max_ops: setup.batch_max_ops,
-            batch_max_bytes: setup.batch_max_bytes,
-            queue_bytes: config.max_queue_bytes / config.stores.len().max(1) / 2,
-            retry_ms: RETRY_MS,
-        };
+        let limits = publisher_limits(config, setup);
         let publishing =
             Arc::new(Publishing::new(reader.clone(), Publisher::new(self.origin(), limits)));
         let intake = Arc::new(Intake::default());
@@ -114,9 +110,8 @@ impl Wiring {
             nudge,
             flush_interval: setup.flush_interval,
         };
-        let publisher = SyncPublisher::start_in_arbiter(&self.sync.handle(), move |_| {
-            SyncPublisher::new(parts)
-        });
+        let publisher =
+            SyncPublisher::start_in_arbiter(&self.sync, move |_| SyncPublisher::new(parts));
         let counters = Arc::new(CatchUpCounters::default());
         let parts = CatchUpParts {
             machine: self.behind_a_gap(&reader, max_clock_skew_ms),
@@ -127,7 +122,7 @@ impl Wiring {
             counters: Arc::clone(&counters),
         };
         let catch_up =
-            CatchUpActor::start_in_arbiter(&self.sync.handle(), move |_| CatchUpActor::new(parts));
+            CatchUpActor::start_in_arbiter(&self.sync, move |_| CatchUpActor::new(parts));
         let convergence = self.convergence(&reader, &storage, &counters);
         StoreEnd {
             reader,
@@ -163,7 +158,7 @@ impl Wiring {
             agreements: Arc::clone(&agreements),
         };
         (!reader.promises().cache).then(|| {
-            let actor = ConvergenceActor::start_in_arbiter(&self.sync.handle(), move |_| {
+            let actor = ConvergenceActor::start_in_arbiter(&self.sync, move |_| {
                 ConvergenceActor::new(parts)
             });
             ConvergenceEnd { actor, agreements }
@@ -187,16 +182,10 @@ impl Wiring {
         identity: Identity,
         ends: &Arc<StoreEnds>,
     ) -> Addr<ClusterActor> {
-        let stores = ends
-            .values()
-            .map(|store| StoreInfo {
-                name: store.reader.name().clone(),
-                cache: store.reader.promises().cache,
-                backend: store.reader.backend().to_owned(),
-            })
-            .collect();
+        let stores = ends.all().values().map(|store| store.info()).collect();
         let me = Member {
             origin: self.origin(),
+            revision: 0,
             name: config.name.clone(),
             addr: config.advertise.clone(),
             stores,
@@ -224,7 +213,7 @@ impl Wiring {
                 outbox: outbox_limits(config),
             },
         };
-        ClusterActor::start_in_arbiter(&self.sync.handle(), move |_| ClusterActor::new(parts))
+        ClusterActor::start_in_arbiter(&self.sync, move |_| ClusterActor::new(parts))
     }
 
     /// Starts the server that peers dial, and the ticks of the storage actors.
@@ -262,15 +251,32 @@ async fn tick(ends: Arc<StoreEnds>, heartbeat: Duration) {
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        for store in ends.values().filter(|store| store.turns.may_tick()) {
+        for store in ends.all().values().filter(|store| store.turns.may_tick()) {
             post(&store.storage, Tick);
         }
     }
 }
 
+/// Half of what may be on its way to a peer is shared by the stores that are configured, and the other half by
+/// those that are made, however many that may be.
+fn publisher_limits(config: &NodeConfig, setup: &StoreSetup) -> PublisherLimits {
+    let configured = config.stores.iter().filter(|store| !store.made).count();
+    let sharers = if setup.made { MAX_STORES } else { configured.max(1) };
+    let queue_bytes = config.max_queue_bytes / sharers / 2;
+    let most = if setup.made { queue_bytes } else { usize::MAX };
+    PublisherLimits {
+        log_bytes: setup.log_bytes,
+        batch_max_ops: setup.batch_max_ops,
+        batch_max_bytes: setup.batch_max_bytes.min(most),
+        queue_bytes,
+        retry_ms: RETRY_MS,
+    }
+}
+
 /// Every store may have a batch on its way whatever its window, and reports go between.
 fn outbox_limits(config: &NodeConfig) -> OutboxLimits {
-    let batches: usize = config.stores.iter().map(|store| store.batch_max_bytes).sum();
+    let configured = config.stores.iter().filter(|store| !store.made);
+    let batches: usize = configured.map(|store| store.batch_max_bytes).sum();
     let queue_bytes = config.max_queue_bytes.max(2 * batches + config.max_frame_bytes);
     OutboxLimits { frame_bytes: config.max_frame_bytes, queue_bytes }
 }

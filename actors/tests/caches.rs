@@ -64,6 +64,7 @@ impl Wired {
                     refuse_over_limit: false,
                     ring_slots: RING_SLOTS,
                 },
+                made: false,
                 settings: Settings::default(),
                 persist_interval: None,
                 log_bytes: LOG_BYTES,
@@ -71,6 +72,7 @@ impl Wired {
                 batch_max_bytes: 1 << 20,
                 flush_interval: Duration::from_millis(10),
             }],
+            ledger: None,
         };
         let node = Node::start(config, &Registry::with_built_in(), listener).unwrap();
         Self { node, cable }
@@ -80,7 +82,7 @@ impl Wired {
         self.node.handle()
     }
 
-    fn store(&self) -> &StoreHandle {
+    fn store(&self) -> StoreHandle {
         self.handle().store("main").unwrap()
     }
 

@@ -79,6 +79,7 @@ fn start(name: &str, seed: Option<&Running>, held: &[(&str, u64, State)]) -> Run
                 refuse_over_limit: false,
                 ring_slots: 1_024,
             },
+            made: false,
             settings: Settings::default(),
             persist_interval: None,
             log_bytes: 1 << 20,
@@ -86,6 +87,7 @@ fn start(name: &str, seed: Option<&Running>, held: &[(&str, u64, State)]) -> Run
             batch_max_bytes: 1 << 20,
             flush_interval: Duration::from_millis(10),
         }],
+        ledger: None,
     };
     Running { node: Node::start(config, &registry, listener).unwrap(), address }
 }

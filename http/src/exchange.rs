@@ -27,12 +27,12 @@ pub(crate) struct Exchange {
 }
 
 /// A store and the measurements of what is done with it.
-#[derive(Clone, Copy)]
-pub(crate) struct StoreDoor<'a> {
+#[derive(Clone)]
+pub(crate) struct StoreDoor {
     /// The store.
-    pub(crate) handle: &'a StoreHandle,
+    pub(crate) handle: StoreHandle,
     /// How long its operations take.
-    pub(crate) timers: &'a StoreTimers,
+    pub(crate) timers: Arc<StoreTimers>,
 }
 
 impl Exchange {
@@ -50,27 +50,29 @@ impl Exchange {
     ///
     /// # Errors
     /// 404 `store_not_found`.
-    pub(crate) fn store(&self) -> Result<StoreDoor<'_>, Problem> {
+    pub(crate) fn store(&self) -> Result<StoreDoor, Problem> {
+        self.store_named(&self.store_name())
+    }
+
+    /// The name of the store in the path, which need not be that of one.
+    pub(crate) fn store_name(&self) -> Cow<'_, str> {
         let segment = key_path::store_segment(self.path());
-        let name = if segment.contains('%') {
+        if segment.contains('%') {
             let decoded = key_path::decode(segment).unwrap_or_default();
             Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
         } else {
             Cow::Borrowed(segment)
-        };
-        self.store_named(&name)
+        }
     }
 
     /// A store by its name.
     ///
     /// # Errors
     /// 404 `store_not_found`.
-    pub(crate) fn store_named(&self, name: &str) -> Result<StoreDoor<'_>, Problem> {
-        let handle = self.site.node.store(name).ok_or_else(|| {
-            Problem::new(Code::StoreNotFound, "GET /v1/stores lists the stores of this node")
-                .with("store", name)
-        })?;
-        Ok(StoreDoor { handle, timers: self.site.metrics.timers(name) })
+    pub(crate) fn store_named(&self, name: &str) -> Result<StoreDoor, Problem> {
+        let handle = self.site.node.store(name).ok_or_else(|| store_not_found(name))?;
+        let timers = self.site.metrics.timers(handle.name());
+        Ok(StoreDoor { handle, timers })
     }
 
     /// The key in the path.
@@ -88,4 +90,10 @@ impl Exchange {
     pub(crate) fn query(&self, endpoint: Endpoint) -> Result<Query<'_>, Problem> {
         Query::parse(self.request.query_string(), endpoint.query())
     }
+}
+
+/// There is no store of this name.
+pub(crate) fn store_not_found(name: &str) -> Problem {
+    Problem::new(Code::StoreNotFound, "GET /v1/stores lists the stores of this node")
+        .with("store", name)
 }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use gridkv_actors::node::NodeHandle;
+use gridkv_protocol::StoreName;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Registry, TextEncoder};
 
@@ -41,7 +42,7 @@ impl Metrics {
     /// When a name is not valid or taken twice, which is a mistake in [`names`].
     pub(crate) fn new(node: &NodeHandle) -> Result<Self, MetricsError> {
         let requests = Arc::new(Requests::new()?);
-        let timers = Arc::new(Timers::new(node.stores().map(|store| store.name().clone()))?);
+        let timers = Arc::new(Timers::new()?);
         let collector =
             NodeCollector::new(node.clone(), Arc::clone(&requests), Arc::clone(&timers))?;
         let registry = Registry::new();
@@ -51,7 +52,7 @@ impl Metrics {
     }
 
     /// The measurements of a store's operations.
-    pub(crate) fn timers(&self, store: &str) -> &StoreTimers {
+    pub(crate) fn timers(&self, store: &StoreName) -> Arc<StoreTimers> {
         self.timers.of(store)
     }
 

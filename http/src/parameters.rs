@@ -139,6 +139,9 @@ pub(crate) const SNAPSHOT_FORMAT: Parameter = Parameter::new(
     Form::Word(&["gkv", "msgpack", "ndjson"]),
     "gkv, or msgpack: frames with checksums; ndjson: lines of JSON",
 );
+pub(crate) const CONFIRM: Parameter =
+    Parameter::new("confirm", Form::Store, "the name of the store once more").required();
+
 pub(crate) const SNAPSHOT_MODE: Parameter = Parameter::new(
     "mode",
     Form::Word(&["merge", "missing", "replace"]),

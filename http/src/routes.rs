@@ -107,6 +107,8 @@ pub(crate) enum Endpoint {
     DeletePrefix,
     Batch,
     Stores,
+    MakeStore,
+    DropStore,
     StoreStats,
     Changes,
     Convergence,
@@ -159,7 +161,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 27] = [
+pub(crate) const RESOURCES: [Resource; 28] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -181,6 +183,10 @@ pub(crate) const RESOURCES: [Resource; 27] = [
     },
     read_only!("/v1/stores", Stores),
     read_only!("/v1/stats", Stores),
+    Resource {
+        pattern: "/v1/stores/{store}",
+        methods: &[(Verb::Put, Endpoint::MakeStore), (Verb::Delete, Endpoint::DropStore)],
+    },
     read_only!("/v1/stores/{store}/stats", StoreStats),
     read_only!("/v1/stores/{store}/changes", Changes),
     read_only!("/v1/stores/{store}/convergence", Convergence),
@@ -285,6 +291,8 @@ pub(crate) async fn answer(
         // Large and rare beside the others: it should not make the future of every request large.
         Endpoint::Batch => Box::pin(batch::batch(exchange, payload)).await,
         Endpoint::Stores => stores::all(exchange),
+        Endpoint::MakeStore => Box::pin(stores::make(exchange, payload)).await,
+        Endpoint::DropStore => Box::pin(stores::remove(exchange)).await,
         Endpoint::StoreStats => stores::one(exchange),
         Endpoint::Changes => Box::pin(changes::changes(exchange)).await,
         Endpoint::Convergence => convergence::convergence(exchange),
@@ -360,7 +368,8 @@ mod tests {
             ("/V1/kv/main/k", None),
             ("/v1/openapi.json", Some("/v1/openapi.json")),
             ("/v1/stores", Some("/v1/stores")),
-            ("/v1/stores/main", None),
+            ("/v1/stores/main", Some("/v1/stores/{store}")),
+            ("/v1/stores/main/", None),
             ("/v1/stores/main/stats", Some("/v1/stores/{store}/stats")),
             ("/v1/stores/main/changes", Some("/v1/stores/{store}/changes")),
             ("/v1/stores/main/convergence", Some("/v1/stores/{store}/convergence")),

@@ -11,6 +11,8 @@ use serde::Serialize;
 pub(crate) struct StoreView {
     store: String,
     backend: String,
+    /// Whether a configuration names it; if not, it was made while the node ran, and can be dropped.
+    configured: bool,
     persistent: bool,
     durability: &'static str,
     key_count: u64,
@@ -81,6 +83,7 @@ impl StoreView {
         Self {
             store: store.name().to_string(),
             backend: store.backend().to_owned(),
+            configured: store.is_configured(),
             operations: Operations::of(store.operations()),
             applied: Applies::of(store.applies()),
             persist: stats.persistent.then(|| Persist::of(&stats)),

@@ -56,8 +56,8 @@ impl AckTerms {
     ///
     /// # Errors
     /// 503 `not_enough_peers` and what else keeps the node from writing. Nothing was written.
-    pub(crate) fn claim(self, exchange: &Exchange, store: StoreDoor<'_>) -> Result<Claim, Problem> {
-        let request = exchange.site.node.ask_peers(store.handle, self.level)?;
+    pub(crate) fn claim(self, exchange: &Exchange, store: &StoreDoor) -> Result<Claim, Problem> {
+        let request = exchange.site.node.ask_peers(&store.handle, self.level)?;
         Ok(Claim { request, patience: self.patience })
     }
 }
@@ -69,7 +69,7 @@ impl Claim {
     /// 504 `ack_timeout`: it is written here, and not known to be where it was to be.
     pub(crate) async fn settle(
         self,
-        store: StoreDoor<'_>,
+        store: &StoreDoor,
         version: Version,
     ) -> Result<HeaderValue, Problem> {
         let stopwatch = Stopwatch::start();
@@ -102,7 +102,7 @@ fn ack_timeout(acked: &Acked, store: &StoreName, version: Version) -> Problem {
 ///
 /// # Errors
 /// 504 `version_not_reached`; 400 `invalid_parameter`.
-pub(crate) async fn reach(query: &Query<'_>, store: StoreDoor<'_>) -> Result<(), Problem> {
+pub(crate) async fn reach(query: &Query<'_>, store: &StoreDoor) -> Result<(), Problem> {
     let patience = patience(query, "timeout")?;
     let Some(text) = query.get("min_version") else {
         return match query.get("timeout") {
@@ -138,7 +138,7 @@ pub(crate) fn wait(query: &Query<'_>) -> Result<Option<Duration>, Problem> {
 /// 503 when too many wait, or the store can not be read.
 pub(crate) async fn change(
     exchange: &Exchange,
-    store: StoreDoor<'_>,
+    store: &StoreDoor,
     (key, patience): (&Key, Duration),
     is_news: impl Fn(Option<&Record>) -> bool,
 ) -> Result<Option<Record>, Problem> {

@@ -9,7 +9,7 @@ use crate::mutant::{self, Mutant};
 use crate::welcome::{
     Hello, Member, Members, ProtocolRange, Refusal, RefusalReason, StoreInfo, Welcome,
 };
-use crate::{Hlc, NodeId, Origin, UnixMs};
+use crate::{Hlc, NodeId, Origin, StoreName, UnixMs};
 
 mod seeds;
 
@@ -78,6 +78,9 @@ pub enum Event {
     Reported(Members),
     /// This node goes on under a new epoch.
     NewOrigin(Origin),
+    /// The stores that this node holds from now on. Who makes one again that it dropped in this run goes on
+    /// under a new epoch first: of the present one nobody gives back what it had minted there.
+    NewStores(Vec<StoreInfo>),
 }
 
 /// What is to be done, in this order.
@@ -130,6 +133,11 @@ impl Membership {
             Event::Reported(members) => self.unite(&members, &mut effects),
             Event::NewOrigin(origin) => {
                 self.config.me.origin = origin;
+                self.record(self.config.me.clone(), &mut effects);
+            }
+            Event::NewStores(stores) => {
+                self.config.me.stores = stores;
+                self.config.me.revision = self.config.me.revision.saturating_add(1);
                 self.record(self.config.me.clone(), &mut effects);
             }
         }
@@ -214,11 +222,23 @@ impl Membership {
             let detail = format!("the cluster has {MAX_MEMBERS} members, as many as it takes");
             return refuse(RefusalReason::TooMany, detail);
         }
-        if let Some(store) = cache_mismatch(&self.config.me.stores, &member.stores) {
+        if let Some(store) = self.cache_mismatch(member) {
+            let store = store.as_str();
             let detail = format!("store {store:?} is a cache on one node and none on the other");
             return refuse(RefusalReason::CacheMismatch, detail);
         }
         member.fault().and_then(|fault| refuse(RefusalReason::UnexpectedMessage, fault.into()))
+    }
+
+    /// A store that is a cache on one side only.
+    #[must_use]
+    pub fn cache_mismatch(&self, member: &Member) -> Option<&StoreName> {
+        let differs = |mine: &StoreInfo, theirs: &StoreInfo| {
+            mine.name == theirs.name && mine.cache != theirs.cache
+        };
+        let mut mine = self.config.me.stores.iter();
+        let found = mine.find(|mine| member.stores.iter().any(|theirs| differs(mine, theirs)));
+        found.map(|store| &store.name)
     }
 
     /// Whether `member` has the identity of another process that lives: of this one, or of one in
@@ -376,12 +396,6 @@ fn shortened(mut text: String) -> String {
     let fits = (0..=most).rev().find(|length| text.is_char_boundary(*length));
     text.truncate(fits.unwrap_or(0));
     text
-}
-
-fn cache_mismatch(mine: &[StoreInfo], theirs: &[StoreInfo]) -> Option<String> {
-    mine.iter()
-        .find(|a| theirs.iter().any(|b| a.name == b.name && a.cache != b.cache))
-        .map(|store| store.name.to_string())
 }
 
 // CAVEATS: two clusters that formed apart (with `--bootstrap`, or by seeds that did not name each other)

@@ -159,3 +159,40 @@ fn a_node_that_speaks_another_protocol_is_refused() {
         assert_eq!(node.members().contains(PEER), !refused);
     }
 }
+
+#[test]
+fn of_one_run_the_stores_count_that_a_node_named_last() {
+    let info = |name| StoreInfo {
+        name: StoreName::new(name).unwrap(),
+        cache: false,
+        backend: "memory".into(),
+    };
+    let mut node = joined(&[member(PEER, 1)]);
+    let with = |revision, stores| Member { revision, stores, ..me() };
+    let one = with(1, vec![info("a"), info("b")]);
+    let expected = [Effect::Persist(roster(&[one.clone(), member(PEER, 1)]))];
+    assert_eq!(step(&mut node, Event::NewStores(one.stores.clone())), expected);
+    assert_eq!((node.me(), node.hello(UnixMs(3)).member), (&one, one.clone()));
+    let two = with(2, vec![info("a")]);
+    step(&mut node, Event::NewStores(two.stores.clone()));
+    assert!(node.me().holds(&info("a").name) && !node.me().holds(&info("b").name));
+
+    let mut peer = set(&[me(), member(PEER, 1)]);
+    assert!(peer.add(two.clone()) && !peer.add(one), "whatever comes first");
+    assert_eq!(peer.get(NODE), Some(&two));
+    let next = member(NODE, 8);
+    assert!(peer.add(next.clone()) && !peer.add(two), "a later run begins anew");
+    assert_eq!(peer.get(NODE), Some(&next));
+}
+
+#[test]
+fn a_store_that_became_a_cache_on_one_side_is_noticed_without_a_knock() {
+    let info =
+        |cache| StoreInfo { name: StoreName::new("b").unwrap(), cache, backend: "moka".into() };
+    let mut node = joined(&[]);
+    let peer = |cache| Member { stores: vec![info(cache)], ..member(PEER, 1) };
+    assert_eq!(node.cache_mismatch(&peer(true)), None, "it is not held here");
+    step(&mut node, Event::NewStores(vec![info(false)]));
+    assert_eq!(node.cache_mismatch(&peer(true)), Some(&info(true).name));
+    assert_eq!(node.cache_mismatch(&peer(false)), None);
+}

@@ -13,7 +13,7 @@ mod refusal;
 
 fn member(node: NodeId, epoch: u32) -> Member {
     let (name, addr) = (format!("n{}", node.0), format!("h{}:1", node.0));
-    Member { origin: origin(node, epoch), name, addr, stores: vec![] }
+    Member { origin: origin(node, epoch), revision: 0, name, addr, stores: vec![] }
 }
 
 fn me() -> Member {

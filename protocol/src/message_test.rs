@@ -1,7 +1,7 @@
 //! What stands on the wire: round trips, frozen bytes, and frames that were cut or damaged. Limits
 //! and broken batches are in `message_caps_test.rs`.
 //!
-//! `protocol/tests/golden/<kind>.bin` holds one whole frame of each kind as version 2 of the protocol
+//! `protocol/tests/golden/<kind>.bin` holds one whole frame of each kind as version 3 of the protocol
 //! writes it. Other programs of this version read those bytes: when the test fails, either the change
 //! is a mistake, or it needs a new version of the protocol. Then, and only then, write them anew:
 //! `GRIDKV_GOLDEN=write cargo test -p gridkv-protocol golden`
@@ -66,6 +66,7 @@ fn member(id: NodeId) -> Member {
     };
     Member {
         origin: origin(id, 7),
+        revision: 1,
         name: format!("node-{}", id.0),
         addr: "10.0.0.1:7400".into(),
         stores: vec![store("main", false), store("sessions", true)],

@@ -184,7 +184,7 @@ impl Stability {
                 None => return Err(Some(id)),
             };
             let found = report.stores.iter().find(|theirs| theirs.store == *store);
-            if found.is_none() && member.stores.iter().any(|theirs| theirs.name == *store) {
+            if found.is_none() && member.holds(store) {
                 return Err(Some(id));
             }
             voices.push(Voice { report, store: found });
@@ -201,12 +201,13 @@ fn survey(voices: &[Voice<'_>], own: &StoreReport, effects: &mut Vec<Effect>) ->
         .collect();
     // Who does not hold the store may take in somebody who does: that one mints above its clock.
     let others = voices.iter().filter(|voice| voice.store.is_none());
-    let clocks = others.map(|voice| (voice.report.clock, voice.report.origin.node()));
+    let others: Vec<&Report> = others.map(|voice| voice.report).collect();
+    let clocks = others.iter().map(|report| (report.clock, report.origin.node()));
     let mut least = clocks.min();
     let mut unsettled: Option<NodeId> = None;
     for origin in open_origins(&holders) {
         let in_order = unsettled != Some(origin.node());
-        if let Some(closing) = settled(&holders, origin).filter(|_| in_order) {
+        if let Some(closing) = settled(&holders, &others, origin).filter(|_| in_order) {
             if !own.applied.is_closed(origin) {
                 effects.push(Effect::Close { store: own.store.clone(), origin, closing });
             }
@@ -248,14 +249,15 @@ fn open_origins(holders: &[Holder<'_>]) -> BTreeSet<Origin> {
 }
 
 /// How an origin can be closed: every member knows that it is over, and all hold the same of it, durably.
-fn settled(holders: &[Holder<'_>], origin: Origin) -> Option<Closing> {
+/// `others` are the members that do not hold the store.
+fn settled(holders: &[Holder<'_>], others: &[&Report], origin: Origin) -> Option<Closing> {
     let mut agreed = None;
     for holder in holders {
         let StoreReport { applied, durable, loose, durable_loose, .. } = holder.store;
         if mutant::is(Mutant::ClosedByEpoch) && knows_dead(holder, origin) {
             return Some(Closing { at: holder.store.applied.get(origin), loose: false });
         }
-        if !knows_dead(holder, origin) {
+        if !knows_dead(holder, origin) && !has_let_go(holder, others, origin) {
             return None;
         }
         for (frontier, loose) in [(applied, loose), (durable, durable_loose)] {
@@ -291,6 +293,17 @@ fn knows_dead(holder: &Holder<'_>, origin: Origin) -> bool {
         || (report.origin.node() == origin.node() && newer(report.origin.epoch()))
         || store.applied.newest_epoch(origin.node()).is_some_and(newer)
         || store.applied.is_closed(origin)
+}
+
+/// Whether the node of an origin does not hold the store any more, and the holder knows it. A store that it
+/// made after it said so would have points above its clock of then.
+fn has_let_go(holder: &Holder<'_>, others: &[&Report], origin: Origin) -> bool {
+    let Holder { report, store } = holder;
+    let is_since = |run: Origin| run.node() == origin.node() && run.epoch() >= origin.epoch();
+    let member = report.members.get(origin.node());
+    let at = store.applied.get(origin);
+    member.is_some_and(|member| is_since(member.origin) && !member.holds(&store.store))
+        && others.iter().any(|other| is_since(other.origin) && other.clock >= at)
 }
 
 /// Closes what a peer has closed, if this node stands where all stood then. The peer has asked everybody.

@@ -10,7 +10,7 @@ type Points<'a> = &'a [(Origin, u64)];
 fn member(id: NodeId, epoch: u32) -> Member {
     let info = StoreInfo { name: main_store(), cache: false, backend: "memory".into() };
     let (name, addr) = (format!("n{}", id.0), format!("n{}:1", id.0));
-    Member { origin: origin(id, epoch), name, addr, stores: vec![info] }
+    Member { origin: origin(id, epoch), revision: 0, name, addr, stores: vec![info] }
 }
 
 fn members(of: &[Member]) -> Members {
@@ -327,4 +327,45 @@ fn who_does_not_hold_the_store_bounds_it_by_its_clock() {
     world.stability.step(Event::Reported(report));
     assert_eq!(world.tick(), [purge(7)]);
     assert_eq!(Epoch(1), bare.origin.epoch());
+}
+
+/// Node 3 says at `ms` that it does not hold the store (any more), and these nodes know it.
+fn lets_go(world: &mut World, (epoch, revision): (u32, u32), ms: u64, known_to: &[NodeId]) {
+    let bare = Member { stores: Vec::new(), revision, ..member(OTHER, epoch) };
+    for id in known_to {
+        world.reports.get_mut(id).unwrap().members.add(bare.clone());
+    }
+    let report = world.reports.get_mut(&OTHER).unwrap();
+    (report.origin, report.clock, report.stores) = (bare.origin, at(ms), Vec::new());
+}
+
+#[test]
+fn what_a_member_minted_in_a_store_that_it_let_go_of_is_closed() {
+    for run in [(1, 1), (2, 0)] {
+        let mut world = World::at(10);
+        lets_go(&mut world, run, 50, &[NODE, PEER, OTHER]);
+        for id in [NODE, PEER] {
+            world.has(id, &[(origin(NODE, 1), 40), (origin(PEER, 1), 40)]);
+        }
+        let closed = [close(origin(OTHER, 1), 10, false), purge(40)];
+        assert_eq!(world.hear_all(), closed, "{run:?}: nobody who is dead holds it back");
+    }
+}
+
+#[test]
+fn nothing_is_closed_while_one_may_still_get_more_of_it() {
+    let mut world = World::at(10);
+    lets_go(&mut world, (1, 1), 50, &[NODE, OTHER]);
+    world.has(NODE, &[(origin(PEER, 1), 40)]);
+    assert_eq!(world.hear_all(), [purge(10)], "a holder does not know it");
+
+    let mut world = World::at(10);
+    lets_go(&mut world, (1, 1), 50, &[NODE, PEER, OTHER]);
+    world.has(NODE, &[(origin(OTHER, 1), 12)]);
+    assert_eq!(world.hear_all(), [purge(10)], "a holder lacks some of it");
+
+    let mut world = World::at(60);
+    lets_go(&mut world, (1, 1), 50, &[NODE, PEER, OTHER]);
+    let effects = world.hear_all();
+    assert_eq!(effects, [purge(50)], "it made the store again after it said so");
 }

@@ -19,7 +19,7 @@ pub struct ProtocolRange {
 
 impl ProtocolRange {
     /// What this program speaks.
-    pub const OWN: Self = Self { least: 2, most: 2 };
+    pub const OWN: Self = Self { least: 3, most: 3 };
 
     /// The version that two nodes use; `None` when they have none in common.
     #[must_use]
@@ -105,11 +105,15 @@ pub enum RefusalReason {
     TooMany,
 }
 
-/// A member of the mesh. Orders by origin first, so that of one identity the newest run is greatest.
+/// A member of the mesh. Orders by origin and revision first, so that of one identity the newest run is
+/// greatest, and of one run what it said last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Member {
     /// Its identity and the newest epoch seen of it.
     pub origin: Origin,
+    /// How often its stores have changed in this run.
+    #[serde(default)]
+    pub revision: u32,
     /// Its name, for people.
     #[serde(deserialize_with = "capped::text")]
     pub name: String,
@@ -122,6 +126,12 @@ pub struct Member {
 }
 
 impl Member {
+    /// Whether it holds a store.
+    #[must_use]
+    pub fn holds(&self, store: &StoreName) -> bool {
+        self.stores.iter().any(|theirs| theirs.name == *store)
+    }
+
     /// What no node can have been started with, in words for people: names go into headers, labels and
     /// log lines, and addresses are dialled.
     #[must_use]
@@ -218,14 +228,14 @@ impl Members {
         self.joined.is_empty()
     }
 
-    /// Adds a member, or takes what its newest epoch says of it. Says whether anything changed.
+    /// Adds a member, or takes what its newest run said of it last. Says whether anything changed.
     pub fn add(&mut self, member: Member) -> bool {
         let id = member.origin.node();
         if self.forgotten.contains(&id) {
             return false;
         }
         match self.joined.get(&id) {
-            // Within one run a node says the same everywhere; should it not, all keep the same one.
+            // Of one revision a node says the same everywhere; should it not, all keep the same one.
             Some(known) if *known >= member => false,
             None if self.joined.len() >= MAX_MEMBERS => false,
             Some(_) | None => {
@@ -284,7 +294,8 @@ mod tests {
 
     fn member(id: u32, epoch: u32, addr: &str) -> Member {
         let origin = Origin::new(NodeId(id), Epoch(epoch));
-        Member { origin, name: format!("n{id}"), addr: addr.into(), stores: vec![] }
+        let (name, addr) = (format!("n{id}"), addr.into());
+        Member { origin, revision: 0, name, addr, stores: vec![] }
     }
 
     #[test]

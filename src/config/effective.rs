@@ -4,7 +4,7 @@
 //! to invent anything: a store's `sync` section shows only what the store overrides.
 
 use super::keys;
-use super::overlay::Settings;
+use super::overlay::{Settings, stores_of};
 
 /// Column at which the origin starts, unless the value is longer.
 const COLUMN: usize = 40;
@@ -17,11 +17,7 @@ pub(super) fn render(settings: &Settings) -> String {
         let rows = keys::section(section).map(|key| (key.path.to_owned(), key.leaf()));
         table(&mut out, section, rows, settings);
     }
-    let stores = settings.keys().filter_map(|path| {
-        let (name, leaf) = path.strip_prefix("stores.")?.split_once('.')?;
-        (leaf == "backend").then_some(name)
-    });
-    for store in stores {
+    for store in stores_of(settings) {
         let own =
             keys::of_store().map(|key| (format!("stores.{store}.{}", key.leaf()), key.leaf()));
         table(&mut out, &format!("stores.{store}"), own, settings);

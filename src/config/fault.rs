@@ -21,6 +21,12 @@ impl ConfigError {
         problems.sort_by_key(|problem| problem.origin.rank());
         Self { problems }
     }
+
+    /// Every problem in one line, for who knows where they come from.
+    pub(crate) fn in_one_line(&self) -> String {
+        let faults: Vec<String> = self.problems.iter().map(Problem::without_origin).collect();
+        faults.join("; ")
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -41,6 +47,13 @@ pub(super) struct Problem {
     pub(super) value: Option<toml::Value>,
     /// What is wrong.
     pub(super) fault: Fault,
+}
+
+impl Problem {
+    fn without_origin(&self) -> String {
+        let (whole, origin) = (self.to_string(), format!("{}: ", self.origin));
+        whole.strip_prefix(&origin).unwrap_or(&whole).to_owned()
+    }
 }
 
 /// Longest value shown in a message, in characters.

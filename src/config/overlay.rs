@@ -46,6 +46,8 @@ pub(super) enum Origin {
     Environment(String),
     /// A flag of the command line.
     Flag(&'static str),
+    /// The definition of a store that is made while the node runs.
+    Definition,
 }
 
 impl Origin {
@@ -56,6 +58,7 @@ impl Origin {
             Self::File { .. } => "file",
             Self::Environment(_) => "environment",
             Self::Flag(_) => "flag",
+            Self::Definition => "definition",
         }
     }
 
@@ -66,6 +69,7 @@ impl Origin {
             Self::File { line, .. } => (1, line.unwrap_or(0)),
             Self::Environment(_) => (2, 0),
             Self::Flag(_) => (3, 0),
+            Self::Definition => (4, 0),
         }
     }
 }
@@ -78,8 +82,17 @@ impl fmt::Display for Origin {
             Self::File { path, line: None } => write!(f, "{}", path.display()),
             Self::Environment(variable) => write!(f, "environment variable {variable}"),
             Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::Definition => f.write_str("the definition"),
         }
     }
+}
+
+/// The stores that have a backend, in order of name.
+pub(super) fn stores_of(settings: &Settings) -> impl Iterator<Item = &str> {
+    settings.keys().filter_map(|path| {
+        let (name, leaf) = path.strip_prefix("stores.")?.split_once('.')?;
+        (leaf == "backend").then_some(name)
+    })
 }
 
 /// What one flag sets.
@@ -127,6 +140,12 @@ impl<'a> Overlay<'a> {
         overlay
     }
 
+    /// What was settled before, for one more store to be laid over it.
+    pub(super) fn over(settings: Settings, backends: &'a [(&'a str, &'a str)]) -> Self {
+        let stores = stores_of(&settings).map(str::to_owned).collect();
+        Self { backends, settings, stores, refused: BTreeSet::new(), problems: Vec::new() }
+    }
+
     fn default(&mut self, path: &str, key: &'static Key) {
         if let Some(text) = key.default {
             self.offer(path, key, &Value::String(text.to_owned()), Origin::Default);
@@ -136,7 +155,7 @@ impl<'a> Overlay<'a> {
     /// Lays a raw value over what is there; a bad one becomes a problem and changes nothing.
     pub(super) fn offer(&mut self, path: &str, key: &Key, value: &Value, origin: Origin) {
         let spelling = match origin {
-            Origin::File { .. } => Spelling::Typed,
+            Origin::File { .. } | Origin::Definition => Spelling::Typed,
             Origin::Default | Origin::Environment(_) | Origin::Flag(_) => Spelling::Text,
         };
         let same_layer = self.settings.get(path).filter(|old| old.origin.word() == origin.word());

@@ -42,7 +42,10 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<(), BackendError> {
 
 /// Writes a small file: after a power cut it is as it was, or as it is now. Nothing is left behind when it
 /// can not be written.
-pub(crate) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
+///
+/// # Errors
+/// [`BackendError::Io`]: it is as it was.
+pub fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
     let (path, unfinished) = (dir.join(name), dir.join(format!("{name}.tmp")));
     let write = || {
         let mut file = File::create(&unfinished)?;

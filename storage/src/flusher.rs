@@ -1,7 +1,7 @@
 //! The end of a store that brings it to the disk, from a thread of its own.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use crate::backend::BackendError;
 use crate::store::Shared;
@@ -10,6 +10,16 @@ use crate::store::Shared;
 #[derive(Clone)]
 pub struct StoreFlusher {
     shared: Arc<Shared>,
+}
+
+/// What is left of a store: whether it is open, which it is as long as anything holds an end of it.
+pub struct StoreTrace(Weak<Shared>);
+
+impl StoreTrace {
+    /// Whether its files are still in use.
+    pub fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
 }
 
 impl StoreFlusher {
@@ -76,6 +86,11 @@ impl StoreFlusher {
     /// [`BackendError`]: what was there before still is.
     pub fn rewrite(&self) -> Result<bool, BackendError> {
         self.shared.backend.rewrite()
+    }
+
+    /// A look at whether anything still holds the store.
+    pub fn trace(&self) -> StoreTrace {
+        StoreTrace(Arc::downgrade(&self.shared))
     }
 
     /// The process ends, and asks the store for nothing any more.

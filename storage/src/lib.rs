@@ -15,7 +15,7 @@ pub mod conformance;
 mod digest_keeper;
 pub mod durability;
 mod file;
-mod files;
+pub mod files;
 #[cfg(feature = "fjall")]
 mod fjall;
 pub mod flusher;

@@ -22,7 +22,7 @@ pub(crate) fn main_store() -> StoreName {
 /// A node with the store `main`.
 pub(crate) fn member(origin: Origin, name: &str, addr: &str) -> Member {
     let main = StoreInfo { name: main_store(), cache: false, backend: "memory".into() };
-    Member { origin, name: name.into(), addr: addr.into(), stores: vec![main] }
+    Member { origin, revision: 0, name: name.into(), addr: addr.into(), stores: vec![main] }
 }
 
 /// The one who knocks: nobody listens at its address.

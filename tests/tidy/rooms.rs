@@ -81,6 +81,7 @@ pub(crate) const ROOMS: [Room; 8] = [
             "actix-rt",
             "actix-service",
             "actix-web",
+            "arc-swap",
             "base64",
             "bytes",
             "futures-util",
@@ -178,7 +179,7 @@ pub(crate) const VENDORS: [(&str, &[&str]); 10] = [
     ("prometheus", &["http/src/metrics"]),
     ("rmp_serde", &["protocol/src/codec.rs"]),
     ("scc", &["storage/src/map.rs"]),
-    ("toml", &["src/config", "src/node.rs", "src/cli.rs"]),
+    ("toml", &["src/config", "src/made_stores.rs", "src/node.rs", "src/cli.rs"]),
     ("triomphe", &["protocol/src/buffer.rs"]),
 ];
 

@@ -22,7 +22,7 @@ impl ClusterActor {
     fn begin_full_sync(&mut self, request: &FullSync) -> Result<(), FullSyncRefusal> {
         let FullSync { store: name, operation, .. } = request;
         let peer = operation.peer();
-        let store = self.parts.stores.get(name).ok_or(FullSyncRefusal::NoStore)?;
+        let store = self.parts.stores.get(name.as_str()).ok_or(FullSyncRefusal::NoStore)?;
         if store.reader.promises().cache {
             return Err(FullSyncRefusal::Cache);
         }
@@ -49,8 +49,8 @@ impl ClusterActor {
             .rebuilds
             .iter()
             .filter(|(name, operation)| {
-                let Some(store) = self.parts.stores.get(*name) else { return false };
-                let waits_for = self.waits_for(store, operation.peer());
+                let Some(store) = self.parts.stores.get(name.as_str()) else { return false };
+                let waits_for = self.waits_for(&store, operation.peer());
                 let covered = waits_for.is_empty();
                 operation.wait_for(waits_for);
                 covered
@@ -63,7 +63,7 @@ impl ClusterActor {
         }
         for name in due {
             let Some(operation) = self.rebuilds.remove(&name) else { continue };
-            if let Some(store) = self.parts.stores.get(&name) {
+            if let Some(store) = self.parts.stores.get(name.as_str()) {
                 post(&store.catch_up, catch_up_actor::FullSync(operation));
             }
         }
@@ -79,7 +79,7 @@ impl ClusterActor {
                 operation.peer_name()
             );
             tracing::warn!(%store, %why, "a rebuild is given up");
-            if let Some(store) = self.parts.stores.get(&store) {
+            if let Some(store) = self.parts.stores.get(store.as_str()) {
                 store.catch_up_counters.rebuilding.store(false, Ordering::Release);
             }
             operation.end(Err(why));

@@ -129,7 +129,10 @@ impl Handler<PeerReported> for ClusterActor {
 impl Handler<ReportTo> for ClusterActor {
     type Result = ();
 
-    fn handle(&mut self, ReportTo(outbox): ReportTo, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, ReportTo { peer, outbox }: ReportTo, _ctx: &mut Context<Self>) {
+        if self.is_mismatched(peer) {
+            return outbox.cut();
+        }
         outbox.send(&WireMessage::Report(self.report()));
     }
 }

@@ -24,37 +24,37 @@ impl ClusterActor {
         for effect in self.stability.step(event) {
             self.perform(effect);
         }
-        for (name, store) in self.parts.stores.iter() {
+        for (name, store) in self.parts.stores.all().iter() {
             store.stable.put(self.stability.of(name));
         }
     }
 
     /// Caches forget by themselves, and what is being filled does not know yet what is dead.
     fn not_to_purge(&self) -> BTreeSet<StoreName> {
-        let all = self.parts.stores.iter();
-        let held = all.filter(|(_, store)| {
+        let all = self.parts.stores.all();
+        let held = all.iter().filter(|(_, store)| {
             store.reader.promises().cache || store.catch_up_counters.is_bootstrapping()
         });
         held.map(|(name, _)| name.clone()).collect()
     }
 
     fn perform(&self, effect: Effect) {
-        let end = |store: &StoreName| self.parts.stores.get(store).map(|end| &end.storage);
+        let end = |store: &StoreName| self.parts.stores.get(store.as_str());
         match effect {
             Effect::Close { store, origin, closing } => {
                 tracing::info!(%store, %origin, "an origin is over, and all members hold the same of it");
-                if let Some(storage) = end(&store) {
-                    post(storage, CloseOrigin { origin, closing });
+                if let Some(end) = end(&store) {
+                    post(&end.storage, CloseOrigin { origin, closing });
                 }
             }
             Effect::ForgetClosing { store, origin } => {
-                if let Some(storage) = end(&store) {
-                    post(storage, ForgetClosing(origin));
+                if let Some(end) = end(&store) {
+                    post(&end.storage, ForgetClosing(origin));
                 }
             }
             Effect::Purge { store, upto } => {
-                if let Some(storage) = end(&store) {
-                    post(storage, Purge(upto));
+                if let Some(end) = end(&store) {
+                    post(&end.storage, Purge(upto));
                 }
             }
         }

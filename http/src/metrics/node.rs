@@ -10,6 +10,7 @@ use gridkv_actors::StoreStats;
 use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::node::NodeHandle;
 use gridkv_actors::views::{ClockView, PeerState, PeerView, StableView};
+use gridkv_protocol::StoreName;
 use gridkv_protocol::fence::Standing;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
@@ -59,8 +60,10 @@ impl Collector for NodeCollector {
         out.count(&names::READY, &[], u64::from(self.node.readiness().ready));
         collect_clock(self.node.clock(), &mut out);
         self.requests.collect(&mut out);
-        self.timers.collect(&mut out);
-        for store in self.node.stores() {
+        let stores = self.node.stores();
+        let names: Vec<StoreName> = stores.iter().map(|store| store.name().clone()).collect();
+        self.timers.collect(&names, &mut out);
+        for store in &stores {
             collect_store(store, &mut out);
             if let Some(stable) = self.node.stable(store.name()) {
                 collect_stable(store, &stable, &mut out);

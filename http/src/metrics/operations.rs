@@ -1,10 +1,11 @@
 //! How long the operations of each store take, measured around the calls of its handle.
 //!
-//! The stores are those that the node has when it is served. A store that comes later is measured
-//! under no name, rather than under a wrong one.
+//! Of each store from when it is first used; those of one that was dropped go with it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use gridkv_protocol::StoreName;
 use prometheus::core::Metric;
 use prometheus::{Histogram, HistogramOpts};
@@ -96,10 +97,11 @@ impl StoreTimers {
     }
 }
 
-/// The measurements of all stores.
+/// The measurements of all stores, each from when it is first used.
 pub(crate) struct Timers {
-    by_store: HashMap<StoreName, StoreTimers>,
-    nameless: StoreTimers,
+    by_store: ArcSwap<BTreeMap<StoreName, Arc<StoreTimers>>>,
+    /// Of a store whose histograms can not be made.
+    nameless: Arc<StoreTimers>,
 }
 
 impl Timers {
@@ -107,21 +109,35 @@ impl Timers {
     ///
     /// # Errors
     /// When a histogram can not be made, which is a mistake in the table.
-    pub(crate) fn new(stores: impl Iterator<Item = StoreName>) -> Result<Self, MetricsError> {
-        let by_store = stores
-            .map(|store| Ok((store, StoreTimers::new()?)))
-            .collect::<Result<_, MetricsError>>()?;
-        Ok(Self { by_store, nameless: StoreTimers::new()? })
+    pub(crate) fn new() -> Result<Self, MetricsError> {
+        Ok(Self { by_store: ArcSwap::default(), nameless: Arc::new(StoreTimers::new()?) })
     }
 
     /// The measurements of a store.
-    pub(crate) fn of(&self, store: &str) -> &StoreTimers {
-        self.by_store.get(store).unwrap_or(&self.nameless)
+    pub(crate) fn of(&self, store: &StoreName) -> Arc<StoreTimers> {
+        if let Some(timers) = self.by_store.load().get(store) {
+            return Arc::clone(timers);
+        }
+        let Ok(fresh) = StoreTimers::new().map(Arc::new) else { return Arc::clone(&self.nameless) };
+        self.by_store.rcu(|all| {
+            let mut all = BTreeMap::clone(all);
+            all.entry(store.clone()).or_insert_with(|| Arc::clone(&fresh));
+            all
+        });
+        self.by_store.load().get(store).map_or(fresh, Arc::clone)
     }
 
-    /// Writes the measurements of every store.
-    pub(super) fn collect(&self, into: &mut Exposition) {
-        for (store, timers) in &self.by_store {
+    /// Writes the measurements of these stores; those of others, which were dropped, go.
+    pub(super) fn collect(&self, stores: &[StoreName], into: &mut Exposition) {
+        if self.by_store.load().keys().any(|store| !stores.contains(store)) {
+            self.by_store.rcu(|all| {
+                let mut all = BTreeMap::clone(all);
+                all.retain(|store, _| stores.contains(store));
+                all
+            });
+        }
+        for store in stores {
+            let timers = self.of(store);
             for (operation, histogram) in timers.all() {
                 let measured = histogram.metric().get_histogram().clone();
                 into.histogram(&STORE_DURATION, &[store.as_str(), operation], measured);

@@ -222,6 +222,8 @@ impl Endpoint {
             Self::Differing => &operating::DIFFERING,
             Self::Receipts => &operating::RECEIPTS,
             Self::SaveSnapshot => &operating::SAVE_SNAPSHOT,
+            Self::MakeStore => &operating::MAKE_STORE,
+            Self::DropStore => &operating::DROP_STORE,
             Self::LoadSnapshot => &operating::LOAD_SNAPSHOT,
             Self::Persist => &operating::PERSIST,
             Self::Compact => &operating::COMPACT,

@@ -22,6 +22,56 @@ macro_rules! view {
 
 pub(super) const STORES: Description = view!("Statistics of all stores", Json("AllStores"), &[]);
 
+pub(super) const MAKE_STORE: Description = Description {
+    summary: "Make a store on this node",
+    query: &[],
+    headers: &[],
+    body: Body::Json("StoreDefinition"),
+    answers: &[Answer {
+        status: 201,
+        about: "it is made, and there after a restart too",
+        headers: &["Location"],
+        content: Json("Store"),
+    }],
+    problems: &[
+        BODY,
+        &[
+            Code::BodyTooLarge,
+            Code::CacheMismatch,
+            Code::DiskFull,
+            Code::InvalidDefinition,
+            Code::InvalidParameter,
+            Code::MalformedBody,
+            Code::NotReady,
+            Code::NotSupported,
+            Code::StoreExists,
+            Code::StoreFailed,
+            Code::StoreInUse,
+            Code::TooManyStores,
+            Code::UnsupportedMediaType,
+        ],
+    ],
+};
+
+pub(super) const DROP_STORE: Description = Description {
+    summary: "Drop a store that was made on this node; peers keep theirs",
+    query: &[p::CONFIRM],
+    headers: &[],
+    body: Body::None,
+    answers: &[answer(204, "this node has nothing of it any more", Nothing)],
+    problems: &[
+        STORE,
+        &[
+            Code::DiskFull,
+            Code::NotReady,
+            Code::PeersBehind,
+            Code::StoreConfigured,
+            Code::StoreFailed,
+            Code::StoreInUse,
+        ],
+    ],
+};
+
 pub(super) const STORE_STATS: Description = view!("Statistics of a store", Json("Store"), &[STORE]);
 
 pub(super) const CONVERGENCE: Description = view!(

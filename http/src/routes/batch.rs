@@ -58,18 +58,18 @@ pub(crate) async fn batch(
     let aborted = atomic && items.len() < asked.len();
 
     let writes = !aborted && items.iter().any(|item| matches!(item, BatchItem::Write(_)));
-    let claim = if writes { Some(acks.claim(exchange, store)?) } else { None };
+    let claim = if writes { Some(acks.claim(exchange, &store)?) } else { None };
     let stopwatch = Stopwatch::start();
     let outcomes = if aborted {
         Ok(items.iter().map(|_| ItemOutcome::Rejected(Rejection::BatchAborted)).collect())
     } else {
-        perform(store, Batch { atomic, items, durability }).await
+        perform(&store, Batch { atomic, items, durability }).await
     };
     store.timers.observe(Operation::Batch, stopwatch);
     let outcomes = outcomes?;
     let written = Written::of(&outcomes);
     let acks = match (claim, &written) {
-        (Some(claim), Some(written)) => claim.settle(store, written.last).await.map(Some),
+        (Some(claim), Some(written)) => claim.settle(&store, written.last).await.map(Some),
         (Some(_) | None, _) => Ok(None),
     };
     match acks {
@@ -127,7 +127,7 @@ fn check(request: BatchRequest<'_>, config: &HttpConfig) -> Result<Vec<Checked>,
 }
 
 /// What became of the operations that were not refused at the door, in their order.
-async fn perform(store: StoreDoor<'_>, batch: Batch) -> Result<Vec<ItemOutcome>, Problem> {
+async fn perform(store: &StoreDoor, batch: Batch) -> Result<Vec<ItemOutcome>, Problem> {
     let only_reads = batch.items.iter().all(|item| matches!(item, BatchItem::Get(_)));
     if !only_reads || (batch.atomic && !batch.items.is_empty()) {
         return Ok(store.handle.batch(batch).await?);

@@ -61,7 +61,7 @@ pub(crate) async fn changes(exchange: &Exchange) -> Result<HttpResponse, Problem
         Shape::Document => {
             let limit = query.count("limit", DEFAULT_LIMIT, MAX_LIMIT)?;
             let wait = wait.filter(|_| !is_head).unwrap_or_default();
-            document(store, &feed, (place, limit, with_values), wait).await
+            document(&store, &feed, (place, limit, with_values), wait).await
         }
         Shape::Stream(_) if wait.is_some() => {
             Err(query::invalid("wait", "is for application/json; a stream goes on by itself"))
@@ -112,7 +112,7 @@ fn includes_values(query: &Query<'_>) -> Result<bool, Problem> {
 
 /// The changes there are; if there are none, the first that come within the wait.
 async fn document(
-    store: StoreDoor<'_>,
+    store: &StoreDoor,
     feed: &Feed,
     (mut place, limit, with_values): (ChangePlace, usize, bool),
     wait: Duration,

@@ -81,7 +81,7 @@ pub(crate) async fn differing(exchange: &Exchange) -> Result<HttpResponse, Probl
 }
 
 /// The store in the path, if it is one that is compared with peers.
-fn compared(exchange: &Exchange) -> Result<&StoreHandle, Problem> {
+fn compared(exchange: &Exchange) -> Result<StoreHandle, Problem> {
     let store = exchange.store()?.handle;
     exchange.query(Endpoint::Convergence)?;
     if store.is_cache() {

@@ -48,12 +48,12 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     if wait.is_some() && if_none_match.is_none() {
         return Err(query::invalid("wait", "needs If-None-Match with the version that you have"));
     }
-    waiting::reach(&query, store).await?;
+    waiting::reach(&query, &store).await?;
     let found = if let Some(patience) = wait {
         let known = Condition { if_none_match: if_none_match.clone(), ..Condition::default() };
         let is_news =
             |found: Option<&Record>| found.is_none_or(|record| known.holds(Some(record.version)));
-        waiting::change(exchange, store, (&key, patience), is_news).await?
+        waiting::change(exchange, &store, (&key, patience), is_news).await?
     } else {
         let stopwatch = Stopwatch::start();
         let found = store.handle.get(&key).await;
@@ -170,12 +170,12 @@ pub(crate) async fn put(
     drop(bytes);
 
     let write = Write { key, action: Action::Put { value, content_type, ttl }, condition };
-    let claim = acks.claim(exchange, store)?;
+    let claim = acks.claim(exchange, &store)?;
     let stopwatch = Stopwatch::start();
     let written = store.handle.write(write, durability).await;
     store.timers.observe(Operation::Put, stopwatch);
     let written = written?;
-    let acks = claim.settle(store, written.version).await?;
+    let acks = claim.settle(&store, written.version).await?;
     let status = if written.existed { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
     Ok(wrote(status, &written, acks))
 }
@@ -200,12 +200,12 @@ pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem>
     let (durability, acks) = (query.durability()?, AckTerms::of(&query)?);
     let condition = condition::from_headers(exchange.headers());
     let write = Write { key, action: Action::Delete, condition };
-    let claim = acks.claim(exchange, store)?;
+    let claim = acks.claim(exchange, &store)?;
     let stopwatch = Stopwatch::start();
     let written = store.handle.write(write, durability).await;
     store.timers.observe(Operation::Delete, stopwatch);
     let written = written?;
-    let acks = claim.settle(store, written.version).await?;
+    let acks = claim.settle(&store, written.version).await?;
     let existed = if written.existed { "true" } else { "false" };
     let (_, version) = headers::version(written.version);
     let mut response = acknowledge(StatusCode::NO_CONTENT, version, written.durability, acks);

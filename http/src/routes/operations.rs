@@ -76,17 +76,17 @@ pub(crate) async fn full_sync(exchange: &Exchange) -> Result<HttpResponse, Probl
     let store = exchange.store_named(name)?;
     let peer = key_path::decode(key_path::peer_segment(exchange.path())).unwrap_or_default();
     let peer = String::from_utf8_lossy(&peer);
-    begun(exchange.site.node.full_sync(store.handle, &peer, rebuild).await?)
+    begun(exchange.site.node.full_sync(&store.handle, &peer, rebuild).await?)
 }
 
 /// `POST /v1/stores/{store}/compact`
 pub(crate) fn compact(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     exchange.query(Endpoint::Compact)?;
-    begun(exchange.site.node.compact(store.handle).map_err(|error| not_begun(store, &error))?)
+    begun(exchange.site.node.compact(&store.handle).map_err(|error| not_begun(&store, &error))?)
 }
 
-fn not_begun(store: StoreDoor<'_>, error: &CompactError) -> Problem {
+fn not_begun(store: &StoreDoor, error: &CompactError) -> Problem {
     match error {
         CompactError::Nothing => Problem::new(
             Code::NotSupported,

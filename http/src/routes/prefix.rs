@@ -55,14 +55,14 @@ pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem>
         ));
     }
     store.handle.admits(durability)?;
-    let claim = acks.claim(exchange, store)?;
+    let claim = acks.claim(exchange, &store)?;
 
     let mut progress = Progress::default();
-    let done = delete_all(store, prefix, durability, &mut progress).await;
+    let done = delete_all(&store, prefix, durability, &mut progress).await;
     done.map_err(|problem| progress.explain(problem))?;
     let mut response = json(&Deleted { deleted: progress.deleted })?;
     if let (Some(last), Some(durability)) = (progress.last, progress.durability) {
-        let acks = claim.settle(store, last).await;
+        let acks = claim.settle(&store, last).await;
         let acks = acks.map_err(|problem| problem.with("deleted", progress.deleted))?;
         let (response, word) = (response.headers_mut(), durability.as_str());
         response.insert(headers::GRIDKV_DURABILITY, HeaderValue::from_static(word));
@@ -84,7 +84,7 @@ fn prefix<'a>(query: &'a Query<'_>) -> Result<&'a str, Problem> {
 }
 
 async fn delete_all(
-    store: StoreDoor<'_>,
+    store: &StoreDoor,
     prefix: &str,
     durability: Option<Durability>,
     progress: &mut Progress,

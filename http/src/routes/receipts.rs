@@ -29,6 +29,6 @@ pub(crate) fn receipts(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let version: Version = String::from_utf8_lossy(&segment)
         .parse()
         .map_err(|error| query::invalid("version", &format!("{error}")))?;
-    let nodes = exchange.site.node.receipts(store.handle, version);
+    let nodes = exchange.site.node.receipts(&store.handle, version);
     json(&Receipts { version: version.to_string(), nodes })
 }

@@ -37,12 +37,12 @@ pub(crate) async fn touch(
         .map_err(|error| error.into_problem(has_a_body))?;
 
     let write = Write { key, action: Action::Touch { ttl }, condition };
-    let claim = acks.claim(exchange, store)?;
+    let claim = acks.claim(exchange, &store)?;
     let stopwatch = Stopwatch::start();
     let written = store.handle.write(write, durability).await;
     store.timers.observe(Operation::Touch, stopwatch);
     let written = written?;
-    let acks = claim.settle(store, written.version).await?;
+    let acks = claim.settle(&store, written.version).await?;
     Ok(kv::wrote(StatusCode::NO_CONTENT, &written, acks))
 }
 

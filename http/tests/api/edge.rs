@@ -25,7 +25,8 @@ fn every_answer_names_the_node_and_the_request() {
 #[test]
 fn what_is_not_there_is_a_problem() {
     let node = serve(HttpConfig::default());
-    for target in ["/nowhere", "/v1", "/v1/", "/v1/kv", "/livez/", "/v1/stores/main", "/console/"] {
+    for target in ["/nowhere", "/v1", "/v1/", "/v1/kv", "/livez/", "/v1/stores/main/", "/console/"]
+    {
         assert_eq!(node.get(target).refusal(), (404, "route_not_found".to_owned()), "{target}");
     }
     for (method, target, allow) in [
@@ -36,6 +37,7 @@ fn what_is_not_there_is_a_problem() {
         ("GET", "/v1/stores/main/batch", "POST"),
         ("POST", "/livez", "GET, HEAD"),
         ("DELETE", "/v1/stores", "GET, HEAD"),
+        ("GET", "/v1/stores/main", "PUT, DELETE"),
         ("PUT", "/metrics", "GET, HEAD"),
     ] {
         let refused = node.send(method, target, &[], b"");

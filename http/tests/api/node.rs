@@ -1,7 +1,7 @@
 //! A real node of one, with stores on memory and on files, on ports that the system chose.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use gridkv_protocol::StoreName;
 use tokio::sync::oneshot;
 
 use crate::client::{Answer, Client};
+use crate::ledger;
 
 /// A node that is served until this is dropped.
 pub(crate) struct Served {
@@ -99,10 +100,16 @@ fn node_config(directory: &std::path::Path, peers: &TcpListener, seeds: Vec<Stri
             store("main", "memory", None, u64::MAX),
             store("tiny", "memory", Some(60_000), 4_096),
         ],
+        ledger: Some(Arc::new(ledger::InMemory::default())),
     }
 }
 
-fn store(name: &str, backend: &str, default_ttl_ms: Option<u64>, limit: u64) -> StoreSetup {
+pub(crate) fn store(
+    name: &str,
+    backend: &str,
+    default_ttl_ms: Option<u64>,
+    limit: u64,
+) -> StoreSetup {
     StoreSetup {
         config: StoreConfig {
             name: StoreName::new(name).unwrap(),
@@ -112,6 +119,7 @@ fn store(name: &str, backend: &str, default_ttl_ms: Option<u64>, limit: u64) -> 
             refuse_over_limit: limit < u64::MAX,
             ring_slots: 1_024,
         },
+        made: false,
         settings: Settings::default(),
         persist_interval: Some(Duration::from_secs(5)),
         log_bytes: 1 << 20,

@@ -45,13 +45,14 @@ pub async fn start(
 /// # Errors
 /// When it has none.
 pub fn store(node: &Node) -> Result<StoreHandle, Box<dyn Error>> {
-    Ok(node.handle().store("main").cloned().ok_or("the node has no store")?)
+    Ok(node.handle().store("main").ok_or("the node has no store")?)
 }
 
 fn node_config(store: StoreConfig, advertise: String, data_dir: Option<PathBuf>) -> NodeConfig {
     let persist_interval = data_dir.as_ref().map(|_| Duration::from_secs(5));
     let store = StoreSetup {
         config: store,
+        made: false,
         settings: Settings::default(),
         persist_interval,
         log_bytes: 64 << 20,
@@ -75,5 +76,6 @@ fn node_config(store: StoreConfig, advertise: String, data_dir: Option<PathBuf>)
         max_queue_bytes: 16 << 20,
         gate: GateLimits { ops: 65_536, bytes: 64 << 20 },
         stores: vec![store],
+        ledger: None,
     }
 }

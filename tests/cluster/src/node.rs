@@ -2,7 +2,7 @@
 
 use crate::client::{Client, ClientError};
 use crate::cluster_error::ClusterError;
-use crate::deadline::{Deadline, wait_for};
+use crate::deadline::{Deadline, wait_for, wait_until};
 use crate::log;
 use crate::port::Address;
 use std::ffi::OsString;
@@ -18,6 +18,8 @@ use std::time::Duration;
 const ERROR_TAIL_LINES: usize = 25;
 /// One look at `/readyz` takes no longer, so that a process that has exited meanwhile is noticed.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a process that was told to stand still may take to do so.
+const STILL: Duration = Duration::from_secs(10);
 /// Settings of the person who starts a cluster must not leak into its nodes.
 const OWN_ENVIRONMENT: &str = "GRIDKV_";
 
@@ -31,6 +33,18 @@ pub(crate) struct Launch {
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) own_process_group: bool,
+}
+
+/// Whether every thread of a process is stopped: the state is what follows the name, which is in brackets.
+fn stands_still(pid: u32) -> io::Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let stat = fs::read_to_string(thread?.path().join("stat"))?;
+        let state = stat.rsplit(')').next().unwrap_or_default();
+        if !state.trim_start().starts_with('T') {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// One node of a cluster. Started, stopped and watched through a shared reference, so that one thread may kill what
@@ -219,12 +233,19 @@ impl Node {
         self.signal("TERM")
     }
 
-    /// Stops its execution where it is (SIGSTOP), as a node whose machine hangs.
+    /// Stops its execution where it is (SIGSTOP), as a node whose machine hangs. All its threads stand still when this
+    /// returns.
     ///
     /// # Errors
-    /// As for [`Node::terminate`].
+    /// As for [`Node::terminate`], and [`ClusterError::NotStopped`] when one of them goes on.
     pub fn pause(&self) -> Result<(), ClusterError> {
-        self.signal("STOP")
+        self.signal("STOP")?;
+        let pid = self.pid();
+        // The signal is heard by whichever thread has its turn next; until then the others run.
+        let is_still = || pid.is_some_and(|pid| stands_still(pid).unwrap_or(false));
+        let what = format!("node {} to stand still", self.launch.name);
+        wait_until(STILL, what, is_still)
+            .map_err(|wait| ClusterError::NotStopped { log_tail: self.error_tail(), wait })
     }
 
     /// Lets it go on after [`Node::pause`].

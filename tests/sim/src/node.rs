@@ -192,7 +192,7 @@ impl Process {
                 backend: store.reader().backend().to_owned(),
             })
             .collect();
-        let me = Member { origin, name, addr, stores: infos };
+        let me = Member { origin, revision: 0, name, addr, stores: infos };
         let config = MembershipConfig { cluster, me, seeds, bootstrap: false };
         let roster = Roster { joined: file.joined, members: file.members };
         let mut process = Self {

@@ -59,13 +59,14 @@ pub async fn send(
     try_join_all(senders).await.map(drop)
 }
 
-/// Puts so many keys, numbered from 0, once each.
+/// Puts these keys, once each.
 ///
 /// # Errors
 /// As for [`send`].
-pub async fn fill(addr: SocketAddr, keys: usize) -> Result<(), Box<dyn Error>> {
-    for first in (0..keys).step_by(STRETCH) {
-        let bodies = bodies(first..keys.min(first + STRETCH))?;
+pub async fn fill(addr: SocketAddr, keys: Range<usize>) -> Result<(), Box<dyn Error>> {
+    let end = keys.end;
+    for first in keys.step_by(STRETCH) {
+        let bodies = bodies(first..end.min(first + STRETCH))?;
         send(addr, &bodies, 2, "").await?;
     }
     Ok(())

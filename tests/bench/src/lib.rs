@@ -24,6 +24,7 @@ pub mod cpu;
 pub mod distribution;
 pub mod driven;
 pub mod engine;
+pub mod equality;
 pub mod figure;
 pub mod load;
 pub mod mesh;

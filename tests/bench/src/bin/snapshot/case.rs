@@ -12,6 +12,7 @@ use gridkv_bench::mesh::{Mesh, Plan};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::contents::Contents;
 use crate::damage::{self, Refusal};
 use crate::source::{self, Source};
 use crate::target;
@@ -54,12 +55,20 @@ pub(crate) struct Turn {
     pub(crate) took: Duration,
     /// Bytes that were sent.
     pub(crate) size: u64,
-    /// Bytes of memory at most, above what it should take.
-    pub(crate) above: f64,
+    pub(crate) memory: Memory,
     /// Of a steady writer, if there was one.
     pub(crate) writes: Option<Writes>,
     /// From its end until all nodes were equal, if there are several.
     pub(crate) equal: Option<Duration>,
+}
+
+/// Resident bytes of a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    /// With its data, and nothing under way.
+    pub(crate) at_rest: u64,
+    /// At most, meanwhile.
+    pub(crate) most: u64,
 }
 
 /// Writes before and meanwhile.
@@ -82,16 +91,24 @@ impl Case<'_> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let desk = Desk { runtime, directory: TempDir::new()? };
         let (source, downloads) = source::measure(self, &desk)?;
-        let refusals = damage::measure(self, &desk)?;
-        let uploads = self.uploads(&desk, &source)?;
+        let (others, refusals) = damage::measure(self, &desk)?;
+        let uploads = self.uploads(&desk, &source, others)?;
         Ok(Outcome { downloads, uploads, refusals })
     }
 
-    fn uploads(&self, desk: &Desk, source: &Source) -> Result<Vec<Turn>, Box<dyn Error>> {
-        let empty = target::into_empty(self, desk, source)?;
-        let live = [Mode::Merge, Mode::Replace];
-        let live = live.map(|mode| target::into_live(self, desk, source, mode));
-        [Ok(empty)].into_iter().chain(live).collect()
+    fn uploads(
+        &self,
+        desk: &Desk,
+        source: &Source,
+        others: Contents,
+    ) -> Result<Vec<Turn>, Box<dyn Error>> {
+        let both = source.contents.beside(others);
+        let live = [(Mode::Merge, both), (Mode::Replace, source.contents)];
+        let mut turns = vec![target::into_empty(self, desk, source)?];
+        for (mode, then) in live {
+            turns.push(target::Live { mode, then }.turn(self, desk, source)?);
+        }
+        Ok(turns)
     }
 
     /// Says on standard error what is done now.

@@ -32,13 +32,16 @@ pub(crate) struct Refusal {
     pub(crate) took: Duration,
 }
 
-/// Tries several, on a node that has other keys, and keeps them.
-pub(crate) fn measure(case: &Case, desk: &Desk) -> Result<Vec<Refusal>, Box<dyn Error>> {
+/// Tries several, on a node that has other keys, and keeps them. The contents of those come back too.
+pub(crate) fn measure(
+    case: &Case,
+    desk: &Desk,
+) -> Result<(Contents, Vec<Refusal>), Box<dyn Error>> {
     case.tell("flipped bits");
     let mesh = case.mesh(1)?;
     let addr = mesh.address(1);
     case.put_others(addr, desk)?;
-    let before = desk.runtime.block_on(Contents::on(addr, &desk.lines()))?;
+    let others = desk.runtime.block_on(Contents::on(addr, &desk.lines()))?;
     let from = desk.frames();
     let size = from.metadata()?.len();
     let places = [
@@ -63,12 +66,12 @@ pub(crate) fn measure(case: &Case, desk: &Desk) -> Result<Vec<Refusal>, Box<dyn 
             let Some(named) = named.filter(|_| (answer.status, code) == CORRUPT) else {
                 return Err(format!("byte {byte} was flipped, and the node said {answer:?}").into());
             };
-            target::must_hold(&mesh, desk, before)?;
+            target::must_hold(&mesh, desk, others)?;
             if mode == Mode::Replace {
                 refusals.push(Refusal { name, flipped: byte, named, took: answer.took });
             }
         }
     }
     mesh.stop()?;
-    Ok(refusals)
+    Ok((others, refusals))
 }

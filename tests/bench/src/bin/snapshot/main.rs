@@ -1,22 +1,24 @@
 //! How long a store takes to go out as a file and to come back, and what that costs its node.
 //!
-//! **Measured**: real nodes as processes, with a store `main` of each backend. One with a million keys (16 bytes, values
-//! of 100) is downloaded over HTTP into a file: as frames and as lines of JSON, by a client that takes its time, and beside
-//! a steady writer. The frames are then put into a node without data, and into one of two nodes that have 100,000
-//! other keys and are written to (keys of the file, whose values stay), which keep their other keys (`merge`) or lose
-//! them (`replace`). And they are put into a node with one bit flipped. All of it begins anew in each round, and in
-//! files of a directory for temporary ones.
+//! **Measured**: real nodes as processes, with a store `main` of each backend. One with a million keys (16 bytes,
+//! values of 100) is downloaded over HTTP into a file: as frames and as lines of JSON, by a client that takes its
+//! time, and beside a steady writer. The frames are then put into a node without data, and into one of two nodes that
+//! have 100,000 other keys and are written to (keys of the file, whose values stay), which keep their other keys
+//! (`merge`) or lose them (`replace`). And they are put into a node with one bit flipped. All of it begins anew in
+//! each round; files are in the directory for temporary ones.
 //!
 //! **Checked**: an error ends the run when any key or value is not as it was (by a sum of hashes of a download in
-//! lines; versions are minted anew), when `key_count` is another, when the two nodes do not find their digests to be the same,
-//! or differ in any version; and when a flipped bit is not refused with 400 `snapshot_corrupt` that names a place within a
-//! frame before it, or anything changed.
+//! lines; versions are minted anew), when `key_count` is another, when the two nodes do not find their digests to be
+//! the same or differ in any version, and when a flipped bit is not refused with 400 `snapshot_corrupt` that names a
+//! place within a frame before it, or anything changed.
 //!
-//! **Reading it**: memory is what is resident, at most, meanwhile. Of a download: above what the node had before the
-//! first one, at rest. Of an upload: above what the data take at rest afterwards; into an empty node, or what they
-//! took where they came in batches, if that is less. `equal after` is from the end of the upload until both
-//! nodes have found their digests to be the same. Times of writes are from when they were due; ratios are the medians of the
-//! rounds' ratios. Nodes, load and whoever measures share the machine.
+//! **Reading it**: memory is what is resident, at most, meanwhile, above what is at rest. Of a download that is what
+//! the node had before the first one, when all had been read once, so that an engine's caches were full. Of an upload
+//! it is what the data took in the first node, where they came in batches and nothing had been read, or what the node
+//! keeps afterwards, if that is less: so what a live node has beside the data, other keys and what a peer costs,
+//! counts too. `equal after` is from the end of upload and writes until both nodes have found their digests to be the
+//! same. Times of writes are from when they were due; ratios are the medians of the rounds' ratios. Nodes, load and
+//! whoever measures share the machine.
 //!
 //! **Aims**: at most 64 MiB of memory above the data, either way.
 //!

@@ -4,11 +4,10 @@ use std::error::Error;
 use std::net::SocketAddr;
 
 use gridkv_bench::bulk;
-use gridkv_bench::figure::bytes;
 use gridkv_bench::load::{Load, Tally};
 use gridkv_bench::process::Process;
 
-use crate::case::{Case, Desk, Turn, Writes, rest};
+use crate::case::{Case, Desk, Memory, Turn, Writes, rest};
 use crate::contents::Contents;
 use crate::download::{Download, Downloaded};
 
@@ -50,7 +49,11 @@ pub(crate) fn measure(case: &Case, desk: &Desk) -> Result<(Source, Vec<Turn>), B
     desk.runtime.block_on(bulk::fill(addr, 0..case.keys))?;
     rest();
     let at_rest = process.resident()?;
-    let node = Downloading { case, desk, addr, process, at_rest };
+    // Engines fill their caches, which are bounded, once.
+    desk.runtime.block_on(bulk::read(addr, 0..case.keys))?;
+    rest();
+    let read_once = process.resident()?;
+    let node = Downloading { case, desk, addr, process, read_once };
     let downloads = Way::ALL.into_iter().map(|way| node.turn(way)).collect::<Result<_, _>>()?;
     let contents = Contents::of(&desk.lines())?;
     if usize::try_from(contents.keys) != Ok(case.keys) {
@@ -67,7 +70,8 @@ struct Downloading<'a> {
     desk: &'a Desk,
     addr: SocketAddr,
     process: Process,
-    at_rest: u64,
+    /// Resident bytes when all was read once.
+    read_once: u64,
 }
 
 impl Downloading<'_> {
@@ -83,9 +87,9 @@ impl Downloading<'_> {
         let peak = self.process.watch();
         let download = Download { addr, query, into: &into, pace };
         let Downloaded { took, size } = desk.runtime.block_on(download.run())?;
-        let above = bytes(peak.bytes()?) - bytes(self.at_rest);
+        let memory = Memory { at_rest: self.read_once, most: peak.bytes()? };
         let writes = load.map(stopped).transpose()?;
-        Ok(Turn { name: way.name(), took, size, above, writes, equal: None })
+        Ok(Turn { name: way.name(), took, size, memory, writes, equal: None })
     }
 }
 

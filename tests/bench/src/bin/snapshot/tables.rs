@@ -28,10 +28,21 @@ struct Row<'a> {
 
 /// Seconds, bytes and memory.
 pub(crate) fn transfers(backends: &[Backend], turns: Turns) -> Table {
-    let mut table =
-        Table::new(&["", "seconds", "MB", "MB/s", "MiB above", "most", "aim", "equal after, s"]);
+    let mut table = Table::new(&[
+        "",
+        "seconds",
+        "MB",
+        "MB/s",
+        "MiB at rest",
+        "above",
+        "most",
+        "aim",
+        "equal after, s",
+    ]);
     for row in rows(backends, turns) {
-        let (seconds, above) = (row.of(|turn| turn.took.as_secs_f64()), row.of(|turn| turn.above));
+        let seconds = row.of(|turn| turn.took.as_secs_f64());
+        let at_rest = row.of(|turn| bytes(turn.memory.at_rest));
+        let above = row.of(|turn| bytes(turn.memory.most) - bytes(turn.memory.at_rest));
         let size = row.of(|turn| bytes(turn.size) / 1e6);
         let speed = row.of(|turn| bytes(turn.size) / turn.took.as_secs_f64() / 1e6);
         let most = above.iter().copied().fold(f64::MIN, f64::max);
@@ -44,6 +55,7 @@ pub(crate) fn transfers(backends: &[Backend], turns: Turns) -> Table {
             format!("{:.2}", median(&seconds)),
             format!("{:.0}", median(&size)),
             format!("{:.0}", median(&speed)),
+            format!("{:.0}", median(&at_rest) / MIB),
             format!("{:.1}", median(&above) / MIB),
             against(format!("{:.1}", most / MIB), most <= AIM_BYTES),
             format!("{:.0}", AIM_BYTES / MIB),

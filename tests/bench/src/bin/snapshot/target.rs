@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use gridkv_bench::bulk;
 use gridkv_bench::equality;
-use gridkv_bench::figure::bytes;
 use gridkv_bench::mesh::{self, Mesh};
 use gridkv_bench::stopwatch::Stopwatch;
 
-use crate::case::{Case, Desk, Turn, rest};
+use crate::case::{Case, Desk, Memory, Turn, rest};
 use crate::contents::Contents;
 use crate::source::{Source, stopped};
 use crate::upload::{Answer, Mode, Upload};
@@ -37,43 +36,50 @@ pub(crate) fn into_empty(
     }
     must_hold(&mesh, desk, source.contents)?;
     mesh.stop()?;
-    turn("an empty node", desk, &answer, bytes(most) - bytes(at_rest))
+    turn("an empty node", desk, &answer, Memory { at_rest, most })
 }
 
 /// Into one of two nodes that have other keys, and are written to.
-pub(crate) fn into_live(
-    case: &Case,
-    desk: &Desk,
-    source: &Source,
-    mode: Mode,
-) -> Result<Turn, Box<dyn Error>> {
-    let (name, keeps_others) = match mode {
-        Mode::Merge => ("a live node, merge", true),
-        Mode::Replace => ("a live node, replace", false),
-    };
-    case.tell(&format!("into {name}"));
-    let mesh = case.mesh(2)?;
-    let (addr, process) = (mesh.address(1), mesh.process(1)?);
-    case.put_others(addr, desk)?;
-    let others = desk.runtime.block_on(Contents::on(addr, &desk.lines()))?;
-    let load = case.writes(addr);
-    let peak = process.watch();
-    let answer = upload(desk, &mesh, mode)?;
-    let most = peak.bytes()?;
-    let writes = stopped(load)?;
-    let begun = Stopwatch::start();
-    let last = desk.runtime.block_on(bulk::seal(addr))?;
-    desk.runtime.block_on(mesh::arrival(&mesh.addresses(), &[&last], PATIENCE))?;
-    equality::wait(&mesh, PATIENCE)?;
-    let equal = Some(begun.elapsed());
-    rest();
-    let above = bytes(most) - bytes(process.resident()?);
-    equality::compare(&mesh)?;
-    let expected = if keeps_others { source.contents.beside(others) } else { source.contents };
-    must_hold(&mesh, desk, expected)?;
-    mesh.stop()?;
-    let turn = turn(name, desk, &answer, above)?;
-    Ok(Turn { writes: Some(writes), equal, ..turn })
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Live {
+    pub(crate) mode: Mode,
+    /// What is there afterwards.
+    pub(crate) then: Contents,
+}
+
+impl Live {
+    pub(crate) fn turn(
+        self,
+        case: &Case,
+        desk: &Desk,
+        source: &Source,
+    ) -> Result<Turn, Box<dyn Error>> {
+        let name = match self.mode {
+            Mode::Merge => "a live node, merge",
+            Mode::Replace => "a live node, replace",
+        };
+        case.tell(&format!("into {name}"));
+        let mesh = case.mesh(2)?;
+        let (addr, process) = (mesh.address(1), mesh.process(1)?);
+        case.put_others(addr, desk)?;
+        let load = case.writes(addr);
+        let peak = process.watch();
+        let answer = upload(desk, &mesh, self.mode)?;
+        let most = peak.bytes()?;
+        let writes = stopped(load)?;
+        let begun = Stopwatch::start();
+        let last = desk.runtime.block_on(bulk::seal(addr))?;
+        desk.runtime.block_on(mesh::arrival(&mesh.addresses(), &[&last], PATIENCE))?;
+        equality::wait(&mesh, PATIENCE)?;
+        let equal = Some(begun.elapsed());
+        rest();
+        let at_rest = process.resident()?.min(source.at_rest);
+        equality::compare(&mesh)?;
+        must_hold(&mesh, desk, self.then)?;
+        mesh.stop()?;
+        let turn = turn(name, desk, &answer, Memory { at_rest, most })?;
+        Ok(Turn { writes: Some(writes), equal, ..turn })
+    }
 }
 
 fn upload(desk: &Desk, mesh: &Mesh, mode: Mode) -> Result<Answer, Box<dyn Error>> {
@@ -90,10 +96,10 @@ fn turn(
     name: &'static str,
     desk: &Desk,
     answer: &Answer,
-    above: f64,
+    memory: Memory,
 ) -> Result<Turn, Box<dyn Error>> {
     let size = desk.frames().metadata()?.len();
-    Ok(Turn { name, took: answer.took, size, above, writes: None, equal: None })
+    Ok(Turn { name, took: answer.took, size, memory, writes: None, equal: None })
 }
 
 /// Whether all nodes count these keys, and the first one has these contents.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use gridkv_cluster::{Client, Cluster, Node, Reply};
 use serde_json::{Value, json};
@@ -157,9 +158,15 @@ fn one_of_many_creates_a_key() {
     }
 }
 
-/// Adds 1 until it was done `times`, whatever others do meanwhile.
+/// Microseconds that a client leaves the others alone, at most, for the first time that it lost.
+const BACK_OFF: u64 = 1_000;
+/// How often that doubles.
+const DOUBLINGS: u32 = 8;
+
+/// Adds 1 until it was done `times`, whatever others do meanwhile. Who loses comes back later, at random: else
+/// most of what sixteen clients do is lose.
 fn count_up(client: &Client, times: usize) {
-    let (mut done, mut known) = (0, None);
+    let (mut done, mut lost, mut known) = (0, 0, None);
     while done < times {
         let (count, version) = known.take().unwrap_or_else(|| {
             let read = client.get("main", "counter").unwrap();
@@ -170,10 +177,14 @@ fn count_up(client: &Client, times: usize) {
         let put = put.unwrap();
         match put.status {
             204 => {
-                done += 1;
+                (done, lost) = (done + 1, 0);
                 known = Some((next, put.version().unwrap().to_owned()));
             }
-            412 => {}
+            412 => {
+                let most = BACK_OFF << DOUBLINGS.min(lost);
+                thread::sleep(Duration::from_micros(fastrand::u64(..most)));
+                lost += 1;
+            }
             _ => panic!("{}", put.quoted()),
         }
     }
@@ -182,7 +193,7 @@ fn count_up(client: &Client, times: usize) {
 #[test]
 fn no_increment_is_lost() {
     const CLIENTS: usize = 16;
-    const EACH: usize = 125;
+    const EACH: usize = 625;
     let dir = tempfile::tempdir().unwrap();
     let cluster = alone(dir.path());
     let node = cluster.node(1);

@@ -1,4 +1,4 @@
-//! Many puts in batches, each connection sending the next batch once the one before was answered.
+//! Many puts, or gets, in batches, each connection sending the next batch once the one before was answered.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -59,13 +59,32 @@ pub async fn send(
     try_join_all(senders).await.map(drop)
 }
 
-/// Puts so many keys, numbered from 0, once each.
+/// Puts these keys, once each.
 ///
 /// # Errors
 /// As for [`send`].
-pub async fn fill(addr: SocketAddr, keys: usize) -> Result<(), Box<dyn Error>> {
-    for first in (0..keys).step_by(STRETCH) {
-        let bodies = bodies(first..keys.min(first + STRETCH))?;
+pub async fn fill(addr: SocketAddr, keys: Range<usize>) -> Result<(), Box<dyn Error>> {
+    let end = keys.end;
+    for first in keys.step_by(STRETCH) {
+        let bodies = bodies(first..end.min(first + STRETCH))?;
+        send(addr, &bodies, 2, "").await?;
+    }
+    Ok(())
+}
+
+/// Reads these keys, once each.
+///
+/// # Errors
+/// As for [`send`].
+pub async fn read(addr: SocketAddr, keys: Range<usize>) -> Result<(), Box<dyn Error>> {
+    let get = |number| json!({ "op": "get", "key": workload::key(number) });
+    let all: Vec<usize> = keys.collect();
+    for keys in all.chunks(STRETCH) {
+        let body = |keys: &[usize]| {
+            let ops: Vec<_> = keys.iter().copied().map(get).collect();
+            serde_json::to_vec(&json!({ "ops": ops }))
+        };
+        let bodies: Vec<_> = keys.chunks(BATCH).map(body).collect::<Result<_, _>>()?;
         send(addr, &bodies, 2, "").await?;
     }
     Ok(())

@@ -9,6 +9,12 @@ pub fn float(count: usize) -> f64 {
     count as f64
 }
 
+/// Bytes as a figure.
+#[must_use]
+pub fn bytes(count: u64) -> f64 {
+    usize::try_from(count).map_or(f64::NAN, float)
+}
+
 /// The middle one, or the mean of the two in the middle; NaN of nothing.
 #[must_use]
 pub fn median(figures: &[f64]) -> f64 {

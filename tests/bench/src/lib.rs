@@ -15,6 +15,7 @@
 //! - `healing`: how soon all nodes are equal after a partition with writes on both sides.
 //! - `bootstrap`: what filling an empty node costs the one that it is filled from.
 //! - `slow-peer`: what a peer that is slow, or stands still, costs the others.
+//! - `snapshot`: how long a store takes to go out as a file and to come back, and what that costs its node.
 
 pub mod bare;
 pub mod bulk;
@@ -24,6 +25,7 @@ pub mod cpu;
 pub mod distribution;
 pub mod driven;
 pub mod engine;
+pub mod equality;
 pub mod figure;
 pub mod load;
 pub mod mesh;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use gridkv_bench::bulk;
-use gridkv_bench::figure::float;
+use gridkv_bench::figure::{bytes, float};
 use gridkv_bench::load::{Load, Order, Tally, Work};
 use gridkv_bench::mesh::Plan;
 use gridkv_bench::samples::Samples;
@@ -58,7 +58,7 @@ impl Filling<'_> {
         mesh.node(1).wait_ready(deadline)?;
         let (donor, addr) = (mesh.process(1)?, mesh.address(1));
         let without_data = donor.resident()?;
-        runtime.block_on(bulk::fill(addr, keys))?;
+        runtime.block_on(bulk::fill(addr, 0..keys))?;
         let order = Order { addr, work: Work::Put, rate, connections: CONNECTIONS, keys, seed: 1 };
         let mut load = Load::start(order);
         thread::sleep(before); // the time that is measured
@@ -89,8 +89,4 @@ impl Filling<'_> {
             during,
         })
     }
-}
-
-fn bytes(count: u64) -> f64 {
-    usize::try_from(count).map_or(f64::NAN, float)
 }

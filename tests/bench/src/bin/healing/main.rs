@@ -20,7 +20,6 @@
 //! cargo run --release -p gridkv-bench --bin healing -- --seconds 10
 //! ```
 
-mod equality;
 mod partition;
 
 use std::error::Error;

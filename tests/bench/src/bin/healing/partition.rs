@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use gridkv_bench::equality;
 use gridkv_bench::figure::float;
 use gridkv_bench::load::{Load, Order, Tally, Work};
 use gridkv_bench::mesh::{self, Mesh, Plan};
@@ -12,8 +13,6 @@ use gridkv_bench::samples::Samples;
 use gridkv_bench::stopwatch::Stopwatch;
 use gridkv_bench::workload::{KEY_BYTES, VALUE_BYTES};
 use gridkv_chaos::Fault;
-
-use crate::equality;
 
 /// Keys that both sides write.
 const KEYS: usize = 100_000;

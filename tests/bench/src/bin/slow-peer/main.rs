@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Plan { gridkv, nodes: 3, backend: "memory", proxies: true, settings: &[] }.start()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     eprintln!("filling the op log");
-    runtime.block_on(bulk::fill(mesh.address(1), fill))?;
+    runtime.block_on(bulk::fill(mesh.address(1), 0..fill))?;
     let pace = Pace { rate, lasts: Duration::from_secs_f64(seconds), keys: fill };
     turn::settle(&mesh, &runtime)?;
     pace.turn(&mesh, Plight::Well, &runtime)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gridkv_bench::bulk;
 use gridkv_bench::distribution::Distribution;
-use gridkv_bench::figure::float;
+use gridkv_bench::figure::bytes;
 use gridkv_bench::load::{Load, Order, Tally, Work};
 use gridkv_bench::mesh::{self, Mesh};
 use gridkv_bench::visibility::Visibility;
@@ -116,8 +116,4 @@ impl Pace {
 pub(crate) fn settle(mesh: &Mesh, runtime: &Runtime) -> Result<(), Box<dyn Error>> {
     let last = runtime.block_on(bulk::seal(mesh.address(1)))?;
     Ok(runtime.block_on(mesh::arrival(&mesh.addresses(), &[&last], PATIENCE))?)
-}
-
-fn bytes(count: u64) -> f64 {
-    usize::try_from(count).map_or(f64::NAN, float)
 }

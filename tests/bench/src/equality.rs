@@ -3,33 +3,41 @@
 use std::error::Error;
 use std::time::Duration;
 
-use gridkv_bench::mesh::Mesh;
 use gridkv_cluster::{Client, Deadline, wait_for};
 use serde_json::Value;
+
+use crate::mesh::Mesh;
 
 /// Keys of one page: as many as a node gives.
 const PAGE: usize = 1_000;
 
 /// Waits until every node has found its digest to be the same as each peer's.
-pub(crate) fn wait(mesh: &Mesh, patience: Duration) -> Result<(), Box<dyn Error>> {
+///
+/// # Errors
+/// When one has not within `patience`.
+pub fn wait(mesh: &Mesh, patience: Duration) -> Result<(), Box<dyn Error>> {
     let deadline = Deadline::after(patience);
+    let others = mesh.nodes().len() - 1;
     for (client, node) in mesh.clients().iter().zip(mesh.nodes()) {
         let what = format!("{} to be identical to its peers", node.name());
-        wait_for(deadline, what, || is_identical(client).then_some(()))?;
+        wait_for(deadline, what, || is_identical(client, others).then_some(()))?;
     }
     Ok(())
 }
 
-fn is_identical(client: &Client) -> bool {
+fn is_identical(client: &Client, others: usize) -> bool {
     let reply = client.request("GET", "/v1/stores/main/convergence").send();
     let json = reply.ok().and_then(|reply| reply.expect_status(200).ok()?.json().ok());
     let peers = json.as_ref().and_then(|json| json.get("peers")?.as_array());
     let is_same = |peer: &Value| peer.get("identical_since").is_some_and(Value::is_string);
-    peers.is_some_and(|peers| peers.len() == 2 && peers.iter().all(is_same))
+    peers.is_some_and(|peers| peers.len() == others && peers.iter().all(is_same))
 }
 
 /// Compares keys and versions of all nodes.
-pub(crate) fn compare(mesh: &Mesh) -> Result<(), Box<dyn Error>> {
+///
+/// # Errors
+/// When they differ.
+pub fn compare(mesh: &Mesh) -> Result<(), Box<dyn Error>> {
     let clients = mesh.clients();
     let (first, others) = clients.split_first().ok_or("there is no node")?;
     let expected = versions(first)?;

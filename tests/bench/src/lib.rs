@@ -15,6 +15,8 @@
 //! - `healing`: how soon all nodes are equal after a partition with writes on both sides.
 //! - `bootstrap`: what filling an empty node costs the one that it is filled from.
 //! - `slow-peer`: what a peer that is slow, or stands still, costs the others.
+//! - `watchers`: what a thousand who watch, and have nothing to hear, cost a writer.
+//! - `bad-clients`: what clients that are slow, stand still or do not listen cost a good one.
 
 pub mod bare;
 pub mod bulk;

@@ -11,23 +11,20 @@
 //! more asks again and again, without a pause, whether there is room. So a connection stops reading before that, and goes on
 //! when it is its turn.
 
-use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use crate::alarm::Alarm;
+use crate::progress::{Closing, Course, Phase, Progress};
 
 /// What a client hears whose head did not come in time.
 const HEAD_TIMEOUT: &[u8] =
@@ -43,117 +40,6 @@ const PIECE_BYTES: usize = 8 << 10;
 /// Bytes of heads that are read before what they ask for is begun: a request that waits takes many times the
 /// bytes that it came as.
 const HEAD_BYTES: usize = 16 << 10;
-
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// The first byte of the first request: it is timed like a head.
-    New,
-    /// The first byte of another request.
-    Idle,
-    /// The rest of a head.
-    Head,
-    /// The answer to a request.
-    Busy,
-    /// The first byte of an answer to be written.
-    Answered,
-    /// The end of an answer that goes on until one of both ends it.
-    Streaming,
-    /// The client's end, after the last answer: what it still sends is no request.
-    Leaving,
-}
-
-/// The phase of a connection, shared with those who handle its requests.
-#[derive(Clone)]
-pub(crate) struct Progress {
-    course: Rc<Course>,
-    closing: Arc<Closing>,
-}
-
-struct Course {
-    phase: Cell<Phase>,
-    /// Whether the request that is worked on waits for more of its body.
-    awaits_body: Cell<bool>,
-    /// Who would read on, and has enough for now.
-    held: Cell<Option<Waker>>,
-}
-
-impl Progress {
-    /// A request has come whole, up to its body.
-    pub(crate) fn begin(&self) {
-        self.course.enter(Phase::Busy);
-    }
-
-    /// Its answer is on its way, and is the connection's last if `closes`. Says whether it must be.
-    pub(crate) fn end(&self, closes: bool) -> bool {
-        if self.course.phase.get() == Phase::Streaming {
-            return true;
-        }
-        let last = closes || self.closing.is_said();
-        self.course.enter(if last { Phase::Leaving } else { Phase::Answered });
-        last
-    }
-
-    /// Whether the request waits for more of its body.
-    pub(crate) fn await_body(&self, awaits: bool) {
-        self.course.awaits_body.set(awaits);
-        if awaits {
-            self.course.release();
-        }
-    }
-}
-
-impl Course {
-    fn enter(&self, phase: Phase) {
-        self.phase.set(phase);
-        self.release();
-    }
-
-    /// Lets it be read on.
-    fn release(&self) {
-        if let Some(waker) = self.held.take() {
-            waker.wake();
-        }
-    }
-}
-
-/// An answer that goes on: until it is dropped the connection waits for nothing else, also while the server
-/// stops. It is the connection's last.
-pub(crate) struct Streaming(Progress);
-
-impl Streaming {
-    /// The answer to this request, if its connection can be told.
-    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
-        let progress = request.conn_data::<Progress>()?.clone();
-        progress.course.enter(Phase::Streaming);
-        Some(Self(progress))
-    }
-}
-
-impl Drop for Streaming {
-    fn drop(&mut self) {
-        self.0.course.enter(Phase::Leaving);
-    }
-}
-
-/// Says once, to the connections of one worker, that the server stops.
-#[derive(Debug, Default)]
-pub(crate) struct Closing {
-    said: AtomicBool,
-    notify: Arc<Notify>,
-}
-
-impl Closing {
-    /// Says it.
-    pub(crate) fn say(&self) {
-        self.said.store(true, Ordering::Release);
-        self.notify.notify_waiters();
-    }
-
-    fn is_said(&self) -> bool {
-        self.said.load(Ordering::Acquire)
-    }
-}
 
 /// The deadlines of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -190,11 +76,9 @@ impl Connection {
         let closed = Box::pin(Arc::clone(&closing.notify).notified_owned());
         let mut head = Alarm::default();
         head.set(patience.head);
-        let (phase, awaits_body) = (Cell::new(Phase::New), Cell::new(false));
-        let course = Course { phase, awaits_body, held: Cell::new(None) };
         Self {
             stream,
-            progress: Progress { course: Rc::new(course), closing },
+            progress: Progress { course: Rc::new(Course::new()), closing },
             patience,
             closed,
             waker: None,
@@ -227,7 +111,9 @@ impl Connection {
         let course = &self.progress.course;
         match course.phase.get() {
             _ if course.awaits_body.get() => false,
-            Phase::Busy | Phase::Answered => !self.written || self.ahead >= AHEAD_BYTES,
+            Phase::Busy | Phase::Waiting | Phase::Answered => {
+                !self.written || self.ahead >= AHEAD_BYTES
+            }
             Phase::Idle | Phase::Leaving => !self.written,
             Phase::New | Phase::Head | Phase::Streaming => false,
         }
@@ -240,7 +126,7 @@ impl Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let course = &self.progress.course;
-        let is_ahead = matches!(course.phase.get(), Phase::Busy | Phase::Answered)
+        let is_ahead = matches!(course.phase.get(), Phase::Busy | Phase::Waiting | Phase::Answered)
             && !course.awaits_body.get();
         if !is_ahead {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
@@ -259,7 +145,7 @@ impl Connection {
         match course.phase.get() {
             // Nearly all of them are its body.
             Phase::Busy if course.awaits_body.get() && bytes > 0 => self.ahead = bytes,
-            Phase::Busy | Phase::Answered => self.ahead += bytes,
+            Phase::Busy | Phase::Waiting | Phase::Answered => self.ahead += bytes,
             Phase::Idle => {
                 self.ahead = 0;
                 self.at_once = bytes;
@@ -309,7 +195,7 @@ impl AsyncRead for Connection {
         }
         // The framework takes this for a client that has said all and still listens: nobody does so for that long.
         let said_all = !came && matches!(read, Poll::Ready(Ok(())));
-        if phase.get() == Phase::Streaming && said_all {
+        if matches!(phase.get(), Phase::Waiting | Phase::Streaming) && said_all {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         if phase.get() == Phase::Leaving && this.head.poll(cx).is_ready() {
@@ -329,6 +215,7 @@ impl AsyncRead for Connection {
             | Phase::Idle
             | Phase::Head
             | Phase::Busy
+            | Phase::Waiting
             | Phase::Answered
             | Phase::Streaming
             | Phase::Leaving => {}

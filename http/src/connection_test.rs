@@ -197,3 +197,17 @@ fn what_comes_behind_a_stream_is_thrown_away() {
         assert!(connection.read(&mut [0; 8]).await.is_err(), "and its end is seen");
     });
 }
+
+#[test]
+fn who_waits_for_something_to_happen_is_not_kept_for_a_client_that_is_gone() {
+    for (phase, is_kept) in [(Phase::Busy, true), (Phase::Waiting, false)] {
+        with_connection(|mut connection, mut client, _| async move {
+            client.write_all(b"GET").await.unwrap();
+            assert_eq!(read(&mut connection).await, 3);
+            connection.progress().begin();
+            connection.progress.course.enter(phase);
+            client.shutdown().await.unwrap();
+            assert_eq!(connection.read(&mut [0; 8]).await.is_ok(), is_kept, "{phase:?}");
+        });
+    }
+}

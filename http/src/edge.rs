@@ -13,11 +13,11 @@ use actix_web::{Error, HttpResponse};
 use futures_util::FutureExt;
 
 use crate::body;
-use crate::connection::Progress;
 use crate::exchange::Exchange;
 use crate::headers;
 use crate::incoming::Incoming;
 use crate::problem::{Code, Problem};
+use crate::progress::Progress;
 use crate::refusal::overloaded;
 use crate::routes::{self, Endpoint, RESOURCES, Verb};
 use crate::site::Site;

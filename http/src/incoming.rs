@@ -10,8 +10,7 @@ use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::connection::Progress;
-
+use crate::progress::Progress;
 /// A body that may be read.
 pub(crate) struct Incoming {
     payload: Payload,

@@ -33,6 +33,7 @@ mod metrics;
 mod openapi;
 mod parameters;
 mod problem;
+mod progress;
 mod query;
 mod record_view;
 mod refusal;

@@ -19,12 +19,12 @@ use serde::Serialize;
 
 use crate::body::Pieces;
 use crate::config::HttpConfig;
-use crate::connection::Streaming;
 use crate::exchange::Exchange;
 use crate::headers;
 use crate::incoming::Incoming;
 use crate::key_path;
 use crate::problem::{Code, Problem};
+use crate::progress::Streaming;
 use crate::query::{Query, invalid};
 use crate::refusal::overloaded;
 use crate::rfc3339;

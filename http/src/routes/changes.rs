@@ -61,7 +61,9 @@ pub(crate) async fn changes(exchange: &Exchange) -> Result<HttpResponse, Problem
         Shape::Document => {
             let limit = query.count("limit", DEFAULT_LIMIT, MAX_LIMIT)?;
             let wait = wait.filter(|_| !is_head).unwrap_or_default();
-            let _waiting = (!wait.is_zero()).then(|| Waiting::of(&exchange.request));
+            let requests = &exchange.site.metrics.requests;
+            let _waiting =
+                (!wait.is_zero()).then(|| (Waiting::of(&exchange.request), requests.step_aside()));
             document(store, &feed, (place, limit, with_values), wait).await
         }
         Shape::Stream(_) if wait.is_some() => {

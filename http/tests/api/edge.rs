@@ -127,6 +127,31 @@ fn more_than_may_be_in_flight_is_refused_before_anything_happened() {
 }
 
 #[test]
+fn long_polls_take_no_place_from_other_requests() {
+    let node = serve(HttpConfig { max_in_flight: 1, ..HttpConfig::default() });
+    let etag = node.put("/v1/kv/main/a", b"v").header("etag").to_owned();
+    let known = format!("host: x\r\nif-none-match: {etag}\r\n");
+    let targets = ["/v1/kv/main/a?wait=10m", "/v1/stores/main/changes?wait=10m"];
+    let mut polls = Vec::new();
+    for target in targets {
+        let mut poll = node.client();
+        poll.raw(format!("GET {target} HTTP/1.1\r\n{known}\r\n").as_bytes());
+        polls.push(poll);
+        // The next one would be refused if it came before this one waits.
+        let all = format!("gridkv_http_requests_in_flight {}", polls.len() + 1);
+        let shown = || String::from_utf8(node.get("/metrics").body).unwrap().contains(&all);
+        assert!((0..1_000).any(|_| shown()), "the poll never came");
+        while node.get("/v1/kv/main/a").status != 200 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    assert_eq!(node.put("/v1/kv/main/a", b"w").status, 204);
+    for poll in &mut polls {
+        assert_eq!(poll.answer("GET").status, 200);
+    }
+}
+
+#[test]
 fn a_body_that_does_not_come_is_given_up() {
     let body_timeout = Duration::from_millis(200);
     let node = serve(HttpConfig { body_timeout, ..HttpConfig::default() });

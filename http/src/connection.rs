@@ -8,8 +8,8 @@
 //!
 //! Nor does it read what nobody comes to: the framework takes in all that a client sends, also while an
 //! earlier request is worked on or its answer is not taken, makes requests of it that wait, and at 128 KiB
-//! more asks again and again, without a pause, whether there is room. So a connection stops reading before that, and goes on
-//! when it is its turn.
+//! more asks again and again, without a pause, whether there is room. So a connection stops reading before
+//! that, and goes on when it is its turn.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -30,8 +30,8 @@ use crate::progress::{Closing, Course, Phase, Progress};
 const HEAD_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Bytes that are read beyond the request that is worked on, and one piece more: requests that follow. One with a body that has
-/// not come whole when it would be its turn is not served, and the connection closed.
+/// Bytes that are read beyond the request that is worked on, and one piece more: requests that follow. The
+/// framework does not serve one whose body is not whole when the answer before it is sent, and closes the connection.
 const AHEAD_BYTES: usize = 48 << 10;
 
 /// Bytes of them that are read at once.

@@ -9,18 +9,19 @@
 //! - `slow body`: a body of one byte per second;
 //! - `stalled body`: a body that does not go on;
 //! - `unread`: requests for a large value, as many as the node takes, and no answer is ever read;
-//! - `idle`: many more connections on which nothing is said, half of them from the first moment, half after a request.
+//! - `idle`: many more connections on which nothing is said, half of them ever, half of them after a request.
 //!
 //! The node has the settings that it has by default, but for those that make a turn short (`http.head_timeout`,
 //! `http.body_timeout` and `http.keep_alive` are three seconds instead of 5, 30 and 75) and `http.max_connections`,
 //! which by default is less than the idle connections need.
 //!
-//! **Reading it**: turns lie beside each other in rounds; times of the good client's requests are from when they were due,
-//! and ratios are the medians of the rounds' ratios to the turn when all is well. A turn begins when all bad clients are there.
-//! How soon one was let go is how long it took from when the node's deadline begins until the client saw the end of its connection, and is
-//! the soonest and the latest of all rounds. `allowed` is what the node promises: the deadline; for bodies, whose clients are
-//! told that they are refused, also the five seconds that they have to read that. Memory is how much
-//! more the node had at most in a turn than before it, the most of all rounds. A connection of the good client that breaks ends the benchmark.
+//! **Reading it**: turns lie beside each other in rounds; times of the good client's requests are from when they were
+//! due, and ratios are the medians of the rounds' ratios to the turn when all is well. The good client begins when
+//! all bad ones are there. How soon one was let go is how long it took from when its deadline began until it saw the
+//! end of its connection: the soonest and the latest of all rounds. `allowed` is what the node promises: the
+//! deadline, and for bodies, whose clients are told that they are refused, the five seconds that they have to read
+//! that. The framework's clock may be half a second early. Memory is how much more the node had at most in a turn than
+//! before it, the most of all rounds. A connection of the good client that breaks ends the benchmark.
 //!
 //! **Aims**: the good client's p99 at most doubles, none of its requests is refused, and all bad clients are let go
 //! no more than two seconds later than promised.

@@ -1,15 +1,16 @@
 //! What a thousand who watch, and have nothing to hear, cost a writer.
 //!
-//! **Measured**: one real node as a process, alone, with a `memory` store `main` and the settings that it has by default.
-//! It is written to at a fixed pace, one key at random per request, in turns: while nobody watches; while a thousand
-//! watch keys of the same store that begin like none that is written (`elsewhere`); and while they watch keys that stand
-//! right behind those that are written and differ from them in the last digits only (`beside`). Half of them are streams of server-sent
-//! events, each with a prefix of its own; half are long polls, each of a key of its own with the version that it has.
+//! **Measured**: one real node as a process, alone, with a `memory` store `main` and the settings that it has by
+//! default. It is written to at a fixed pace, one key at random per request, in turns: while nobody watches; while a
+//! thousand watch keys of the same store that begin like none that is written (`elsewhere`); and while they watch
+//! keys that stand right behind those that are written, and differ from them in the last digits only (`beside`). Half
+//! of them are streams of server-sent events, each with a prefix of its own; half are long polls, each of a key of its
+//! own with the version that it has.
 //!
-//! **Reading it**: turns lie beside each other in rounds; times of writes are from when they were due, and ratios are the
-//! medians of the rounds' ratios to the turn without watchers. After each turn it is made sure that every watcher was there to the
-//! end and was told nothing. Not measured is what it costs to wake somebody: who watches what is written is
-//! told of each write, and that is an answer more.
+//! **Reading it**: turns lie beside each other in rounds; times of writes are from when they were due, and ratios are
+//! the medians of the rounds' ratios to the turn without watchers. After each turn it is made sure that every watcher
+//! was there to the end and was told nothing. Not measured is what it costs to wake somebody: who watches what is
+//! written is told of each write, and that is an answer more.
 //!
 //! **Aim**: a write takes at most a fifth longer, p50 and mean.
 //!
@@ -108,7 +109,7 @@ fn times(turns: &Turns) -> Table {
     ];
     let [(_, without), ..] = turns;
     for (place, all) in turns {
-        let rate = median(&all.iter().map(|turn| turn.rate()).collect::<Vec<_>>());
+        let rate = median(&all.iter().map(Tally::rate).collect::<Vec<_>>());
         let mut cells = vec![name(*place).to_owned(), per_second(rate)];
         for (figure, has_aim) in figures {
             let of = |turns: &[Tally]| {

@@ -43,9 +43,9 @@ SCHEMATHESIS := $(TARGET)/schemathesis/bin/st
 
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
-BENCHES := structures backends funnel http replication healing bootstrap slow-peer snapshot
+BENCHES := structures backends funnel http replication healing bootstrap slow-peer snapshot watchers bad-clients
 # Those that measure real nodes, and put their tables on the page.
-NODE_BENCHES := replication healing bootstrap slow-peer snapshot
+NODE_BENCHES := replication healing bootstrap slow-peer snapshot watchers bad-clients
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
 .PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \

@@ -13,7 +13,7 @@ use gridkv_actors::changes::{ChangePlace, Feed, LoggedChange, Truncated};
 use tokio::time::timeout;
 
 use crate::change_format::{LastWord, ShownChange, StreamShape};
-use crate::connection::Streaming;
+use crate::progress::Streaming;
 use crate::watchers::Seat;
 
 /// How often a stream says that it is there when nothing changes.

@@ -18,13 +18,14 @@ pub struct HttpConfig {
     pub max_body_bytes: usize,
     /// Open connections, at most, over all workers. More wait in the system's queue.
     pub max_connections: usize,
-    /// Requests at once, at most, over all workers. More are refused with 503.
+    /// Requests at once, at most, over all workers, long polls aside. More are refused with 503.
     pub max_in_flight: usize,
     /// Streams of changes and long polls at once, at most, over all workers and stores.
     pub max_watchers: usize,
     /// From the first byte of a request to the end of its head.
     pub head_timeout: Duration,
-    /// From the end of a request's head to the end of its body.
+    /// From the end of a request's head to the end of its body; and how long a client may take nothing of an
+    /// answer.
     pub body_timeout: Duration,
     /// How long a connection may stay idle between two requests.
     pub keep_alive: Duration,

@@ -5,107 +5,41 @@
 //! socket that drips a byte now and then would hold a connection for as long as it likes. Here each of
 //! these ends the connection, and so does the end of the server when nothing is under way: it reads as
 //! closed by the client.
+//!
+//! Nor does it read what nobody comes to: the framework takes in all that a client sends, also while an
+//! earlier request is worked on or its answer is not taken, makes requests of it that wait, and at 128 KiB
+//! more asks again and again, without a pause, whether there is room. So a connection stops reading before
+//! that, and goes on when it is its turn.
 
-use std::cell::Cell;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::{Instant, Sleep, sleep};
+
+use crate::alarm::Alarm;
+use crate::progress::{Closing, Course, Phase, Progress};
 
 /// What a client hears whose head did not come in time.
 const HEAD_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// The first byte of the first request: it is timed like a head.
-    New,
-    /// The first byte of another request.
-    Idle,
-    /// The rest of a head.
-    Head,
-    /// The answer to a request.
-    Busy,
-    /// The first byte of an answer to be written.
-    Answered,
-    /// The end of an answer that goes on until one of both ends it.
-    Streaming,
-    /// The client's end, after the last answer: what it still sends is no request.
-    Leaving,
-}
+/// Bytes that are read beyond the request that is worked on, and one piece more: requests that follow. The
+/// framework does not serve one whose body is not whole when the answer before it is sent, and closes the connection.
+const AHEAD_BYTES: usize = 48 << 10;
 
-/// The phase of a connection, shared with those who handle its requests.
-#[derive(Clone, Debug)]
-pub(crate) struct Progress {
-    phase: Rc<Cell<Phase>>,
-    closing: Arc<Closing>,
-}
+/// Bytes of them that are read at once.
+const PIECE_BYTES: usize = 8 << 10;
 
-impl Progress {
-    /// A request has come whole, up to its body.
-    pub(crate) fn begin(&self) {
-        self.phase.set(Phase::Busy);
-    }
-
-    /// Its answer is on its way, and is the connection's last if `closes`. Says whether it must be.
-    pub(crate) fn end(&self, closes: bool) -> bool {
-        if self.phase.get() == Phase::Streaming {
-            return true;
-        }
-        let last = closes || self.closing.is_said();
-        self.phase.set(if last { Phase::Leaving } else { Phase::Answered });
-        last
-    }
-}
-
-/// An answer that goes on: until it is dropped the connection waits for nothing else, also while the server
-/// stops. It is the connection's last.
-pub(crate) struct Streaming(Progress);
-
-impl Streaming {
-    /// The answer to this request, if its connection can be told.
-    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
-        let progress = request.conn_data::<Progress>()?.clone();
-        progress.phase.set(Phase::Streaming);
-        Some(Self(progress))
-    }
-}
-
-impl Drop for Streaming {
-    fn drop(&mut self) {
-        self.0.phase.set(Phase::Leaving);
-    }
-}
-
-/// Says once, to the connections of one worker, that the server stops.
-#[derive(Debug, Default)]
-pub(crate) struct Closing {
-    said: AtomicBool,
-    notify: Arc<Notify>,
-}
-
-impl Closing {
-    /// Says it.
-    pub(crate) fn say(&self) {
-        self.said.store(true, Ordering::Release);
-        self.notify.notify_waiters();
-    }
-
-    fn is_said(&self) -> bool {
-        self.said.load(Ordering::Acquire)
-    }
-}
+/// Bytes of heads that are read before what they ask for is begun: a request that waits takes many times the
+/// bytes that it came as.
+const HEAD_BYTES: usize = 16 << 10;
 
 /// The deadlines of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -130,8 +64,10 @@ pub(crate) struct Connection {
     write: Alarm,
     /// Whether all that was to be written has been taken by the system.
     written: bool,
-    /// Whether bytes came while a request was worked on: requests that follow, maybe.
-    ahead: bool,
+    /// Bytes that came while a request was worked on: requests that follow, maybe.
+    ahead: usize,
+    /// Bytes of heads that were read without a pause.
+    at_once: usize,
 }
 
 impl Connection {
@@ -142,14 +78,15 @@ impl Connection {
         head.set(patience.head);
         Self {
             stream,
-            progress: Progress { phase: Rc::new(Cell::new(Phase::New)), closing },
+            progress: Progress { course: Rc::new(Course::new()), closing },
             patience,
             closed,
             waker: None,
             head,
             write: Alarm::default(),
             written: true,
-            ahead: false,
+            ahead: 0,
+            at_once: 0,
         }
     }
 
@@ -165,6 +102,56 @@ impl Connection {
             self.waker = Some(cx.waker().clone());
             #[expect(clippy::let_underscore_must_use, reason = "the flag says whether it was said")]
             let _ = self.closed.as_mut().poll(cx);
+        }
+    }
+
+    /// Whether no more is read for now: the client does not take its answers, or what follows the request
+    /// that is worked on is enough.
+    fn has_enough(&self) -> bool {
+        let course = &self.progress.course;
+        match course.phase.get() {
+            _ if course.awaits_body.get() => false,
+            Phase::Busy | Phase::Waiting | Phase::Answered => {
+                !self.written || self.ahead >= AHEAD_BYTES
+            }
+            Phase::Idle | Phase::Leaving => !self.written,
+            Phase::New | Phase::Head | Phase::Streaming => false,
+        }
+    }
+
+    /// Reads what there is; of what follows the request that is worked on a piece at most.
+    fn poll_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let course = &self.progress.course;
+        let is_ahead = matches!(course.phase.get(), Phase::Busy | Phase::Waiting | Phase::Answered)
+            && !course.awaits_body.get();
+        if !is_ahead {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let mut bytes = [MaybeUninit::uninit(); PIECE_BYTES];
+        let room = bytes.get_mut(..buffer.remaining().min(PIECE_BYTES)).unwrap_or_default();
+        let mut piece = ReadBuf::uninit(room);
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut piece);
+        buffer.put_slice(piece.filled());
+        read
+    }
+
+    /// Takes note of bytes that came.
+    fn count(&mut self, bytes: usize) {
+        let course = &self.progress.course;
+        match course.phase.get() {
+            // Nearly all of them are its body.
+            Phase::Busy if course.awaits_body.get() && bytes > 0 => self.ahead = bytes,
+            Phase::Busy | Phase::Waiting | Phase::Answered => self.ahead += bytes,
+            Phase::Idle => {
+                self.ahead = 0;
+                self.at_once = bytes;
+            }
+            Phase::New | Phase::Head => self.at_once += bytes,
+            Phase::Streaming | Phase::Leaving => {}
         }
     }
 
@@ -185,23 +172,30 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.wait_for_the_end(cx);
-        let phase = Rc::clone(&this.progress.phase);
+        let course = Rc::clone(&this.progress.course);
+        if this.has_enough() {
+            course.held.set(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
+        let phase = &course.phase;
+        if matches!(phase.get(), Phase::New | Phase::Head) && this.at_once >= HEAD_BYTES {
+            this.at_once = 0;
+            cx.waker().wake_by_ref(); // what was read may be a request, which comes first
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
-        let came = buffer.filled().len() > before;
-        match phase.get() {
-            Phase::Busy | Phase::Answered | Phase::Streaming if came => this.ahead = true,
-            Phase::Idle if this.written => this.ahead = false,
-            Phase::New
-            | Phase::Head
-            | Phase::Idle
-            | Phase::Busy
-            | Phase::Answered
-            | Phase::Streaming
-            | Phase::Leaving => {}
+        let read = this.poll_stream(cx, buffer);
+        let count = buffer.filled().len() - before;
+        let came = count > 0;
+        this.count(count);
+        if phase.get() == Phase::Streaming && came {
+            buffer.set_filled(before); // behind the last request there is none
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         // The framework takes this for a client that has said all and still listens: nobody does so for that long.
-        if phase.get() == Phase::Streaming && !came && matches!(read, Poll::Ready(Ok(()))) {
+        let said_all = !came && matches!(read, Poll::Ready(Ok(())));
+        if matches!(phase.get(), Phase::Waiting | Phase::Streaming) && said_all {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         if phase.get() == Phase::Leaving && this.head.poll(cx).is_ready() {
@@ -221,6 +215,7 @@ impl AsyncRead for Connection {
             | Phase::Idle
             | Phase::Head
             | Phase::Busy
+            | Phase::Waiting
             | Phase::Answered
             | Phase::Streaming
             | Phase::Leaving => {}
@@ -242,15 +237,16 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if this.progress.phase.get() == Phase::Answered {
-            this.progress.phase.set(Phase::Idle);
-            if this.ahead {
+        let course = Rc::clone(&this.progress.course);
+        if course.phase.get() == Phase::Answered {
+            course.enter(Phase::Idle);
+            if this.ahead > 0 {
                 // With more than 16 requests waiting, the framework leaves what it has read of the
                 // next ones alone, and comes back to it only when it is woken.
                 cx.waker().wake_by_ref();
             }
         }
-        if this.progress.phase.get() == Phase::Leaving {
+        if course.phase.get() == Phase::Leaving {
             this.head.set(this.patience.linger);
             // Polled here, to be woken: nothing may be read before the time is over.
             if this.head.poll(cx).is_ready() {
@@ -268,6 +264,9 @@ impl AsyncWrite for Connection {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         this.write.clear();
+        if this.written {
+            course.release();
+        }
         result
     }
 
@@ -277,44 +276,6 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// A deadline that is set often and comes rarely: setting it only notes the time. The timer under it
-/// is set anew when it fires too early.
-#[derive(Default)]
-struct Alarm {
-    due: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl Alarm {
-    fn set(&mut self, after: Duration) {
-        self.due = Instant::now().checked_add(after);
-    }
-
-    fn clear(&mut self) {
-        self.due = None;
-    }
-
-    fn is_set(&self) -> bool {
-        self.due.is_some()
-    }
-
-    /// Ready once the deadline has come.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.due else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(Duration::ZERO)));
-        loop {
-            if timer.deadline() > due {
-                timer.as_mut().reset(due);
-            }
-            ready!(timer.as_mut().poll(cx));
-            if timer.deadline() >= due {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(due);
-        }
     }
 }
 

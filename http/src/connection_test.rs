@@ -4,7 +4,7 @@ use std::future::poll_fn;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::*;
 
@@ -129,4 +129,85 @@ fn after_the_last_answer_a_client_is_read_for_a_while_and_told_nothing_more() {
         client.read_to_end(&mut answer).await.unwrap_or_default();
         assert_eq!(answer, b"413", "no other answer follows");
     });
+}
+
+/// Reads until nothing more is given, and says how much was.
+async fn read_out(connection: &mut Connection) -> usize {
+    let (mut taken, mut bytes) = (0, [0; 4_096]);
+    while let Ok(count) = timeout(PATIENCE.head, connection.read(&mut bytes)).await {
+        match count.unwrap() {
+            0 => break,
+            some => taken += some,
+        }
+    }
+    taken
+}
+
+#[test]
+fn what_follows_a_request_is_read_ahead_of_its_answer_up_to_a_limit() {
+    const SENT: usize = 1 << 20;
+    with_connection(|mut connection, client, _| async move {
+        let (_reads, mut writes) = client.into_split();
+        tokio::spawn(async move { writes.write_all(&vec![b'x'; SENT]).await });
+        assert!(read(&mut connection).await > 0);
+        let progress = connection.progress();
+        progress.begin();
+        let ahead = read_out(&mut connection).await;
+        assert!((1..64 << 10).contains(&ahead), "{ahead} bytes wait in the process");
+        progress.await_body(true);
+        let body = read_out(&mut connection).await;
+        progress.await_body(false);
+        assert!(body > SENT / 2, "{body} bytes of a body that is waited for");
+        assert!(!progress.end(false));
+        connection.write_all(b"answer").await.unwrap();
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_is_not_read_either() {
+    with_connection(|mut connection, mut client, _| async move {
+        connection.patience.write = LONG;
+        client.write_all(b"GET").await.unwrap();
+        assert_eq!(read(&mut connection).await, 3);
+        let progress = connection.progress();
+        progress.begin();
+        assert!(!progress.end(false));
+        let bytes = vec![0; 1 << 20];
+        while timeout(PATIENCE.write, connection.write(&bytes)).await.is_ok() {}
+        client.write_all(b"GET").await.unwrap();
+        connection.stream.readable().await.unwrap();
+        let next = timeout(PATIENCE.head * 2, read(&mut connection)).await;
+        assert!(next.is_err(), "it is left where it is, and not timed as a head");
+        tokio::spawn(async move { while client.read(&mut [0; 4_096]).await.is_ok() {} });
+        assert_eq!(connection.write(b"x").await.unwrap(), 1);
+        assert_eq!(read(&mut connection).await, 3, "it is read once the answers were taken");
+    });
+}
+
+#[test]
+fn what_comes_behind_a_stream_is_thrown_away() {
+    with_connection(|mut connection, mut client, _| async move {
+        client.write_all(b"GET").await.unwrap();
+        assert_eq!(read(&mut connection).await, 3);
+        connection.progress().begin();
+        connection.progress.course.enter(Phase::Streaming);
+        client.write_all(b"GET").await.unwrap();
+        assert_eq!(read_out(&mut connection).await, 0, "it is no request");
+        drop(client);
+        assert!(connection.read(&mut [0; 8]).await.is_err(), "and its end is seen");
+    });
+}
+
+#[test]
+fn who_waits_for_something_to_happen_is_not_kept_for_a_client_that_is_gone() {
+    for (phase, is_kept) in [(Phase::Busy, true), (Phase::Waiting, false)] {
+        with_connection(|mut connection, mut client, _| async move {
+            client.write_all(b"GET").await.unwrap();
+            assert_eq!(read(&mut connection).await, 3);
+            connection.progress().begin();
+            connection.progress.course.enter(phase);
+            client.shutdown().await.unwrap();
+            assert_eq!(connection.read(&mut [0; 8]).await.is_ok(), is_kept, "{phase:?}");
+        });
+    }
 }

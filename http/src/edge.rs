@@ -13,10 +13,11 @@ use actix_web::{Error, HttpResponse};
 use futures_util::FutureExt;
 
 use crate::body;
-use crate::connection::Progress;
 use crate::exchange::Exchange;
 use crate::headers;
+use crate::incoming::Incoming;
 use crate::problem::{Code, Problem};
+use crate::progress::Progress;
 use crate::refusal::overloaded;
 use crate::routes::{self, Endpoint, RESOURCES, Verb};
 use crate::site::Site;
@@ -43,6 +44,7 @@ pub(crate) async fn serve(
 
     let answer = match endpoint.and_then(|it| admit(&exchange, it, verb, in_flight.count())) {
         Ok(endpoint) => {
+            let payload = Incoming::of(&exchange.request, payload);
             let handler = routes::answer(endpoint, &exchange, payload);
             guarded(handler, &exchange.request_id).await
         }

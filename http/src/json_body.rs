@@ -1,10 +1,10 @@
 //! Small JSON bodies of administrative requests: one object of a known shape, and nothing else.
 
-use actix_web::dev::Payload;
 use serde::de::DeserializeOwned;
 
 use crate::body::{self, BodyLimits};
 use crate::exchange::Exchange;
+use crate::incoming::Incoming;
 use crate::media_type::BatchFormat;
 use crate::problem::{Code, Problem};
 
@@ -17,7 +17,7 @@ const MAX_BODY_BYTES: usize = 4_096;
 /// 415, 413 and 400 `malformed_body`, and what keeps a body from coming.
 pub(crate) async fn read<T: DeserializeOwned>(
     exchange: &Exchange,
-    payload: &mut Payload,
+    payload: &mut Incoming,
     shape: &str,
 ) -> Result<T, Problem> {
     if BatchFormat::of(exchange.headers())? != BatchFormat::Json {

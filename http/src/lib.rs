@@ -7,6 +7,7 @@
 //! Reading order: [`config`] has the limits, `routes` the table of everything that is served, `edge`
 //! what happens around every request, `problem` every refusal, [`mod@server`] puts them on a socket.
 
+mod alarm;
 mod batch_op;
 mod batch_reply;
 mod batch_request;
@@ -23,6 +24,7 @@ mod edge;
 mod exchange;
 mod field;
 mod headers;
+mod incoming;
 mod json_body;
 mod key_path;
 pub mod log_control;
@@ -31,6 +33,7 @@ mod metrics;
 mod openapi;
 mod parameters;
 mod problem;
+mod progress;
 mod query;
 mod record_view;
 mod refusal;

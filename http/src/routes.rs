@@ -27,13 +27,14 @@ pub(crate) mod touch;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::dev::{Payload, fn_service};
+use actix_web::dev::fn_service;
 use actix_web::http::{Method, header};
 use actix_web::web::ServiceConfig;
 use serde::Serialize;
 
 use crate::edge;
 use crate::exchange::Exchange;
+use crate::incoming::Incoming;
 use crate::key_path;
 use crate::openapi;
 use crate::problem::{Code, Problem};
@@ -279,7 +280,7 @@ pub fn routes(site: Arc<Site>) -> impl FnOnce(&mut ServiceConfig) + Clone {
 pub(crate) async fn answer(
     endpoint: Endpoint,
     exchange: &Exchange,
-    payload: Payload,
+    payload: Incoming,
 ) -> Result<HttpResponse, Problem> {
     match endpoint {
         Endpoint::GetKey => kv::get(exchange).await,

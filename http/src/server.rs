@@ -22,8 +22,9 @@ use gridkv_actors::node::NodeHandle;
 use serde_json::Value as Json;
 
 use crate::config::HttpConfig;
-use crate::connection::{Closing, Connection, Patience};
+use crate::connection::{Connection, Patience};
 use crate::log_control::LogControl;
+use crate::progress::Closing;
 use crate::routes::routes;
 use crate::site::Site;
 

@@ -18,6 +18,7 @@ use crate::exchange::{Exchange, StoreDoor};
 use crate::headers;
 use crate::metrics::AckResult;
 use crate::problem::{Code, Problem};
+use crate::progress::Waiting;
 use crate::query::{self, Query};
 use crate::refusal::overloaded;
 use crate::routes::changes::unwatched;
@@ -144,6 +145,7 @@ pub(crate) async fn change(
 ) -> Result<Option<Record>, Problem> {
     let most = exchange.site.config.max_watchers;
     let _seat = exchange.site.watchers.sit(most)?;
+    let _waiting = (Waiting::of(&exchange.request), exchange.site.metrics.requests.step_aside());
     let watch = store.handle.watch_key(key).map_err(|error| unwatched(error, most))?;
     let stopwatch = Stopwatch::start();
     loop {

@@ -189,7 +189,7 @@ pub(crate) const CLOCKS: [&str; 2] = ["SystemTime::now", "Instant::now"];
 /// Who may: one file of the node, the stopwatch of requests, the deadlines of sockets, and what tests and measures.
 pub(crate) const CLOCK_READERS: [&str; 6] = [
     "actors/src/clock.rs",
-    "http/src/connection.rs",
+    "http/src/alarm.rs",
     "http/src/stopwatch.rs",
     "http/tests/",
     "tests/cluster/src/deadline.rs",

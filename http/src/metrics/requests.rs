@@ -62,6 +62,14 @@ impl Requests {
         InFlight { gauge, count: before.saturating_add(1) }
     }
 
+    /// Takes a request that is under the cap out of it until the guard is dropped: it stays in flight, and takes
+    /// no place from those that are worked on.
+    pub(crate) fn step_aside(&self) -> Aside<'_> {
+        self.exempt.fetch_add(1, Ordering::Relaxed);
+        self.capped.fetch_sub(1, Ordering::Relaxed);
+        Aside(self)
+    }
+
     /// Counts an answered request. `route` is its place in the table of resources.
     pub(crate) fn observe(
         &self,
@@ -133,6 +141,16 @@ impl Drop for InFlight<'_> {
     }
 }
 
+/// A request that is in flight and not under the cap for now.
+pub(crate) struct Aside<'a>(&'a Requests);
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        self.0.capped.fetch_add(1, Ordering::Relaxed);
+        self.0.exempt.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +182,10 @@ mod tests {
         assert!(
             text.contains("_bucket{method=\"GET\",route=\"/v1/kv/{store}/{key}\",le=\"0.0001\"} 2")
         );
+        let aside = requests.step_aside();
+        assert_eq!(requests.enter(false).count(), 1);
+        drop(aside);
+        assert_eq!(requests.enter(false).count(), 2);
         drop(guard);
         assert_eq!(requests.enter(false).count(), 1);
     }

@@ -1,12 +1,12 @@
 //! `/v1/admin`: how much the node logs, and the way out of service before it is stopped.
 
 use actix_web::HttpResponse;
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::exchange::Exchange;
+use crate::incoming::Incoming;
 use crate::json_body;
 use crate::log_control::LogLevel;
 use crate::problem::{Code, Problem};
@@ -22,7 +22,7 @@ struct NewLevel {
 /// `PUT /v1/admin/log-level`
 pub(crate) async fn log_level(
     exchange: &Exchange,
-    mut payload: Payload,
+    mut payload: Incoming,
 ) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::LogLevel)?;
     let NewLevel { level } =

@@ -5,7 +5,6 @@
 //! door aborts the others like one that the store refuses: they are 424 `batch_aborted`.
 
 use actix_web::HttpResponse;
-use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
 use gridkv_actors::Durability;
 use gridkv_actors::write::{Action, Batch, BatchItem, ItemOutcome, Rejection};
@@ -18,6 +17,7 @@ use crate::body::{self, BodyLimits};
 use crate::config::HttpConfig;
 use crate::exchange::{Exchange, StoreDoor};
 use crate::headers;
+use crate::incoming::Incoming;
 use crate::media_type::BatchFormat;
 use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
@@ -28,7 +28,7 @@ use crate::waiting::AckTerms;
 /// `POST`
 pub(crate) async fn batch(
     exchange: &Exchange,
-    mut payload: Payload,
+    mut payload: Incoming,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let query = exchange.query(Endpoint::Batch)?;

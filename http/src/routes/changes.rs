@@ -15,10 +15,10 @@ use tokio::time::timeout;
 use crate::change_format::{self, Shape, ShownChange};
 use crate::change_id;
 use crate::change_stream::ChangeStream;
-use crate::connection::Streaming;
 use crate::exchange::{Exchange, StoreDoor};
 use crate::headers;
 use crate::problem::{Code, Problem};
+use crate::progress::{Streaming, Waiting};
 use crate::query::{self, Query};
 use crate::routes::{Endpoint, Verb, json};
 use crate::stopwatch::Stopwatch;
@@ -61,6 +61,9 @@ pub(crate) async fn changes(exchange: &Exchange) -> Result<HttpResponse, Problem
         Shape::Document => {
             let limit = query.count("limit", DEFAULT_LIMIT, MAX_LIMIT)?;
             let wait = wait.filter(|_| !is_head).unwrap_or_default();
+            let requests = &exchange.site.metrics.requests;
+            let _waiting =
+                (!wait.is_zero()).then(|| (Waiting::of(&exchange.request), requests.step_aside()));
             document(&store, &feed, (place, limit, with_values), wait).await
         }
         Shape::Stream(_) if wait.is_some() => {

@@ -6,7 +6,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -20,6 +19,7 @@ use crate::body::{self, BodyLimits};
 use crate::condition;
 use crate::exchange::Exchange;
 use crate::headers;
+use crate::incoming::Incoming;
 use crate::media_type;
 use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
@@ -152,7 +152,7 @@ fn envelope(
 /// `PUT`
 pub(crate) async fn put(
     exchange: &Exchange,
-    mut payload: Payload,
+    mut payload: Incoming,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;

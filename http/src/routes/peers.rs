@@ -4,7 +4,6 @@
 //! answers once another member has stored it too.
 
 use actix_web::HttpResponse;
-use actix_web::dev::Payload;
 use actix_web::http::header;
 use gridkv_actors::member_change::{AddError, ForgetError, PeerAdded, PeerForgotten};
 use gridkv_protocol::welcome::is_dialled;
@@ -13,6 +12,7 @@ use serde_json::json;
 
 use crate::exchange::Exchange;
 use crate::headers;
+use crate::incoming::Incoming;
 use crate::json_body;
 use crate::key_path;
 use crate::problem::{Code, Problem};
@@ -34,7 +34,7 @@ struct Added<'a> {
 /// `POST`
 pub(crate) async fn add(
     exchange: &Exchange,
-    mut payload: Payload,
+    mut payload: Incoming,
 ) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::AddPeer)?;
     let shape = "{\"addr\":\"host:port\"}";

@@ -6,7 +6,6 @@
 //! failure in the middle of writing leaves is told by its counts.
 
 use actix_web::HttpResponse;
-use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use futures_util::{Stream, stream};
@@ -20,11 +19,12 @@ use serde::Serialize;
 
 use crate::body::Pieces;
 use crate::config::HttpConfig;
-use crate::connection::Streaming;
 use crate::exchange::Exchange;
 use crate::headers;
+use crate::incoming::Incoming;
 use crate::key_path;
 use crate::problem::{Code, Problem};
+use crate::progress::Streaming;
 use crate::query::{Query, invalid};
 use crate::refusal::overloaded;
 use crate::rfc3339;
@@ -148,7 +148,7 @@ async fn next(outgoing: Outgoing) -> Result<(Bytes, Option<Box<Outgoing>>), Brok
 /// `PUT`
 pub(crate) async fn load(
     exchange: &Exchange,
-    mut payload: Payload,
+    mut payload: Incoming,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let query = exchange.query(Endpoint::LoadSnapshot)?;

@@ -2,7 +2,6 @@
 //! dropped while it runs.
 
 use actix_web::HttpResponse;
-use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use gridkv_actors::stores::{DropStoreError, MakeStoreError, OpenError};
 use gridkv_protocol::StoreName;
@@ -11,6 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::exchange::{Exchange, store_not_found};
 use crate::headers;
+use crate::incoming::Incoming;
 use crate::json_body;
 use crate::problem::{Code, Problem};
 use crate::query::invalid;
@@ -38,7 +38,7 @@ pub(crate) fn one(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 /// `PUT`: makes a store on this node, which is there after a restart too.
 pub(crate) async fn make(
     exchange: &Exchange,
-    mut payload: Payload,
+    mut payload: Incoming,
 ) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::MakeStore)?;
     let name = StoreName::new(&exchange.store_name())

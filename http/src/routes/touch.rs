@@ -4,13 +4,13 @@
 //! change the value.
 
 use actix_web::HttpResponse;
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use gridkv_actors::write::{Action, Write};
 
 use crate::body::{self, BodyLimits};
 use crate::condition;
 use crate::exchange::Exchange;
+use crate::incoming::Incoming;
 use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
 use crate::query;
@@ -21,7 +21,7 @@ use crate::waiting::AckTerms;
 /// `PATCH`
 pub(crate) async fn touch(
     exchange: &Exchange,
-    mut payload: Payload,
+    mut payload: Incoming,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;

@@ -284,6 +284,18 @@ fn watchers_have_a_limit_of_their_own() {
         drop(reader);
         is_free_again(&node);
     }
+    // And of those who wait for something to happen.
+    let version = node.get("/v1/kv/main/a").header("etag").to_owned();
+    for target in ["/v1/kv/main/a?wait=10m", &format!("{FEED}?wait=10m")] {
+        let mut poll = node.client();
+        let known = format!("host: x\r\nif-none-match: {version}\r\n");
+        poll.raw(format!("GET {target} HTTP/1.1\r\n{known}\r\n").as_bytes());
+        let both = "gridkv_http_requests_in_flight 2";
+        let shown = || String::from_utf8(node.get("/metrics").body).unwrap().contains(both);
+        assert!((0..1_000).any(|_| shown()), "the poll never came");
+        drop(poll);
+        is_free_again(&node);
+    }
 }
 
 /// Waits until the only seat is free.

@@ -87,6 +87,29 @@ fn pipelined_requests_are_answered_in_order_and_all() {
 }
 
 #[test]
+fn a_great_many_requests_may_wait_behind_one_that_takes_its_time() {
+    const REQUESTS: usize = 5_000;
+    let node = serve(HttpConfig::default());
+    let etag = node.put("/v1/kv/main/a", b"v").header("etag").to_owned();
+    let mut client = node.client();
+    let poll = format!("/v1/kv/main/a?wait=300ms HTTP/1.1\r\nhost: x\r\nif-none-match: {etag}");
+    client.raw(format!("GET {poll}\r\n\r\n").as_bytes());
+    let body = "v".repeat(5_000);
+    for coding in ["content-length: 5000\r\n\r\n", "transfer-encoding: chunked\r\n\r\n1388\r\n"] {
+        let end = if coding.starts_with('t') { "\r\n0\r\n\r\n" } else { "" };
+        let put = format!("PUT /v1/kv/main/b HTTP/1.1\r\nhost: x\r\n{coding}{body}{end}");
+        client.raw(put.as_bytes());
+    }
+    client.raw("GET /v1/kv/main/a HTTP/1.1\r\nhost: x\r\n\r\n".repeat(REQUESTS).as_bytes());
+    assert_eq!(client.answer("GET").status, 304);
+    assert_eq!(client.answer("PUT").status, 201);
+    assert_eq!(client.answer("PUT").status, 204);
+    for _ in 0..REQUESTS {
+        assert_eq!(client.answer("GET").body, b"v");
+    }
+}
+
+#[test]
 fn more_than_may_be_in_flight_is_refused_before_anything_happened() {
     let node = serve(HttpConfig { max_in_flight: 1, ..HttpConfig::default() });
     let mut slow = node.client();
@@ -103,6 +126,31 @@ fn more_than_may_be_in_flight_is_refused_before_anything_happened() {
     slow.raw(b"w");
     assert_eq!(slow.answer("PUT").status, 201);
     assert!(node.put("/v1/kv/main/fast", b"v").status < 300);
+}
+
+#[test]
+fn long_polls_take_no_place_from_other_requests() {
+    let node = serve(HttpConfig { max_in_flight: 1, ..HttpConfig::default() });
+    let etag = node.put("/v1/kv/main/a", b"v").header("etag").to_owned();
+    let known = format!("host: x\r\nif-none-match: {etag}\r\n");
+    let targets = ["/v1/kv/main/a?wait=10m", "/v1/stores/main/changes?wait=10m"];
+    let mut polls = Vec::new();
+    for target in targets {
+        let mut poll = node.client();
+        poll.raw(format!("GET {target} HTTP/1.1\r\n{known}\r\n").as_bytes());
+        polls.push(poll);
+        // The next one would be refused if it came before this one waits.
+        let all = format!("gridkv_http_requests_in_flight {}", polls.len() + 1);
+        let shown = || String::from_utf8(node.get("/metrics").body).unwrap().contains(&all);
+        assert!((0..1_000).any(|_| shown()), "the poll never came");
+        while node.get("/v1/kv/main/a").status != 200 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    assert_eq!(node.put("/v1/kv/main/a", b"w").status, 204);
+    for poll in &mut polls {
+        assert_eq!(poll.answer("GET").status, 200);
+    }
 }
 
 #[test]

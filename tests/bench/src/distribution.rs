@@ -35,6 +35,13 @@ impl Distribution {
         sorted.get(place).copied().unwrap_or_default()
     }
 
+    /// The mean.
+    #[must_use]
+    pub fn mean(&self) -> Duration {
+        let count = u32::try_from(self.times.len()).unwrap_or(u32::MAX);
+        self.times.iter().sum::<Duration>().checked_div(count).unwrap_or_default()
+    }
+
     /// The longest.
     #[must_use]
     pub fn longest(&self) -> Duration {
@@ -53,6 +60,8 @@ mod tests {
         assert_eq!(distribution.per_mille(500), Duration::from_millis(501));
         assert_eq!(distribution.per_mille(990), Duration::from_millis(991));
         assert_eq!(distribution.longest(), Duration::from_millis(1_001));
-        assert_eq!(Distribution::default().per_mille(500), Duration::ZERO);
+        assert_eq!(distribution.mean(), Duration::from_millis(501));
+        let nothing = Distribution::default();
+        assert_eq!((nothing.per_mille(500), nothing.mean()), (Duration::ZERO, Duration::ZERO));
     }
 }

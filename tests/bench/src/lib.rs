@@ -16,6 +16,8 @@
 //! - `bootstrap`: what filling an empty node costs the one that it is filled from.
 //! - `slow-peer`: what a peer that is slow, or stands still, costs the others.
 //! - `snapshot`: how long a store takes to go out as a file and to come back, and what that costs its node.
+//! - `watchers`: what a thousand who watch, and have nothing to hear, cost a writer.
+//! - `bad-clients`: what clients that are slow, stand still or do not listen cost a good one.
 
 pub mod bare;
 pub mod bulk;

@@ -1,0 +1,45 @@
+//! The body of a request, as it comes. Its connection knows when more of it is waited for: only then everything
+//! that the client sends is read.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::progress::Progress;
+/// A body that may be read.
+pub(crate) struct Incoming {
+    payload: Payload,
+    progress: Option<Progress>,
+}
+
+impl Incoming {
+    /// The body of this request.
+    pub(crate) fn of(request: &HttpRequest, payload: Payload) -> Self {
+        Self { payload, progress: request.conn_data::<Progress>().cloned() }
+    }
+}
+
+impl Stream for Incoming {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = Pin::new(&mut self.payload).poll_next(cx);
+        if let Some(progress) = &self.progress {
+            progress.await_body(polled.is_pending());
+        }
+        polled
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let Some(progress) = &self.progress {
+            progress.await_body(false);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix::Addr;
 use gridkv_protocol::contacts::Contact;
@@ -293,6 +294,13 @@ impl NodeHandle {
     /// An operation that was begun in this run of the node, unless newer ones took its place.
     pub fn operation(&self, id: u64) -> Option<OperationView> {
         self.inner.operations.get(id)
+    }
+
+    /// Waits, at most for `patience`, until an operation is over, or the node stops.
+    pub async fn await_operation(&self, id: u64, patience: Duration) {
+        if self.inner.state.phase() != Phase::Stopping {
+            self.inner.operations.wait(id, patience).await;
+        }
     }
 
     /// All operations that are remembered, oldest first.

@@ -3,12 +3,16 @@
 //! One runs per store. What has ended is remembered until newer ones need the place; a restart forgets all.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gridkv_protocol::limits::MAX_OPERATIONS;
 use gridkv_protocol::{NodeId, StoreName, UnixMs};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 pub use crate::cluster_messages::FullSyncRefusal;
 
@@ -45,6 +49,8 @@ pub(crate) struct Operation {
     records: AtomicU64,
     waits_for: ArcSwap<Vec<String>>,
     end: OnceLock<Result<(), String>>,
+    /// Rings when it is over, and when nobody is to wait for that any more.
+    bell: Notify,
 }
 
 /// An operation as it is shown.
@@ -167,6 +173,16 @@ impl Operation {
     /// It is over. The first word stands.
     pub(crate) fn end(&self, how: Result<(), String>) {
         drop(self.end.set(how));
+        self.bell.notify_waiters();
+    }
+
+    /// Waits until it is over, or nobody waits any more.
+    async fn ended(&self) {
+        let mut rung = pin!(self.bell.notified());
+        rung.as_mut().enable(); // before the look: one that ends in between is heard
+        if self.is_running() {
+            rung.await;
+        }
     }
 
     fn is_running(&self) -> bool {
@@ -204,8 +220,8 @@ impl Operations {
             kept.by_id.remove(&oldest);
         }
         kept.last += 1;
-        let (records, waits_for, end) = Default::default();
-        let operation = Arc::new(Operation { id: kept.last, asked, records, waits_for, end });
+        let (records, waits_for, end, bell) = Default::default();
+        let operation = Arc::new(Operation { id: kept.last, asked, records, waits_for, end, bell });
         kept.by_id.insert(operation.id, Arc::clone(&operation));
         Ok(operation)
     }
@@ -224,6 +240,19 @@ impl Operations {
 
     pub(crate) fn get(&self, id: u64) -> Option<OperationView> {
         self.kept().by_id.get(&id).map(|operation| operation.view())
+    }
+
+    /// Waits, at most for `patience`, until an operation is over.
+    pub(crate) async fn wait(&self, id: u64, patience: Duration) {
+        let found = self.kept().by_id.get(&id).cloned();
+        if let Some(operation) = found {
+            drop(timeout(patience, operation.ended()).await); // how it stands is seen by who asked
+        }
+    }
+
+    /// Lets everyone go who waits for the end of one.
+    pub(crate) fn let_go(&self) {
+        self.kept().by_id.values().for_each(|operation| operation.bell.notify_waiters());
     }
 
     /// What becomes of a store that is to be emptied, for people.
@@ -318,88 +347,5 @@ impl Tracked {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const N2: NodeId = NodeId(2);
-    const N3: NodeId = NodeId(3);
-
-    fn asked(store: &str, rebuild: bool) -> Asked {
-        let store = StoreName::new(store).unwrap();
-        let task = Task::FullSync { peer: N2, peer_name: "n2".into(), rebuild };
-        Asked { store, task, keys: 100, at: UnixMs(7) }
-    }
-
-    #[test]
-    fn one_runs_per_store_and_the_oldest_that_ended_makes_room() {
-        let operations = Operations::default();
-        let first = operations.begin(asked("a", false)).unwrap();
-        let second = operations.begin(asked("a", true)).unwrap_err();
-        assert_eq!(FullSyncError::from(second), FullSyncRefusal::Running.into());
-        let compaction = || Asked { task: Task::Compaction, ..asked("a", false) };
-        let beside = operations.begin(compaction()).unwrap();
-        assert_eq!(operations.begin(compaction()).unwrap_err(), BeginError::Running);
-        assert_eq!(beside.view().kind, OperationKind::Compaction);
-        operations.withdraw(beside.id());
-        first.end(Ok(()));
-        for n in 1..MAX_OPERATIONS {
-            operations.begin(asked(&format!("s{n}"), false)).unwrap();
-        }
-        let last = operations.begin(asked("b", false)).unwrap();
-        assert!(operations.get(first.id()).is_none() && operations.all().len() == MAX_OPERATIONS);
-        assert_eq!(operations.begin(asked("c", false)).unwrap_err(), BeginError::TooMany);
-        operations.withdraw(last.id());
-        assert!(operations.begin(asked("c", false)).is_ok());
-    }
-
-    #[test]
-    fn a_merge_ends_with_the_session_that_was_asked_for() {
-        let (operations, mut tracked) = (Operations::default(), Tracked::default());
-        let operation = operations.begin(asked("a", false)).unwrap();
-        tracked.follow(Arc::clone(&operation));
-        tracked.ended(true); // one that ran before
-        tracked.began(N3);
-        tracked.brought(9);
-        tracked.ended(true);
-        assert_eq!(operation.view().end, None, "others are none of its business");
-        tracked.began(N2);
-        tracked.brought(40);
-        assert_eq!((operation.view().done, operation.view().total), (40, 100));
-        tracked.ended(true);
-        let view = operations.get(operation.id()).unwrap();
-        assert_eq!((view.end, view.done, view.total), (Some(Ok(())), 40, 40));
-
-        for gone in [true, false] {
-            let operation = operations.begin(asked("a", false)).unwrap();
-            tracked.follow(Arc::clone(&operation));
-            if gone {
-                tracked.lost(N3);
-                tracked.lost(N2);
-            } else {
-                tracked.began(N2);
-                tracked.lost(N2);
-                assert!(operation.is_running(), "its session says when it is over");
-                tracked.ended(false);
-            }
-            assert!(matches!(operation.view().end, Some(Err(_))));
-        }
-    }
-
-    #[test]
-    fn a_rebuild_goes_on_until_a_session_is_complete() {
-        let (operations, mut tracked) = (Operations::default(), Tracked::default());
-        let operation = operations.begin(asked("a", true)).unwrap();
-        tracked.follow(Arc::clone(&operation));
-        tracked.began(N2);
-        tracked.ended(false);
-        tracked.lost(N2);
-        assert_eq!(operation.view().end, None);
-        tracked.began(N3);
-        tracked.ended(true);
-        assert_eq!(operation.view().end, Some(Ok(())));
-        let operation = operations.begin(asked("a", true)).unwrap();
-        tracked.follow(Arc::clone(&operation));
-        tracked.fail("the store could not be emptied");
-        assert!(matches!(operation.view().end, Some(Err(_))));
-    }
-}
+#[path = "operations_test.rs"]
+mod tests;

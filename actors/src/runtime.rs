@@ -140,6 +140,7 @@ impl Node {
     pub fn drain(&self) {
         self.handle.inner().state.enter(Phase::Stopping);
         self.handle.inner().state.drain();
+        self.handle.inner().operations.let_go();
         let ends = Arc::clone(&self.handle.inner().ends);
         ends.all().values().for_each(|store| store.watches.close());
         actix_rt::spawn(async move {

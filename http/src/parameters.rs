@@ -81,6 +81,9 @@ pub(crate) const MIN_VERSION: Parameter = Parameter::new(
 );
 pub(crate) const TIMEOUT: Parameter =
     Parameter::new("timeout", Form::Patience, "how long to wait for min_version; 5s");
+pub(crate) const OPERATION_WAIT: Parameter =
+    Parameter::new("wait", Form::Patience, "how long to wait until the operation is over");
+
 pub(crate) const WAIT: Parameter = Parameter::new(
     "wait",
     Form::Patience,

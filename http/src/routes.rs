@@ -305,7 +305,7 @@ pub(crate) async fn answer(
         Endpoint::ForgetPeer => Box::pin(peers::forget(exchange)).await,
         Endpoint::FullSync => Box::pin(operations::full_sync(exchange)).await,
         Endpoint::Operations => operations::all(exchange),
-        Endpoint::Operation => operations::one(exchange),
+        Endpoint::Operation => Box::pin(operations::one(exchange)).await,
         Endpoint::Persist => Box::pin(persist::persist(exchange)).await,
         Endpoint::Compact => operations::compact(exchange),
         Endpoint::SaveSnapshot => snapshot::save(exchange),

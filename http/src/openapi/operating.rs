@@ -241,8 +241,14 @@ pub(super) const FULL_SYNC: Description = Description {
 pub(super) const OPERATIONS: Description =
     view!("What operators began", Json("AllOperations"), &[]);
 
-pub(super) const OPERATION: Description =
-    view!("One of them", Json("Operation"), &[&[Code::OperationNotFound]]);
+pub(super) const OPERATION: Description = Description {
+    summary: "One of them",
+    query: &[p::OPERATION_WAIT],
+    headers: &[],
+    body: Body::None,
+    answers: &[answer(200, "as it is now", Json("Operation"))],
+    problems: &[&[Code::InvalidParameter, Code::OperationNotFound, Code::TooManyWatchers]],
+};
 
 pub(super) const LIVE: Description =
     view!("Whether the node lives", Text("text/plain; charset=utf-8"), &[&[Code::ActorStuck]]);

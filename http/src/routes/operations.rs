@@ -13,10 +13,12 @@ use crate::exchange::{Exchange, StoreDoor};
 use crate::headers;
 use crate::key_path;
 use crate::problem::{Code, Problem};
+use crate::progress::Waiting;
 use crate::query::invalid;
 use crate::refusal::overloaded;
 use crate::rfc3339;
 use crate::routes::{Endpoint, internal, json};
+use crate::waiting;
 
 #[derive(Serialize)]
 struct Operation {
@@ -122,10 +124,16 @@ pub(crate) fn all(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 }
 
 /// `GET`, `HEAD /v1/operations/{id}`
-pub(crate) fn one(exchange: &Exchange) -> Result<HttpResponse, Problem> {
-    exchange.query(Endpoint::Operation)?;
-    let id = key_path::last_segment(exchange.path());
-    let view = id.parse().ok().and_then(|id| exchange.site.node.operation(id));
+pub(crate) async fn one(exchange: &Exchange) -> Result<HttpResponse, Problem> {
+    let wait = waiting::wait(&exchange.query(Endpoint::Operation)?)?;
+    let id = key_path::last_segment(exchange.path()).parse().ok();
+    if let (Some(id), Some(patience)) = (id, wait) {
+        let _seat = exchange.site.watchers.sit(exchange.site.config.max_watchers)?;
+        let requests = &exchange.site.metrics.requests;
+        let _waiting = (Waiting::of(&exchange.request), requests.step_aside());
+        exchange.site.node.await_operation(id, patience).await;
+    }
+    let view = id.and_then(|id| exchange.site.node.operation(id));
     let view = view.ok_or_else(|| {
         Problem::new(Code::OperationNotFound, "GET /v1/operations lists those that are remembered")
     })?;

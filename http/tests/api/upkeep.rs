@@ -1,7 +1,5 @@
 //! What operators ask of a store: to be on the disk, and to take less room there.
 
-use std::time::Duration;
-
 use gridkv_http::HttpConfig;
 use serde_json::json;
 
@@ -38,16 +36,7 @@ fn a_compaction_is_an_operation() {
     let said = begun.json();
     assert_eq!((&said["kind"], &said["store"]), (&json!("compaction"), &json!("disk")));
     assert!(said.get("peer").is_none() && said.get("mode").is_none(), "{said}");
-    let mut left = 1_000;
-    let ended = loop {
-        let operation = node.get(&location).json();
-        if operation["state"] != "running" {
-            break operation;
-        }
-        left -= 1;
-        assert!(left > 0, "{operation}");
-        std::thread::sleep(Duration::from_millis(10));
-    };
+    let ended = node.get(&format!("{location}?wait=1m")).json();
     assert_eq!((&ended["state"], &ended["error"]), (&json!("done"), &json!(null)));
     assert_eq!((&ended["done"], &ended["total"]), (&json!(1), &json!(1)));
     assert_eq!(node.get("/v1/kv/disk/k").body, "19".repeat(1_000).as_bytes());
@@ -55,4 +44,9 @@ fn a_compaction_is_an_operation() {
     assert_eq!(refused.refusal(), (501, "not_supported".to_owned()));
     let refused = node.send("POST", "/v1/stores/none/compact", &[], b"");
     assert_eq!(refused.refusal(), (404, "store_not_found".to_owned()));
+    assert_eq!(node.get(&format!("{location}?wait=1m")).json()["state"], "done", "at once");
+    let refused = node.get(&format!("{location}?wait=soon"));
+    assert_eq!(refused.refusal(), (400, "invalid_parameter".to_owned()));
+    let refused = node.get("/v1/operations/99?wait=1m");
+    assert_eq!(refused.refusal(), (404, "operation_not_found".to_owned()));
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, select, try_join_all};
 use gridkv_bench::stopwatch::Stopwatch;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -66,8 +66,7 @@ impl Crowd {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let clients = (0..order.count).map(|number| order.client(number, &shared));
             let mut all = Toll::default();
-            for toll in runtime.block_on(join_all(clients)) {
-                let Toll { came, let_go } = toll?;
+            for Toll { came, let_go } in runtime.block_on(try_join_all(clients))? {
                 all.came += came;
                 all.let_go.extend(let_go);
             }
@@ -76,9 +75,9 @@ impl Crowd {
         Self { state, thread }
     }
 
-    /// How many have come at least once.
-    pub(crate) fn there(&self) -> usize {
-        self.state.there.load(Ordering::Relaxed)
+    /// Whether so many have come at least once, or one could not.
+    pub(crate) fn is_there(&self, count: usize) -> bool {
+        self.state.there.load(Ordering::Relaxed) == count || self.thread.is_finished()
     }
 
     /// Nobody comes any more. Waits for the end of those that are there.

@@ -78,7 +78,7 @@ impl Pace {
         let (addr, count) = (node.address(1), at_a_time);
         let crowd = Crowd::start(Order { addr, plight, count, within: deadline, patience });
         wait_for(Deadline::after(COMING), "the bad clients to come", || {
-            (crowd.there() == at_a_time).then_some(())
+            crowd.is_there(at_a_time).then_some(())
         })?;
         let good = self.good(node)?;
         let grown = bytes(peak.bytes()?) - bytes(at_first);

@@ -116,8 +116,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let title = format!("A good client, {rate} requests/s, beside bad ones");
     report.section(&title, &good(&turns), "")?;
     let title = format!("How soon bad clients are let go, with deadlines of {brief}");
-    let note = format!("The aim is at most {} s more than allowed.", AIM_LATE.as_secs());
-    report.section(&title, &let_go(&turns, deadline), &note)?;
+    let aim = format!("The aim is at most {} s more than allowed.", AIM_LATE.as_secs());
+    report.section(&title, &let_go(&turns, deadline), &aim)?;
     subject.publish("bad-clients", &report)
 }
 

@@ -86,7 +86,7 @@ impl Plight {
             Self::SlowBody => (false, BODY, Habit::Drips(A_SECOND)),
             Self::StalledBody => (false, BODY, Habit::StandsStill),
             Self::Unread => (false, ASK, Habit::Asks),
-            Self::Well | Self::Idle => (number % 2 == 0, "", Habit::StandsStill),
+            Self::Well | Self::Idle => (number.is_multiple_of(2), "", Habit::StandsStill),
         };
         Manner { asks_first, says, habit }
     }

@@ -14,6 +14,7 @@ use gridkv_http::LogControl;
 use gridkv_http::log_control::LogError;
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
+use tokio::net::TcpSocket;
 
 use crate::banner;
 use crate::config::{Config, Loaded};
@@ -135,8 +136,18 @@ fn log_control(log: Switch) -> LogControl {
     })
 }
 
+/// Connections that the system makes ahead of this process: clients that all come back at once.
+const BACKLOG: u32 = 1_024;
+
+/// Listens, on the actix system that runs. The standard library would leave room for 128.
 fn listen(addr: SocketAddr, key: &'static str) -> Result<TcpListener, RunError> {
-    TcpListener::bind(addr).map_err(|source| RunError::Listen { addr, key, source })
+    let listen = || {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?; // a node that is started again need not wait for its old connections
+        socket.bind(addr)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    listen().map_err(|source| RunError::Listen { addr, key, source })
 }
 
 /// The address that peers dial: as configured, else what the listener really got.

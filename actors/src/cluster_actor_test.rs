@@ -4,9 +4,10 @@ use std::net::TcpListener;
 
 use actix::Addr;
 use actix_rt::Arbiter;
+use futures_util::FutureExt as _;
 use gridkv_protocol::Frontier;
 use gridkv_protocol::report::StoreReport;
-use gridkv_protocol::welcome::{Hello, Member, Members, ProtocolRange, RefusalReason};
+use gridkv_protocol::welcome::{Hello, Member, Members, ProtocolRange, RefusalReason, StoreInfo};
 use gridkv_storage::registry::{OpenRequest, Registry};
 use gridkv_storage::settings::Settings;
 use gridkv_storage::store::{self, StoreConfig};
@@ -14,8 +15,8 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::cluster_messages::{
-    Arrived, Dialled, ForgetPeer, FullSync, Knock, Left, LinkEnded, PeerReported, SayHello, Silent,
-    Verdict,
+    Arrived, Dialled, ForgetPeer, FullSync, Knock, Left, LinkEnded, PeerReported, ReportTo,
+    SayHello, Silent, Verdict,
 };
 use crate::gate::GateLimits;
 use crate::node_config::{NodeConfig, StoreSetup};
@@ -236,6 +237,29 @@ async fn a_peer_that_does_not_take_this_node_in_is_dialled_again_and_sent_nothin
     let (verdict, _) = stage.dials(&without).await;
     assert_eq!(verdict, Verdict::NotYet);
     assert_eq!(stage.dials(&stage.members).await.0, Verdict::Serve);
+}
+
+#[actix_rt::test]
+async fn a_peer_whose_store_turns_out_to_be_a_cache_is_cut_on_both_connections() {
+    let stage = Stage::set();
+    let dialled = stage.link().await;
+    stage.reports(run(N2, 5), Frontier::default(), &stage.members).await;
+    let (back, taken) = outbox(LIMITS);
+    let peer = N2;
+    post(&stage.cluster, ReportTo { peer, outbox: back.clone() });
+    stage.done().await;
+    for queue in [&dialled, &taken] {
+        assert!(queue.cut.notified().now_or_never().is_none(), "all is well");
+    }
+    let stores = vec![StoreInfo { name: main_store(), cache: true, backend: "moka".to_owned() }];
+    let mut members = stage.members.clone();
+    members.add(Member { revision: 1, stores, ..members.get(N2).unwrap().clone() });
+    stage.reports(run(N2, 5), Frontier::default(), &members).await;
+    post(&stage.cluster, ReportTo { peer, outbox: back });
+    stage.done().await;
+    for queue in [dialled, taken] {
+        assert!(queue.cut.notified().now_or_never().is_some());
+    }
 }
 
 #[actix_rt::test]

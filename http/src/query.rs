@@ -65,13 +65,13 @@ impl<'a> Query<'a> {
             .transpose()
     }
 
-    /// Whether a switch is on: `true`, `1` or no value; off: `false`, `0` or not given.
+    /// Whether a switch is on: `true` or `1`; off: `false`, `0` or not given.
     ///
     /// # Errors
     /// 400 `invalid_parameter`.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
         match self.get(name) {
-            Some("true" | "1" | "") => Ok(true),
+            Some("true" | "1") => Ok(true),
             Some("false" | "0") | None => Ok(false),
             Some(_) => Err(invalid(name, "is true or false")),
         }
@@ -194,10 +194,12 @@ mod tests {
         assert_eq!(query("").durability(), Ok(None));
         assert_eq!(query("durability=os").durability(), Ok(Some(Durability::Os)));
         assert!(query("durability=interval").durability().is_err());
-        for (raw, on) in [("", false), ("all", true), ("all=1", true), ("all=false", false)] {
+        for (raw, on) in [("", false), ("all=true", true), ("all=1", true), ("all=false", false)] {
             assert_eq!(Query::parse(raw, &[p::ALL_KEYS]).unwrap().flag("all"), Ok(on), "{raw}");
         }
-        assert!(Query::parse("all=yes", &[p::ALL_KEYS]).unwrap().flag("all").is_err());
+        for bad in ["all", "all=", "all=yes"] {
+            assert!(Query::parse(bad, &[p::ALL_KEYS]).unwrap().flag("all").is_err(), "{bad}");
+        }
         assert_eq!(query("").count("limit", 100, 1_000), Ok(100));
         assert_eq!(query("limit=1000").count("limit", 100, 1_000), Ok(1_000));
         for bad in ["limit=0", "limit=1001", "limit=", "limit=%2B1", "limit=x", "limit=-1"] {

@@ -126,7 +126,7 @@ fn each_mode_writes_what_it_says() {
     }
     node.delete("/v1/kv/main/deleted");
     for (query, expected) in
-        [("?mode=missing&dry_run", (1, 2, 1)), ("?mode=replace&dry_run=1", (2, 1, 1))]
+        [("?mode=missing&dry_run=true", (1, 2, 1)), ("?mode=replace&dry_run=1", (2, 1, 1))]
     {
         assert_eq!(counts(&load(&node, "main", query, &snapshot)), expected, "{query}");
         assert_eq!(state(), [some("new"), None, None, some("new"), some("old")], "{query}");

@@ -5,8 +5,9 @@
 mod mesh;
 
 use std::fs;
+use std::path::Path;
 
-use gridkv_cluster::{Node, Reply, wait_until};
+use gridkv_cluster::{Client, Cluster, Node, Reply, wait_until};
 use serde_json::json;
 
 use mesh::{
@@ -15,9 +16,16 @@ use mesh::{
 };
 
 fn send(node: &Node, method: &str, path: &str, body: &str) -> Reply {
-    let client = gridkv_cluster::Client::with_timeout(&node.base_url(), PATIENCE);
+    let client = Client::with_timeout(&node.base_url(), PATIENCE);
     let request = client.request(method, path);
     if body.is_empty() { request.send() } else { request.body(body.as_bytes()).send() }.unwrap()
+}
+
+/// A cluster whose nodes have one store, and have found each other.
+fn settled(directory: &Path, nodes: u16) -> Cluster {
+    let cluster = ready(builder(directory).nodes(nodes).stores(["main=memory"]));
+    settle(&all(&cluster));
+    cluster
 }
 
 fn make(node: &Node, store: &str, backend: &str) {
@@ -56,9 +64,8 @@ fn wait_identical(nodes: &[&Node], store: &str) {
 #[test]
 fn nodes_that_make_a_store_get_what_others_have_of_it() {
     let dir = tempfile::tempdir().unwrap();
-    let cluster = ready(builder(dir.path()).nodes(3).stores(["main=memory"]));
+    let cluster = settled(dir.path(), 3);
     let nodes = all(&cluster);
-    settle(&nodes);
     let mut model = Model::new();
     make(nodes[0], "new", "file");
     write_and_note(&nodes[0].client(), "new", &mut model, &puts("k", 1_000, "v"));
@@ -126,9 +133,8 @@ fn what_was_made_is_there_after_a_restart_and_what_was_dropped_is_not() {
 #[test]
 fn a_node_that_drops_a_store_leaves_it_to_its_peers_and_may_make_it_again() {
     let dir = tempfile::tempdir().unwrap();
-    let cluster = ready(builder(dir.path()).nodes(3).stores(["main=memory"]));
+    let cluster = settled(dir.path(), 3);
     let nodes = all(&cluster);
-    settle(&nodes);
     let mut model = Model::new();
     for node in &nodes {
         make(node, "new", "file");
@@ -163,9 +169,8 @@ fn a_node_that_drops_a_store_leaves_it_to_its_peers_and_may_make_it_again() {
 #[test]
 fn who_let_go_of_a_store_does_not_keep_others_from_purging_it() {
     let dir = tempfile::tempdir().unwrap();
-    let cluster = ready(builder(dir.path()).nodes(3).stores(["main=memory"]));
+    let cluster = settled(dir.path(), 3);
     let nodes = all(&cluster);
-    settle(&nodes);
     let mut model = Model::new();
     for node in &nodes {
         make(node, "new", "memory");
@@ -190,9 +195,8 @@ fn who_let_go_of_a_store_does_not_keep_others_from_purging_it() {
 #[test]
 fn a_cache_on_one_node_is_a_cache_on_all() {
     let dir = tempfile::tempdir().unwrap();
-    let cluster = ready(builder(dir.path()).nodes(2).stores(["main=memory"]));
+    let cluster = settled(dir.path(), 2);
     let nodes = all(&cluster);
-    settle(&nodes);
     make(nodes[0], "new", "moka");
     let known = || {
         let seen = peer(nodes[1], "n1").unwrap();

@@ -263,7 +263,12 @@ impl NodeHandle {
             }
         };
         if timeout(HAND_OVER, handed_over).await.is_err() {
-            return Err(DropStoreError::PeersBehind(self.behind(end)));
+            let behind = self.behind(end);
+            return Err(if behind.is_empty() {
+                DropStoreError::Busy("a write to it")
+            } else {
+                DropStoreError::PeersBehind(behind)
+            });
         }
         if stops() { Err(DropStoreError::Stopping) } else { Ok(()) }
     }

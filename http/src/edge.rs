@@ -44,7 +44,7 @@ pub(crate) async fn serve(
 
     let answer = match endpoint.and_then(|it| admit(&exchange, it, verb, in_flight.count())) {
         Ok(endpoint) => {
-            let payload = Incoming::of(&exchange.request, payload);
+            let payload = Incoming::new(payload, progress.clone());
             let handler = routes::answer(endpoint, &exchange, payload);
             guarded(handler, &exchange.request_id).await
         }

@@ -37,14 +37,19 @@ pub(crate) fn value(text: impl Into<String>) -> HeaderValue {
     shared(Bytes::from(text.into()))
 }
 
-fn shared(bytes: Bytes) -> HeaderValue {
+/// A header value from bytes that are made here, as [`value`].
+pub(crate) fn shared(bytes: Bytes) -> HeaderValue {
     HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The values of `ETag` and `GridKV-Version`: one allocation for both.
 pub(crate) fn version(version: Version) -> (HeaderValue, HeaderValue) {
-    let quoted = Bytes::from(format!("\"{version}\""));
-    let bare = quoted.slice(1..quoted.len().saturating_sub(1));
+    let mut quoted = Vec::with_capacity(Version::TEXT_BYTES + 2);
+    quoted.push(b'"');
+    quoted.extend_from_slice(&version.text());
+    quoted.push(b'"');
+    let quoted = Bytes::from(quoted);
+    let bare = quoted.slice(1..=Version::TEXT_BYTES);
     (shared(quoted), shared(bare))
 }
 

@@ -4,13 +4,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::progress::Progress;
+
 /// A body that may be read.
 pub(crate) struct Incoming {
     payload: Payload,
@@ -18,9 +18,9 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    /// The body of this request.
-    pub(crate) fn of(request: &HttpRequest, payload: Payload) -> Self {
-        Self { payload, progress: request.conn_data::<Progress>().cloned() }
+    /// The body of a request on the connection of `progress`.
+    pub(crate) fn new(payload: Payload, progress: Option<Progress>) -> Self {
+        Self { payload, progress }
     }
 }
 

@@ -16,7 +16,7 @@ const STORE: usize = 3;
 
 /// The raw segment that names the store; empty when there is none.
 pub(crate) fn store_segment(path: &str) -> &str {
-    path.split('/').nth(STORE).unwrap_or_default()
+    segment(behind(path, STORE).unwrap_or_default())
 }
 
 /// The position of `{name}` in `/v1/cluster/peers/{name}/…`.
@@ -24,7 +24,7 @@ const PEER: usize = 4;
 
 /// The raw segment that names a peer; empty when there is none.
 pub(crate) fn peer_segment(path: &str) -> &str {
-    path.split('/').nth(PEER).unwrap_or_default()
+    segment(behind(path, PEER).unwrap_or_default())
 }
 
 /// The last segment, raw.
@@ -34,7 +34,20 @@ pub(crate) fn last_segment(path: &str) -> &str {
 
 /// All that follows the store's segment and its slash, raw.
 pub(crate) fn key_segment(path: &str) -> &str {
-    path.splitn(STORE + 2, '/').nth(STORE + 1).unwrap_or_default()
+    behind(path, STORE + 1).unwrap_or_default()
+}
+
+/// All that follows so many slashes; `None` when there are fewer.
+fn behind(path: &str, slashes: usize) -> Option<&str> {
+    let mut positions = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+    let (last, _) = positions.nth(slashes.checked_sub(1)?)?;
+    path.get(last + 1..)
+}
+
+/// What stands before the first slash.
+fn segment(text: &str) -> &str {
+    let end = text.bytes().position(|byte| byte == b'/').unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
 }
 
 /// The key in a path.
@@ -75,6 +88,9 @@ fn invalid(detail: String) -> Problem {
 
 /// Percent-decodes once; `None` when a percent sign stands without two hex digits.
 pub(crate) fn decode(raw: &str) -> Option<Cow<'_, [u8]>> {
+    if !raw.as_bytes().contains(&b'%') {
+        return Some(Cow::Borrowed(raw.as_bytes()));
+    }
     let well_formed = raw.split('%').skip(1).all(|after| {
         after.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     });

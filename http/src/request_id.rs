@@ -7,6 +7,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+use gridkv_protocol::hex;
 
 use crate::headers;
 
@@ -23,7 +25,7 @@ pub(crate) struct RequestIds {
 impl RequestIds {
     /// A maker with a prefix of its own.
     pub(crate) fn new() -> Self {
-        Self { prefix: RandomState::new().build_hasher().finish(), count: AtomicU64::new(0) }
+        Self { prefix: RandomState::new().build_hasher().finish(), count: AtomicU64::new(1) }
     }
 
     /// The id of a request with these headers.
@@ -36,7 +38,12 @@ impl RequestIds {
 
     fn make(&self) -> HeaderValue {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        headers::value(format!("{:016x}-{count:x}", self.prefix))
+        let prefix = hex::digits(self.prefix);
+        let mut id = Vec::with_capacity(2 * prefix.len() + 1);
+        id.extend_from_slice(&prefix);
+        id.push(b'-');
+        id.extend(hex::digits(count).into_iter().skip_while(|digit| *digit == b'0'));
+        headers::shared(Bytes::from(id))
     }
 }
 

@@ -32,6 +32,7 @@ mod fixture;
 pub mod forgetting;
 pub mod frame;
 pub mod frontier;
+pub mod hex;
 pub mod hlc;
 pub mod holdings;
 pub mod key;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Hlc, Origin};
+use crate::{Hlc, Origin, hex};
 
 /// A total order over all writes of a cluster. Written `<hlc 16 hex>-<origin 16 hex>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,9 +16,28 @@ pub struct Version {
     pub origin: Origin,
 }
 
+impl Version {
+    /// Bytes of its text.
+    pub const TEXT_BYTES: usize = 33;
+
+    /// Its text, in ASCII.
+    #[must_use]
+    pub fn text(self) -> [u8; Self::TEXT_BYTES] {
+        let mut text = [b'-'; Self::TEXT_BYTES];
+        let (hlc, origin) = (hex::digits(self.hlc.bits()), hex::digits(self.origin.bits()));
+        for (place, digit) in text.iter_mut().zip(hlc) {
+            *place = digit;
+        }
+        for (place, digit) in text.iter_mut().rev().zip(origin.into_iter().rev()) {
+            *place = digit;
+        }
+        text
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.hlc, self.origin)
+        f.pad(str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

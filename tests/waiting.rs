@@ -5,6 +5,8 @@
 
 mod mesh;
 
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -201,4 +203,26 @@ fn a_node_that_stops_answers_who_waits_for_peers() {
     });
     assert!(nodes[0].wait_exit(Duration::from_secs(30)).unwrap().success());
     nodes[2].resume().unwrap();
+}
+
+#[test]
+fn a_client_that_goes_while_it_waits_for_peers_keeps_no_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = one_hangs(dir.path());
+    let node = all(&cluster)[0];
+    let in_flight = || {
+        let reply = node.client().request("GET", "/metrics").send().unwrap();
+        let text = reply.text().into_owned();
+        let mut lines = text.lines();
+        let shown = lines.find_map(|line| line.strip_prefix("gridkv_http_requests_in_flight "));
+        shown.unwrap().parse::<u32>().unwrap()
+    };
+    let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, node.address().http)).unwrap();
+    let put = "PUT /v1/kv/main/k?acks=2&ack_timeout=10m HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nv";
+    client.write_all(put.as_bytes()).unwrap();
+    wait_made(node, "k");
+    wait_until(PATIENCE, "it to wait, beside the request that asks", || in_flight() == 2).unwrap();
+    drop(client);
+    wait_until(Duration::from_secs(20), "its end", || in_flight() == 1).unwrap();
+    cluster.node(3).resume().unwrap();
 }

@@ -10,6 +10,9 @@
 //! earlier request is worked on or its answer is not taken, makes requests of it that wait, and at 128 KiB
 //! more asks again and again, without a pause, whether there is room. So a connection stops reading before
 //! that, and goes on when it is its turn.
+//!
+//! It also holds back that a client has said all. The framework calls a body incomplete when it hears of the end
+//! before it has looked at all the bytes that it took in, and it looks at more only once its reader keeps up.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -50,6 +53,9 @@ pub(crate) struct Patience {
     pub(crate) write: Duration,
     /// From the last answer to the client's end: so that it sees the answer, and no reset.
     pub(crate) linger: Duration,
+    /// From the end of what a client sends to the end of its request that waits for something to happen: who
+    /// has said all and still listens gets what comes soon, and who is gone is not waited for.
+    pub(crate) half_closed: Duration,
 }
 
 /// A client's socket.
@@ -62,6 +68,7 @@ pub(crate) struct Connection {
     waker: Option<Waker>,
     head: Alarm,
     write: Alarm,
+    half_closed: Alarm,
     /// Whether all that was to be written has been taken by the system.
     written: bool,
     /// Bytes that came while a request was worked on: requests that follow, maybe.
@@ -84,6 +91,7 @@ impl Connection {
             waker: None,
             head,
             write: Alarm::default(),
+            half_closed: Alarm::default(),
             written: true,
             ahead: 0,
             at_once: 0,
@@ -155,6 +163,36 @@ impl Connection {
         }
     }
 
+    /// What the framework hears of it that the client has said all: nothing yet, or that it is gone.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let course = Rc::clone(&self.progress.course);
+        let phase = course.phase.get();
+        if phase != Phase::Waiting {
+            self.half_closed.clear();
+        }
+        match phase {
+            // Once more of the body is waited for, the framework looks at all that it has.
+            Phase::Busy if !course.awaits_body.get() => {}
+            Phase::Waiting => {
+                if !self.half_closed.is_set() {
+                    self.half_closed.set(self.patience.half_closed);
+                }
+                if self.half_closed.poll(cx).is_ready() {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+                }
+            }
+            Phase::Streaming => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+            Phase::New
+            | Phase::Idle
+            | Phase::Head
+            | Phase::Busy
+            | Phase::Answered
+            | Phase::Leaving => return Poll::Ready(Ok(())),
+        }
+        course.held.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
     /// A last word, if nothing else is being said. Whether it arrives does not matter.
     fn say_timeout(&mut self, cx: &mut Context<'_>) {
         if self.written {
@@ -193,10 +231,10 @@ impl AsyncRead for Connection {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        // The framework takes this for a client that has said all and still listens: nobody does so for that long.
         let said_all = !came && matches!(read, Poll::Ready(Ok(())));
-        if matches!(phase.get(), Phase::Waiting | Phase::Streaming) && said_all {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        let heard = if said_all { this.poll_end(cx) } else { Poll::Ready(Ok(())) };
+        if !matches!(heard, Poll::Ready(Ok(()))) {
+            return heard;
         }
         if phase.get() == Phase::Leaving && this.head.poll(cx).is_ready() {
             buffer.set_filled(before);

@@ -12,6 +12,7 @@ const PATIENCE: Patience = Patience {
     head: Duration::from_millis(60),
     write: Duration::from_millis(60),
     linger: Duration::from_millis(60),
+    half_closed: Duration::from_millis(60),
 };
 
 /// Longer than any deadline here, shorter than anybody's patience with a test.
@@ -200,14 +201,37 @@ fn what_comes_behind_a_stream_is_thrown_away() {
 
 #[test]
 fn who_waits_for_something_to_happen_is_not_kept_for_a_client_that_is_gone() {
-    for (phase, is_kept) in [(Phase::Busy, true), (Phase::Waiting, false)] {
-        with_connection(|mut connection, mut client, _| async move {
-            client.write_all(b"GET").await.unwrap();
-            assert_eq!(read(&mut connection).await, 3);
-            connection.progress().begin();
-            connection.progress.course.enter(phase);
-            client.shutdown().await.unwrap();
-            assert_eq!(connection.read(&mut [0; 8]).await.is_ok(), is_kept, "{phase:?}");
-        });
-    }
+    with_connection(|mut connection, mut client, _| async move {
+        client.write_all(b"GET").await.unwrap();
+        assert_eq!(read(&mut connection).await, 3);
+        connection.progress().begin();
+        connection.progress.course.enter(Phase::Waiting);
+        client.shutdown().await.unwrap();
+        let started = Instant::now();
+        assert!(connection.read(&mut [0; 8]).await.is_err());
+        assert!(started.elapsed() >= PATIENCE.half_closed, "what comes soon is still answered");
+    });
+}
+
+#[test]
+fn that_a_client_has_said_all_is_heard_when_nothing_is_left_to_look_at() {
+    with_connection(|mut connection, mut client, _| async move {
+        client.write_all(b"PUT").await.unwrap();
+        assert_eq!(read(&mut connection).await, 3);
+        let progress = connection.progress();
+        progress.begin();
+        client.write_all(b"body").await.unwrap();
+        client.shutdown().await.unwrap();
+        assert_eq!(read(&mut connection).await, 4);
+        for _ in 0..2 {
+            let end = timeout(PATIENCE.head, read(&mut connection)).await;
+            assert!(end.is_err(), "the body is not waited for: it may be behind what was read");
+        }
+        let (end, ()) = tokio::join!(read(&mut connection), async { progress.await_body(true) });
+        assert_eq!(end, 0, "and what waits for the end is woken");
+        progress.await_body(false);
+        assert!(timeout(PATIENCE.head, read(&mut connection)).await.is_err());
+        let (end, _) = tokio::join!(read(&mut connection), async { progress.end(false) });
+        assert_eq!(end, 0, "so does the end of the request");
+    });
 }

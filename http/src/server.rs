@@ -32,6 +32,10 @@ use crate::site::Site;
 /// the client sees the answer and no reset.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// How long a request still waits, for a peer or for news, whose client has said all that it will say: one
+/// that only closed its side gets an answer that comes soon, and one that is gone does not keep its place.
+const HALF_CLOSED: Duration = Duration::from_secs(1);
+
 /// Serves `node` on `listener` until the server's handle stops it, and lets requests in flight end.
 ///
 /// `effective_config` is shown at `/v1/node` as it is, but for a level that `log` was set to. The server runs when it is awaited.
@@ -48,8 +52,12 @@ pub fn server(
     let workers = workers(&config);
     let connections_each = config.max_connections.div_ceil(workers).max(1);
     let shutdown_seconds = whole_seconds(config.shutdown_timeout);
-    let patience =
-        Patience { head: config.head_timeout, write: config.body_timeout, linger: LINGER };
+    let patience = Patience {
+        head: config.head_timeout,
+        write: config.body_timeout,
+        linger: LINGER,
+        half_closed: HALF_CLOSED,
+    };
     let keep_alive = config.keep_alive;
     let site = Site::new(node, config, effective_config, log)?;
     let server = Server::build();

@@ -64,15 +64,18 @@ impl AckTerms {
 }
 
 impl Claim {
-    /// Waits until the peers have `version`, which was written. The value of `GridKV-Acks`.
+    /// Waits until the peers have `version`, which was written, unless the client goes. The value of
+    /// `GridKV-Acks`.
     ///
     /// # Errors
     /// 504 `ack_timeout`: it is written here, and not known to be where it was to be.
     pub(crate) async fn settle(
         self,
+        exchange: &Exchange,
         store: &StoreDoor,
         version: Version,
     ) -> Result<HeaderValue, Problem> {
+        let _waiting = Waiting::of(&exchange.request);
         let stopwatch = Stopwatch::start();
         let acked = self.request.wait(version, self.patience).await;
         if acked.asked == 0 {
@@ -99,11 +102,15 @@ fn ack_timeout(acked: &Acked, store: &StoreName, version: Version) -> Problem {
         .with("acks", json!({"asked": asked, "met": got, "missing": missing}))
 }
 
-/// Waits until the node covers the `min_version` of a read, if it names one.
+/// Waits until the node covers the `min_version` of a read, if it names one, unless the client goes.
 ///
 /// # Errors
 /// 504 `version_not_reached`; 400 `invalid_parameter`.
-pub(crate) async fn reach(query: &Query<'_>, store: &StoreDoor) -> Result<(), Problem> {
+pub(crate) async fn reach(
+    exchange: &Exchange,
+    query: &Query<'_>,
+    store: &StoreDoor,
+) -> Result<(), Problem> {
     let patience = patience(query, "timeout")?;
     let Some(text) = query.get("min_version") else {
         return match query.get("timeout") {
@@ -115,6 +122,7 @@ pub(crate) async fn reach(query: &Query<'_>, store: &StoreDoor) -> Result<(), Pr
     };
     let version: Version =
         text.parse().map_err(|error| query::invalid("min_version", &format!("{error}")))?;
+    let _waiting = Waiting::of(&exchange.request);
     store.handle.wait_for(version, patience).await.map_err(|error| match error {
         WaitError::NotReached => Problem::new(
             Code::VersionNotReached,

@@ -69,7 +69,9 @@ pub(crate) async fn batch(
     let outcomes = outcomes?;
     let written = Written::of(&outcomes);
     let acks = match (claim, &written) {
-        (Some(claim), Some(written)) => claim.settle(&store, written.last).await.map(Some),
+        (Some(claim), Some(written)) => {
+            claim.settle(exchange, &store, written.last).await.map(Some)
+        }
         (Some(_) | None, _) => Ok(None),
     };
     match acks {

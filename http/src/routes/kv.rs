@@ -48,7 +48,7 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     if wait.is_some() && if_none_match.is_none() {
         return Err(query::invalid("wait", "needs If-None-Match with the version that you have"));
     }
-    waiting::reach(&query, &store).await?;
+    waiting::reach(exchange, &query, &store).await?;
     let found = if let Some(patience) = wait {
         let known = Condition { if_none_match: if_none_match.clone(), ..Condition::default() };
         let is_news =
@@ -175,7 +175,7 @@ pub(crate) async fn put(
     let written = store.handle.write(write, durability).await;
     store.timers.observe(Operation::Put, stopwatch);
     let written = written?;
-    let acks = claim.settle(&store, written.version).await?;
+    let acks = claim.settle(exchange, &store, written.version).await?;
     let status = if written.existed { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
     Ok(wrote(status, &written, acks))
 }
@@ -205,7 +205,7 @@ pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem>
     let written = store.handle.write(write, durability).await;
     store.timers.observe(Operation::Delete, stopwatch);
     let written = written?;
-    let acks = claim.settle(&store, written.version).await?;
+    let acks = claim.settle(exchange, &store, written.version).await?;
     let existed = if written.existed { "true" } else { "false" };
     let (_, version) = headers::version(written.version);
     let mut response = acknowledge(StatusCode::NO_CONTENT, version, written.durability, acks);

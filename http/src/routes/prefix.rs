@@ -62,7 +62,7 @@ pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem>
     done.map_err(|problem| progress.explain(problem))?;
     let mut response = json(&Deleted { deleted: progress.deleted })?;
     if let (Some(last), Some(durability)) = (progress.last, progress.durability) {
-        let acks = claim.settle(&store, last).await;
+        let acks = claim.settle(exchange, &store, last).await;
         let acks = acks.map_err(|problem| problem.with("deleted", progress.deleted))?;
         let (response, word) = (response.headers_mut(), durability.as_str());
         response.insert(headers::GRIDKV_DURABILITY, HeaderValue::from_static(word));

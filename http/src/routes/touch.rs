@@ -42,7 +42,7 @@ pub(crate) async fn touch(
     let written = store.handle.write(write, durability).await;
     store.timers.observe(Operation::Touch, stopwatch);
     let written = written?;
-    let acks = claim.settle(&store, written.version).await?;
+    let acks = claim.settle(exchange, &store, written.version).await?;
     Ok(kv::wrote(StatusCode::NO_CONTENT, &written, acks))
 }
 

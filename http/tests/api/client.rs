@@ -57,6 +57,11 @@ impl Client {
         self.stream.write_all(bytes).unwrap();
     }
 
+    /// Says that no more follows; what comes back is still read.
+    pub(crate) fn say_all(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
     /// Whether the server has closed the connection, or does so soon.
     pub(crate) fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0; 1]), Ok(0) | Err(_))

@@ -13,6 +13,7 @@ mod changes;
 mod client;
 mod deadlines;
 mod edge;
+mod endings;
 mod keys;
 mod ledger;
 mod lists;

@@ -203,6 +203,34 @@ mod tests {
         assert!(spooled.next_records().unwrap().is_none(), "it stays at its end");
     }
 
+    fn into(dir: &Path, file: File) -> Spool {
+        let head = SnapshotHead {
+            store: StoreName::new("main").unwrap(),
+            node: "".into(),
+            made_at: UnixMs(0),
+        };
+        let (writer, unwritten) = SnapshotWriter::start(&head).unwrap();
+        Spool { dir: dir.to_owned(), file, writer, unwritten }
+    }
+
+    fn fill(mut spool: Spool) -> Result<Spooled, SpoolError> {
+        let records: Vec<_> = (0..1_000).map(keyed).collect();
+        records.chunks(70).try_for_each(|chunk| spool.add(chunk))?;
+        spool.read()
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_is_told_from_one_that_fails() {
+        // Where the system does not say how much is free, it says when nothing is.
+        let nowhere = Path::new("/dev/full/none");
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let error = fill(into(nowhere, full)).err().unwrap();
+        assert!(error.is_full() && matches!(error, SpoolError::Io(_)), "{error:?}");
+        let closed = File::open("/dev/null").unwrap(); // not for writing
+        let error = fill(into(nowhere, closed)).err().unwrap();
+        assert!(!error.is_full(), "{error:?}");
+    }
+
     #[test]
     fn what_a_process_left_is_swept_away_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! A real node of one, with stores on memory and on files, on ports that the system chose.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,7 +29,15 @@ pub(crate) struct Served {
 
 /// Serves a node that is ready.
 pub(crate) fn serve(config: HttpConfig) -> Served {
-    let served = serve_as_it_is(config, vec![]);
+    ready(serve_as_it_is(config, vec![], None))
+}
+
+/// Serves a node that is ready, whose uploads wait in this directory.
+pub(crate) fn serve_spooling(spool: &Path) -> Served {
+    ready(serve_as_it_is(HttpConfig::default(), vec![], Some(spool.to_owned())))
+}
+
+fn ready(served: Served) -> Served {
     for _ in 0..1_000 {
         if served.get("/readyz").status == 200 {
             return served;
@@ -40,17 +49,18 @@ pub(crate) fn serve(config: HttpConfig) -> Served {
 
 /// Serves a node that waits for a seed that is not there: it never is ready.
 pub(crate) fn serve_unready() -> Served {
-    serve_as_it_is(HttpConfig::default(), vec!["127.0.0.1:1".to_owned()])
+    serve_as_it_is(HttpConfig::default(), vec!["127.0.0.1:1".to_owned()], None)
 }
 
-fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>) -> Served {
+fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>, spool: Option<PathBuf>) -> Served {
     let (stop, stopped) = oneshot::channel::<bool>();
     let (report, address) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         System::new().block_on(async move {
             let directory = tempfile::tempdir().unwrap();
             let peers = TcpListener::bind("127.0.0.1:0").unwrap();
-            let config_of_node = node_config(directory.path(), &peers, seeds);
+            let mut config_of_node = node_config(directory.path(), &peers, seeds);
+            config_of_node.spool_dir = spool.unwrap_or(config_of_node.spool_dir);
             let node = Node::start(config_of_node, &Registry::with_built_in(), peers).unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             report.send(listener.local_addr().unwrap()).unwrap();
@@ -79,7 +89,7 @@ fn log() -> LogControl {
     })
 }
 
-fn node_config(directory: &std::path::Path, peers: &TcpListener, seeds: Vec<String>) -> NodeConfig {
+fn node_config(directory: &Path, peers: &TcpListener, seeds: Vec<String>) -> NodeConfig {
     NodeConfig {
         name: "n1".to_owned(),
         cluster: "test".to_owned(),

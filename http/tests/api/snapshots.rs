@@ -1,12 +1,15 @@
 //! All of a store as a file, and such a file put into a store.
 
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use gridkv_http::HttpConfig;
 use serde_json::json;
 
 use crate::client::Answer;
-use crate::node::{Served, serve, serve_unready};
+use crate::node::{Served, serve, serve_spooling, serve_unready};
 
 const FRAMES: &str = "application/vnd.gridkv.snapshot";
 
@@ -247,4 +250,60 @@ fn an_upload_goes_on_beside_writes() {
         assert_eq!(node.get(&format!("/v1/kv/main/k{n:04}")).body, b"new");
     }
     assert_eq!(node.get("/v1/kv/main/k0001").body, b"old");
+}
+
+/// A file system of two megabytes, until this is dropped.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// Makes it at `at`, or says why it can not be made.
+    fn mount(at: &'a Path) -> Result<Self, String> {
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at).output();
+        match mount {
+            Ok(done) if done.status.success() => Ok(Self(at)),
+            Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("--lazy").arg(self.0).status());
+    }
+}
+
+#[test]
+fn an_upload_that_has_no_room_to_wait_in_changes_nothing() {
+    let spool = tempfile::tempdir().unwrap();
+    let _disk = match SmallDisk::mount(spool.path()) {
+        Ok(disk) => disk,
+        Err(reason) => {
+            // Past what keeps the output of tests that pass: it must not look like one that did something.
+            let line = format!(
+                "an upload without room: SKIPPED: no file system can be mounted: {reason}\n"
+            );
+            return std::io::stderr().write_all(line.as_bytes()).unwrap();
+        }
+    };
+    let node = serve_spooling(spool.path());
+    fill(&node, "disk");
+    let small = save(&node, "disk", "").body;
+    for n in 0..40 {
+        node.put(&format!("/v1/kv/main/k{n:03}"), &vec![n; 100_000]);
+    }
+    let large = save(&node, "main", "").body;
+    let before = contents(&node, "disk");
+    for query in ["?mode=merge", "?mode=replace", "?dry_run=true"] {
+        let refused = load(&node, "disk", query, &large);
+        assert_eq!(refused.refusal(), (507, "disk_full".to_owned()), "{query}");
+        assert_eq!(refused.json()["outcome"], "not_applied");
+    }
+    assert_eq!(contents(&node, "disk"), before);
+    assert_eq!(
+        counts(&load(&node, "tiny", "", &small)),
+        (6, 0, 0),
+        "what fits is taken: they let go of the room"
+    );
 }

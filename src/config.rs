@@ -5,25 +5,32 @@
 //! over each other, remembers where each value came from, and hands out one section per room.
 //!
 //! What it refuses: unknown keys and variables (naming the nearest known one), values of the wrong
-//! type or out of their range, settings that contradict each other, and a listener that strangers
-//! could reach while there is no authentication. All of it is reported together, and nothing is
+//! type or out of their range, settings that contradict each other, a listener that strangers could reach
+//! without being asked who they are, and secrets in files that others may read. All of it is reported together, and nothing is
 //! started. It reads no clock, no environment and no host name of its own: those are arguments.
 
 mod address;
+mod auth;
 mod definition;
 mod duration;
 mod effective;
 mod environment;
 mod fault;
 mod file;
+mod hex;
 mod keys;
 mod kind;
 mod limits;
 mod nearest;
 mod overlay;
 mod rules;
+mod secret;
+mod security;
+mod security_keys;
+mod security_rules;
 mod store;
 mod store_keys;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -38,8 +45,12 @@ use crate::telemetry::{Directive, Format};
 use overlay::{Overlay, Settings};
 
 pub(crate) use address::HostPort;
+pub(crate) use auth::{AuthConfig, Role, TokenConfig};
 pub(crate) use fault::ConfigError;
 pub(crate) use overlay::Flag;
+pub(crate) use secret::Secret;
+pub(crate) use security::{PeerSecurity, PeerTls, TlsFiles};
+pub(crate) use security_rules::Exposure;
 pub(crate) use store::{CachePolicy, Compression, Durability, MemoryPolicy, StoreConfig};
 
 /// Everything that may set a key, lowest first. All of it is handed in, so that tests need no
@@ -70,8 +81,8 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// The effective configuration as TOML text, each value followed by the layer that set it
-    /// (`# default`, `# file`, `# environment`, `# flag`). Read back as a file it gives the same
-    /// configuration.
+    /// (`# default`, `# file`, `# environment`, `# flag`). Secrets are masked; but for them, read back as a
+    /// file it gives the same configuration.
     pub(crate) fn to_toml(&self) -> String {
         effective::render(&self.settings)
     }
@@ -93,7 +104,7 @@ impl Loaded {
         overlay.complete(OsStr::new(&self.config.node.name));
         let config = overlay.typed();
         if let Some(config) = &config {
-            overlay.report(rules::check(config, true)); // who may reach the node was judged at its start
+            overlay.report(rules::check(config)); // who may reach the node was judged at its start
         }
         let (mut config, _) = overlay.finish(config)?;
         config.stores.remove(store).ok_or_else(|| ConfigError::new(Vec::new()))
@@ -116,9 +127,15 @@ where
     environment::read(sources.environment, &mut overlay);
     overlay.flags(sources.flags);
     overlay.complete(&sources.host_name);
-    let config = overlay.typed();
-    if let Some(config) = &config {
-        overlay.report(rules::check(config, sources.expose_without_auth));
+    let mut config = overlay.typed();
+    if let Some(config) = &mut config {
+        if let Some(path) = &config.auth.tokens_file {
+            let named = overlay.origin("auth.tokens_file");
+            config.auth.tokens.extend(tokens::read(path, &named, &mut overlay));
+        }
+        let security = security_rules::check(config, &overlay, sources.expose_without_auth);
+        overlay.report(security);
+        overlay.report(rules::check(config));
     }
     let (config, settings) = overlay.finish(config)?;
     Ok(Loaded { config, settings })
@@ -134,12 +151,21 @@ pub(crate) struct Config {
     pub(crate) http: HttpConfig,
     /// The listener for peers, the links to them, and when they count as gone.
     pub(crate) peers: PeersConfig,
+    /// Who may do what over HTTP.
+    pub(crate) auth: AuthConfig,
     /// Replication of a store that has no section of its own, such as one made at run time.
     pub(crate) sync: SyncConfig,
     /// Logs on standard error.
     pub(crate) log: LogConfig,
     /// The stores by name, at least one; each with its own replication settings filled in.
     pub(crate) stores: BTreeMap<String, StoreConfig>,
+}
+
+impl Config {
+    /// The listeners that other machines reach and that do not ask who they are, or let them say it in clear.
+    pub(crate) fn exposures(&self) -> Vec<Exposure> {
+        security_rules::exposures(self)
+    }
 }
 
 /// `[node]`: who this node is.
@@ -191,6 +217,9 @@ pub(crate) struct HttpConfig {
     /// Longest wait for requests in flight when the node stops.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) shutdown_timeout: Duration,
+    /// Certificate and key; `None`: plain HTTP.
+    #[serde(deserialize_with = "security::http_tls")]
+    pub(crate) tls: Option<TlsFiles>,
 }
 
 /// `[peers]`: the listener for peers, the links to them, and when they count as gone.
@@ -222,6 +251,23 @@ pub(crate) struct PeersConfig {
     pub(crate) max_frame_bytes: usize,
     /// Most bytes that wait for one peer; at least one frame.
     pub(crate) max_queue_bytes: usize,
+    /// Certificates by which nodes know each other; never beside `secret`.
+    #[serde(deserialize_with = "security::peer_tls")]
+    pub(crate) tls: Option<PeerTls>,
+    /// What all nodes know.
+    #[serde(deserialize_with = "security::secret")]
+    pub(crate) secret: Option<Secret>,
+}
+
+impl PeersConfig {
+    /// How nodes know each other.
+    pub(crate) fn security(&self) -> PeerSecurity<'_> {
+        match (&self.tls, &self.secret) {
+            (Some(tls), _) => PeerSecurity::Mutual(tls),
+            (None, Some(secret)) => PeerSecurity::Secret(secret),
+            (None, None) => PeerSecurity::Plain,
+        }
+    }
 }
 
 /// `[sync]` and `[stores.NAME.sync]`: how a store's operations reach the peers.
@@ -280,6 +326,9 @@ mod example_test;
 #[cfg(test)]
 #[path = "config/precedence_test.rs"]
 mod precedence_test;
+#[cfg(test)]
+#[path = "config/security_test.rs"]
+mod security_test;
 #[cfg(test)]
 #[path = "config/trial_test.rs"]
 mod trial_test;

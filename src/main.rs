@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod made_stores;
 mod node;
+mod private_file;
 mod signals;
 mod store_setup;
 mod telemetry;

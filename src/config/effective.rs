@@ -1,7 +1,7 @@
 //! The effective configuration as text: what `serve --check` prints.
 //!
 //! Why it exists: after four layers, an operator wants to see what holds and who said so. It refuses
-//! to invent anything: a store's `sync` section shows only what the store overrides.
+//! to invent anything: a store's `sync` section shows only what the store overrides. Secrets are masked.
 
 use super::keys;
 use super::overlay::{Settings, stores_of};
@@ -42,7 +42,7 @@ fn table<'a>(
             let gap = if out.is_empty() { "" } else { "\n" };
             out.push(format!("{gap}[{name}]\n"));
         }
-        let line = format!("{leaf} = {}", setting.value);
+        let line = format!("{leaf} = {}", setting.shown());
         out.push(format!("{line:<COLUMN$} # {}\n", setting.origin.word()));
     }
 }

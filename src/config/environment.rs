@@ -11,11 +11,18 @@ use super::fault::Fault;
 use super::keys::{self, ENV_PREFIX, Key};
 use super::nearest::nearest;
 use super::overlay::{Origin, Overlay};
+use crate::private_file;
 
 /// What a known variable sets.
 enum Target {
     Plain(&'static Key),
-    Store { name: String, path: String, key: &'static Key },
+    Store {
+        name: String,
+        path: String,
+        key: &'static Key,
+    },
+    /// A secret, by the file that holds it.
+    SecretFile(&'static Key),
 }
 
 /// Offers every `GRIDKV_` variable.
@@ -41,6 +48,7 @@ where
                     overlay.offer(&path, key, &value, origin);
                 }
             }
+            Some(Target::SecretFile(key)) => secret(key, text, origin, overlay),
             None => {
                 let nearest = nearest(&variable, known(&variable)).unwrap_or_default();
                 overlay.refuse(origin, "", None, Fault::UnknownVariable { nearest });
@@ -49,10 +57,25 @@ where
     }
 }
 
+/// Offers what a file holds, without the end of its line; an empty name is no file, and no secret.
+fn secret(key: &'static Key, path: &str, origin: Origin, overlay: &mut Overlay<'_>) {
+    let text = if path.is_empty() { Ok(String::new()) } else { private_file::read(path.as_ref()) };
+    match text {
+        Ok(text) => {
+            let value = Value::String(text.trim_end_matches(['\r', '\n']).to_owned());
+            overlay.offer(key.path, key, &value, origin);
+        }
+        Err(error) => overlay.refuse(origin, key.path, None, Fault::PrivateFile(error)),
+    }
+}
+
 fn target(variable: &str) -> Option<Target> {
     let mut plain = keys::SECTIONS.into_iter().flat_map(keys::section);
     if let Some(key) = plain.find(|key| keys::variable(key.path) == variable) {
         return Some(Target::Plain(key));
+    }
+    if let Some(key) = keys::by_file_variable(variable) {
+        return Some(Target::SecretFile(key));
     }
     let name = store(variable)?;
     let found = keys::paths_of_store(&name).find(|(path, _)| keys::variable(path) == variable);
@@ -85,5 +108,6 @@ fn known(variable: &str) -> Vec<String> {
         .filter(|name| !name.is_empty())
         .map_or_else(|| "main".to_owned(), str::to_lowercase);
     let stores = keys::paths_of_store(&name).map(|(path, _)| path);
-    plain.chain(stores).map(|path| keys::variable(&path)).collect()
+    let variables = plain.chain(stores).map(|path| keys::variable(&path));
+    variables.chain(keys::file_variables()).collect()
 }

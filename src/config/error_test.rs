@@ -18,11 +18,13 @@ fn file(text: &str, parts: &[&str]) {
 
 #[test]
 fn unknown_keys_name_the_nearest_one() {
-    let table: [(&str, &[&str]); 9] = [
+    let table: [(&str, &[&str]); 11] = [
         ("[http]\n\nlisen = 'x'", &[":3: http.lisen: unknown key", "http.listen"]),
         ("[htpp]\nlisten = 'x'", &[":1: htpp: unknown key", "is http"]),
         ("[store.main]\nbackend = 'file'", &["store: unknown key", "is stores"]),
-        ("[http.tls]\ncert = 'x'", &[":1: http.tls: unknown key"]),
+        ("[http.tsl]\ncert = 'x'", &[":1: http.tsl: unknown key", "is http.tls"]),
+        ("['http.tls']\ncert = 'x'", &[":1: http.tls: unknown key"]),
+        ("[http.tls]\ncrt = 'x'", &[":2: http.tls.crt: unknown key", "is http.tls.cert"]),
         ("[peers]\nseed = []", &["is peers.seeds"]),
         ("workers = 3", &[":1: workers: unknown key", "is http.workers"]),
         ("[stores.a]\nbackend = 'memory'\nmax_memory = 1", &["is stores.a.max_memory_mb"]),
@@ -30,7 +32,7 @@ fn unknown_keys_name_the_nearest_one() {
             "[stores.a]\nbackend = 'memory'\n[stores.a.sync]\nlog_byte = 1",
             &["is stores.a.sync.log_bytes"],
         ),
-        ("[auth]\ntokens = []", &["auth: unknown key"]),
+        ("[auth]\ntoken = []", &["is auth.tokens"]),
     ];
     for (text, parts) in table {
         file(text, parts);
@@ -45,6 +47,8 @@ fn unknown_variables_name_the_nearest_one() {
         ("GRIDKV_STORES__MAIN__BACKENT", "GRIDKV_STORES__MAIN__BACKEND"),
         ("GRIDKV_STORES__BACKEND", "GRIDKV_STORES__"),
         ("GRIDKV_LOGLEVEL", "GRIDKV_LOG__LEVEL"),
+        ("GRIDKV_PEERS_SECRET_FILE", "GRIDKV_PEERS__SECRET_FILE"),
+        ("GRIDKV_NODE__NAME_FILE", "GRIDKV_NODE__NAME"),
         ("GRIDKV_", "GRIDKV_"),
     ];
     for (variable, nearest) in table {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 
 use super::overlay::Origin;
+use crate::private_file::PrivateFileError;
 
 /// Every problem of one run, in order of precedence and line, one per line of text.
 #[derive(Debug, thiserror::Error)]
@@ -171,13 +172,42 @@ pub(super) enum Fault {
     /// Two settings that contradict each other.
     #[error("{0}")]
     Conflict(String),
+    /// Tokens that are none. It is not said what was given: it may be a token.
+    #[error(
+        "must be a list of {{ name = \"app\", role = \"write\", sha256 = \"<64 digits>\" }}: {0}"
+    )]
+    Tokens(String),
+    /// Tokens where only text can be given.
+    #[error(
+        "is a list of tables, which belongs into a file: name one with GRIDKV_AUTH__TOKENS_FILE"
+    )]
+    TokensAsText,
+    /// A file with a secret that is not taken.
+    #[error("{0}")]
+    PrivateFile(#[source] PrivateFileError),
     /// A listener that strangers could reach.
     #[error(
         "can be reached from other machines, and there is no authentication: whoever reaches it may \
-         read and change everything. Listen on a loopback address such as 127.0.0.1, or, if the \
-         network itself keeps strangers out, start with --insecure-expose-without-auth"
+         read and change everything. Set auth.tokens and http.tls, listen on a loopback address such as \
+         127.0.0.1, or, if the network itself keeps strangers out, start with \
+         --insecure-expose-without-auth"
     )]
     Exposed,
+    /// A listener to which tokens would be sent in clear.
+    #[error(
+        "can be reached from other machines, and without TLS every token would cross the network in \
+         clear. Set http.tls.cert and http.tls.key, listen on a loopback address such as 127.0.0.1, or, \
+         if the network itself keeps strangers out, start with --insecure-expose-without-auth"
+    )]
+    InClear,
+    /// A listener to which any node could connect.
+    #[error(
+        "can be reached from other machines, and there is no authentication between nodes: whoever \
+         reaches it may read and change everything. Set peers.tls or peers.secret, listen on a loopback \
+         address such as 127.0.0.1, or, if the network itself keeps strangers out, start with \
+         --insecure-expose-without-auth"
+    )]
+    UnprovenPeers,
     /// The table of keys and the types disagree: a fault of the program.
     #[error("the checked values do not fit the types: {0}")]
     Mismatch(#[source] Box<toml::de::Error>),

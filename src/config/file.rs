@@ -11,10 +11,12 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::fault::Fault;
-use super::keys::{self, Place};
+use super::keys::{self, Key, Place};
+use super::kind::Kind;
 use super::limits;
 use super::nearest::nearest;
 use super::overlay::{Origin, Overlay};
+use crate::private_file;
 
 /// Reads a file and offers all it holds.
 pub(super) fn read(path: &Path, overlay: &mut Overlay<'_>) {
@@ -27,12 +29,17 @@ pub(super) fn read(path: &Path, overlay: &mut Overlay<'_>) {
     let (table, spans) = match (text.parse::<Table>(), DeTable::parse(&text)) {
         (Ok(table), Ok(spans)) => (table, spans.into_inner()),
         (Err(wrong), _) | (_, Err(wrong)) => {
-            let line = wrong.span().map(|span| line_of(&text, span.start));
-            let message = wrong.message().replace('\n', ", ");
-            return overlay.refuse(whole(line), "", None, Fault::Syntax(message));
+            let (line, fault) = syntax(&text, &wrong);
+            return overlay.refuse(whole(line), "", None, fault);
         }
     };
     Walk { path, text: &text, overlay }.section(&[], &table, &spans);
+}
+
+/// What is wrong with a text that is not TOML, and in which line.
+pub(super) fn syntax(text: &str, wrong: &toml::de::Error) -> (Option<usize>, Fault) {
+    let line = wrong.span().map(|span| line_of(text, span.start));
+    (line, Fault::Syntax(wrong.message().replace('\n', ", ")))
 }
 
 fn text(path: &Path) -> Result<String, Fault> {
@@ -75,7 +82,12 @@ impl Walk<'_, '_, '_> {
     fn one(&mut self, path: &[&str], value: &Value, span: &DeValue<'_>, origin: Origin) {
         let dotted = path.join(".");
         match (keys::place(path), value, span) {
-            (Place::Key(key), ..) => self.overlay.offer(&dotted, key, value, origin),
+            (Place::Key(key), ..) => {
+                if let Err(fault) = self.may_hold(key, value) {
+                    return self.overlay.refuse(origin, &dotted, None, fault);
+                }
+                self.overlay.offer(&dotted, key, &self.beside(key, value), origin);
+            }
             (Place::Section, Value::Table(table), DeValue::Table(spans)) => {
                 self.section(path, table, spans);
             }
@@ -97,12 +109,34 @@ impl Walk<'_, '_, '_> {
     }
 }
 
+impl Walk<'_, '_, '_> {
+    /// The value, where a relative path to a file is taken from the directory of this one: so a directory with
+    /// a node's configuration, certificate and key can be moved.
+    fn beside(&self, key: &Key, value: &Value) -> Value {
+        match (&key.kind, value, self.path.parent()) {
+            (Kind::File, Value::String(name), Some(dir)) if !name.is_empty() => {
+                dir.join(name).to_str().map_or_else(|| value.clone(), Value::from)
+            }
+            _ => value.clone(),
+        }
+    }
+
+    /// A file that holds a secret must be private; one with digests of tokens need not be.
+    fn may_hold(&self, key: &Key, value: &Value) -> Result<(), Fault> {
+        if !matches!(key.kind, Kind::Secret) || value.as_str() == Some("") {
+            return Ok(());
+        }
+        let file = File::open(self.path).map_err(Fault::Unreadable)?;
+        private_file::check(self.path, &file).map_err(Fault::PrivateFile)
+    }
+}
+
 /// What may have been meant by an unknown path: sections for a section, keys for a key, and those
 /// of the same store within a store.
 fn known(path: &[&str], section: bool) -> Vec<String> {
     match path {
         ["stores", store, ..] => keys::paths_of_store(store).map(|(path, _)| path).collect(),
-        [_] if section => keys::SECTIONS.into_iter().chain(["stores"]).map(str::to_owned).collect(),
+        _ if section => keys::SECTIONS.into_iter().chain(["stores"]).map(str::to_owned).collect(),
         _ => {
             let plain = keys::SECTIONS.into_iter().flat_map(keys::section);
             plain.map(|key| key.path.to_owned()).collect()

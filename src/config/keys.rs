@@ -6,14 +6,18 @@
 
 use super::kind::Kind;
 use super::limits;
+use super::security_keys::SECURITY_KEYS;
 use super::store_keys::STORE_KEYS;
 
 /// What every variable of the environment starts with.
 pub(super) const ENV_PREFIX: &str = "GRIDKV_";
+/// What a variable ends with that names a file with a secret.
+const FILE_SUFFIX: &str = "_FILE";
 /// Stands for a store's name in [`Key::path`].
 const NAME: &str = "NAME";
 /// The sections that are not stores, in the order in which they are printed.
-pub(super) const SECTIONS: [&str; 5] = ["node", "http", "peers", "sync", "log"];
+pub(super) const SECTIONS: [&str; 8] =
+    ["node", "http", "http.tls", "peers", "peers.tls", "auth", "sync", "log"];
 
 /// One known key.
 #[derive(Debug)]
@@ -84,6 +88,11 @@ impl Key {
         self.path.rsplit('.').next().unwrap_or(self.path)
     }
 
+    /// Whether its value is never shown.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret | Kind::Tokens)
+    }
+
     /// Whether a store on `backend` obeys this key.
     pub(super) fn obeyed_by(&self, backend: &str) -> bool {
         self.only.is_none_or(|(backends, _)| backends.contains(&backend))
@@ -92,10 +101,10 @@ impl Key {
 
 /// All known keys, section by section.
 pub(super) fn all() -> impl Iterator<Item = &'static Key> {
-    NODE_KEYS.iter().chain(STORE_KEYS)
+    NODE_KEYS.iter().chain(SECURITY_KEYS).chain(STORE_KEYS)
 }
 
-/// The keys of the sections that are not stores.
+/// The keys of the sections that are not stores, but for those that say who may do what.
 static NODE_KEYS: &[Key] = &[
     Key::new(
         "node.name",
@@ -291,13 +300,14 @@ pub(super) enum Place {
 /// What the path leads to. Segments, not dotted text: a quoted name in a file may hold dots.
 pub(super) fn place(path: &[&str]) -> Place {
     match path {
+        // A quoted name is one segment, whatever is in it.
+        [.., leaf] if leaf.contains('.') && path.first() != Some(&"stores") => Place::Unknown,
         ["stores"] | ["stores", _, "sync"] => Place::Section,
         ["stores", _] => Place::Store,
         ["stores", _, "sync", leaf] => lookup(&format!("sync.{leaf}")),
         ["stores", _, leaf] => lookup(&format!("stores.{NAME}.{leaf}")),
-        [section] if SECTIONS.contains(section) => Place::Section,
-        [section, leaf] => lookup(&format!("{section}.{leaf}")),
-        _ => Place::Unknown,
+        _ if SECTIONS.contains(&path.join(".").as_str()) => Place::Section,
+        _ => lookup(&path.join(".")),
     }
 }
 
@@ -310,14 +320,30 @@ pub(super) fn by_flag(flag: &str) -> Option<&'static Key> {
     all().find(|key| key.flag == Some(flag))
 }
 
-/// The keys of one section, such as `http`.
+/// The keys of one section, such as `http`, without those of the sections within it.
 pub(super) fn section(name: &str) -> impl Iterator<Item = &'static Key> {
-    all().filter(move |key| key.path.split_once('.').is_some_and(|(head, _)| head == name))
+    all().filter(move |key| key.path.rsplit_once('.').is_some_and(|(head, _)| head == name))
 }
 
 /// The keys of a store, without those of its `sync` section.
 pub(super) fn of_store() -> impl Iterator<Item = &'static Key> {
-    section("stores")
+    all().filter(|key| key.path.starts_with("stores."))
+}
+
+/// The secrets, each of which a variable may name a file for: `GRIDKV_PEERS__SECRET_FILE` for `peers.secret`.
+fn secrets() -> impl Iterator<Item = (String, &'static Key)> {
+    let secrets = all().filter(|key| matches!(key.kind, Kind::Secret));
+    secrets.map(|key| (format!("{}{FILE_SUFFIX}", variable(key.path)), key))
+}
+
+/// The variables that name a file with a secret.
+pub(super) fn file_variables() -> impl Iterator<Item = String> {
+    secrets().map(|(variable, _)| variable)
+}
+
+/// The secret that a variable names a file for.
+pub(super) fn by_file_variable(name: &str) -> Option<&'static Key> {
+    secrets().find(|(variable, _)| variable == name).map(|(_, key)| key)
 }
 
 /// Every path that the store may have, its `sync` section included, and its key.

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::keys::Key;
 use super::limits;
 use super::nearest::nearest;
+use super::tokens;
 use crate::telemetry::Directive;
 
 /// The type of a key's value, with its range.
@@ -50,6 +51,14 @@ pub(super) enum Kind {
     Directive,
     /// The name of a backend.
     Backend,
+    /// A file to be read; empty = none. One that the configuration file names is taken from its directory.
+    File,
+    /// A text that is never shown; empty = none.
+    Secret,
+    /// A list of names of nodes.
+    NodeNames,
+    /// A list of tokens.
+    Tokens,
 }
 
 /// How a layer spells values.
@@ -77,8 +86,10 @@ pub(super) fn check(
             }
             Err(refuse(name_form(*most)))
         }
-        Kind::Path if text(value)?.contains('\0') => Err(refuse("a path without NUL".to_owned())),
-        Kind::Path => Ok(value.clone()),
+        Kind::Path | Kind::File if text(value)?.contains('\0') => {
+            Err(refuse("a path without NUL".to_owned()))
+        }
+        Kind::Path | Kind::File => Ok(value.clone()),
         Kind::Boolean => boolean(value, spelling),
         Kind::Whole(range) => {
             let number = whole(value, spelling)?;
@@ -103,6 +114,22 @@ pub(super) fn check(
             host_port(text(value)?).map_err(|wrong| refuse(format!("host:port ({wrong})")))
         }
         Kind::Seeds => seeds(value, spelling, key),
+        Kind::Secret => {
+            let long = text(value)?.chars().count();
+            if long == 0 || limits::SECRET_CHARACTERS.contains(&long) {
+                return Ok(value.clone());
+            }
+            let (least, most) =
+                (limits::SECRET_CHARACTERS.start(), limits::SECRET_CHARACTERS.end());
+            Err(refuse(format!("{least} to {most} characters")))
+        }
+        Kind::NodeNames => node_names(value, spelling, key),
+        Kind::Tokens => match (value, spelling) {
+            (Value::Array(tokens), _) => tokens::check(tokens),
+            (Value::String(list), Spelling::Text) if list.is_empty() => tokens::check(&[]),
+            (_, Spelling::Text) => Err(Fault::TokensAsText),
+            _ => Err(mistyped("a list of { name, role, sha256 }", value)),
+        },
         Kind::Directive => match text(value)?.parse::<Directive>() {
             Ok(directive) => Ok(Value::String(directive.to_string())),
             Err(wrong) => Err(refuse(wrong.to_string())),
@@ -117,11 +144,13 @@ pub(super) fn is_name(text: &str, most: usize) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-fn name_form(most: usize) -> String {
+/// What a name is made of, in words.
+pub(super) fn name_form(most: usize) -> String {
     format!("1 to {most} letters, digits, '.', '_' and '-', and the first a letter or digit")
 }
 
-fn mistyped(expected: &'static str, value: &Value) -> Fault {
+/// A value of another type than the key's.
+pub(super) fn mistyped(expected: &'static str, value: &Value) -> Fault {
     Fault::Type { expected, found: value.type_str() }
 }
 
@@ -204,14 +233,6 @@ fn host_port(text: &str) -> Result<Value, super::address::NotHostPort> {
 }
 
 fn seeds(value: &Value, spelling: Spelling, key: &Key) -> Result<Value, Fault> {
-    let given = match (value, spelling) {
-        (Value::Array(items), _) => items.clone(),
-        (Value::String(list), Spelling::Text) if list.trim().is_empty() => Vec::new(),
-        (Value::String(list), Spelling::Text) => {
-            list.split(',').map(|item| Value::String(item.trim().to_owned())).collect()
-        }
-        _ => return Err(mistyped("a list of \"host:port\"", value)),
-    };
     let one = |item: &Value| {
         let seed = text(item)?;
         host_port(seed).map_err(|wrong| Fault::Value {
@@ -219,5 +240,30 @@ fn seeds(value: &Value, spelling: Spelling, key: &Key) -> Result<Value, Fault> {
             help: key.help,
         })
     };
+    let given = list(value, spelling, "a list of \"host:port\"")?;
     given.iter().map(one).collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+fn node_names(value: &Value, spelling: Spelling, key: &Key) -> Result<Value, Fault> {
+    let one = |item: &Value| {
+        if is_name(text(item)?, limits::NODE_NAME) {
+            return Ok(item.clone());
+        }
+        let form = name_form(limits::NODE_NAME);
+        Err(Fault::Value { allowed: format!("a list of names of {form}"), help: key.help })
+    };
+    let given = list(value, spelling, "a list of names")?;
+    given.iter().map(one).collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+/// What a list holds, unchecked; as text, it is separated by commas.
+fn list(value: &Value, spelling: Spelling, expected: &'static str) -> Result<Vec<Value>, Fault> {
+    match (value, spelling) {
+        (Value::Array(items), _) => Ok(items.clone()),
+        (Value::String(list), Spelling::Text) if list.trim().is_empty() => Ok(Vec::new()),
+        (Value::String(list), Spelling::Text) => {
+            Ok(list.split(',').map(|item| Value::String(item.trim().to_owned())).collect())
+        }
+        _ => Err(mistyped(expected, value)),
+    }
 }

@@ -34,6 +34,13 @@ pub(super) const CLUSTER_NAME: usize = 64;
 /// Store name, bytes: it is a directory name and a metric label.
 pub(super) const STORE_NAME: usize = 63;
 
+/// Tokens: each request is compared with all of them.
+pub(super) const TOKENS: usize = 128;
+/// Name of a token, bytes: it says who did something.
+pub(super) const TOKEN_NAME: usize = 64;
+/// Characters of the secret that peers share: fewer can be guessed by trying.
+pub(super) const SECRET_CHARACTERS: RangeInclusive<usize> = 32..=1_024;
+
 /// HTTP worker threads; 0 = cores. More than this only costs memory.
 pub(super) const WORKERS: Whole = 0..=1_024;
 /// Bytes of a value: it crosses the network in one frame and is held whole while it does.

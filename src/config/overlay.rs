@@ -16,18 +16,33 @@ use super::fault::{ConfigError, Fault, Problem};
 use super::keys::{self, Key};
 use super::kind::{self, Spelling};
 use super::rules::Violation;
-use super::{Config, limits};
+use super::{Config, limits, secret};
 
 /// Checked values by dotted path. A store's name holds no dot, so a path is unambiguous.
 pub(super) type Settings = BTreeMap<String, Setting>;
 
 /// A checked value and the layer that set it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Setting {
-    /// The value in canonical form.
+    /// The value in canonical form; what is shown is [`Setting::shown`].
     pub(super) value: Value,
     /// Where it came from.
     pub(super) origin: Origin,
+    /// Whether the value is never shown.
+    secret: bool,
+}
+
+impl Setting {
+    /// The value as it may be shown: secrets are masked.
+    pub(super) fn shown(&self) -> Value {
+        if self.secret { secret::mask(&self.value) } else { self.value.clone() }
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.shown(), self.origin)
+    }
 }
 
 /// Where a value came from, lowest layer first.
@@ -160,16 +175,18 @@ impl<'a> Overlay<'a> {
         };
         let same_layer = self.settings.get(path).filter(|old| old.origin.word() == origin.word());
         let checked = match same_layer {
-            Some(old) => Err(Fault::Twice { other: old.value.clone() }),
+            Some(old) => Err(Fault::Twice { other: old.shown() }),
             None => kind::check(key, value, spelling, self.backends),
         };
         match checked {
             Ok(value) => {
-                self.settings.insert(path.to_owned(), Setting { value, origin });
+                let setting = Setting { value, origin, secret: key.is_secret() };
+                self.settings.insert(path.to_owned(), setting);
             }
             Err(fault) => {
                 self.refused.insert(path.to_owned());
-                self.refuse(origin, path, Some(value.clone()), fault);
+                let shown = (!key.is_secret()).then(|| value.clone());
+                self.refuse(origin, path, shown, fault);
             }
         }
     }
@@ -184,6 +201,18 @@ impl<'a> Overlay<'a> {
             self.refuse(origin, "stores", None, fault);
         }
         fine
+    }
+
+    /// Whether a text or a list was given that is not empty.
+    pub(super) fn is_given(&self, path: &str) -> bool {
+        let value = self.settings.get(path).map(|setting| &setting.value);
+        let text = value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        text || value.and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+    }
+
+    /// The layer that set a path.
+    pub(super) fn origin(&self, path: &str) -> Origin {
+        self.settings.get(path).map_or(Origin::Default, |setting| setting.origin.clone())
     }
 
     /// Notes a problem.
@@ -240,7 +269,7 @@ impl<'a> Overlay<'a> {
         let fine = kind::is_name(&name, limits::NODE_NAME);
         setting.value = Value::String(name);
         if !fine && !self.refused.contains("node.name") {
-            let Setting { value, origin } = setting.clone();
+            let Setting { value, origin, .. } = setting.clone();
             self.refuse(origin, "node.name", Some(value), Fault::HostName);
         }
     }
@@ -291,7 +320,15 @@ impl<'a> Overlay<'a> {
     pub(super) fn typed(&mut self) -> Option<Config> {
         let mut root = Table::new();
         for section in keys::SECTIONS {
-            root.insert(section.to_owned(), Value::Table(self.section(section)));
+            let keys = Value::Table(self.section(section));
+            match section.split_once('.') {
+                Some((outer, inner)) => {
+                    if let Some(Value::Table(outer)) = root.get_mut(outer) {
+                        outer.insert(inner.to_owned(), keys);
+                    }
+                }
+                None => drop(root.insert(section.to_owned(), keys)),
+            }
         }
         let stores =
             self.stores.iter().filter_map(|store| Some((store.clone(), self.store(store)?)));
@@ -344,8 +381,9 @@ impl<'a> Overlay<'a> {
                 .chain(involved)
                 .find(|(_, setting)| setting.origin != Origin::Default)
                 .or(first);
-            let Some((key, Setting { value, origin })) = blamed else { continue };
-            self.refuse(origin, &key, Some(value), fault);
+            let Some((key, setting)) = blamed else { continue };
+            let shown = (!setting.secret).then_some(setting.value);
+            self.refuse(setting.origin, &key, shown, fault);
         }
     }
 

@@ -1,10 +1,9 @@
 //! The rules between settings: what no single value can violate alone.
 //!
-//! Why it exists: two values that are each in range can still make a node that cannot work, or one
-//! that strangers can reach. It is a pure function of the configuration and one flag. It refuses to
-//! repair anything.
+//! Why it exists: two values that are each in range can still make a node that cannot work. It is a pure
+//! function of the configuration. It refuses to repair anything. Who may reach the node is judged by
+//! `security_rules`.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fault::Fault;
@@ -19,24 +18,22 @@ pub(super) struct Violation {
     pub(super) fault: Fault,
 }
 
-fn violation(keys: &[&str], fault: Fault) -> Violation {
+/// A rule about `keys` that is violated.
+pub(super) fn violation(keys: &[&str], fault: Fault) -> Violation {
     Violation { keys: keys.iter().map(|key| (*key).to_owned()).collect(), fault }
 }
 
-fn conflict(keys: &[&str], rule: String) -> Violation {
+/// A rule in words.
+pub(super) fn conflict(keys: &[&str], rule: String) -> Violation {
     violation(keys, Fault::Conflict(rule))
 }
 
-/// Checks every rule; `expose` is `--insecure-expose-without-auth`.
-pub(super) fn check(config: &Config, expose: bool) -> Vec<Violation> {
+/// Checks every rule but those of `security_rules`.
+pub(super) fn check(config: &Config) -> Vec<Violation> {
     let mut found = Vec::new();
     sizes(config, &mut found);
     silence(config, &mut found);
     addresses(config, &mut found);
-    if !expose {
-        exposure("http.listen", config.http.listen, &mut found);
-        exposure("peers.listen", config.peers.listen, &mut found);
-    }
     volatile(config, &mut found);
     schedules(config, &mut found);
     caches(config, &mut found);
@@ -152,13 +149,6 @@ fn addresses(config: &Config, found: &mut Vec<Violation>) {
                  dial: set peers.advertise (--advertise) to the address that they reach"
             ),
         ));
-    }
-}
-
-fn exposure(key: &str, listen: SocketAddr, found: &mut Vec<Violation>) {
-    // An IPv4 address in IPv6 clothes counts as what it is.
-    if !listen.ip().to_canonical().is_loopback() {
-        found.push(violation(&[key], Fault::Exposed));
     }
 }
 

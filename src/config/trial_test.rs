@@ -1,5 +1,6 @@
 //! What the tests of the configuration share: loading from literals, without touching the process.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use super::*;
@@ -22,6 +23,7 @@ pub(super) struct Trial {
     flags: Vec<Flag>,
     host: Option<&'static str>,
     expose: bool,
+    open: bool,
 }
 
 impl Trial {
@@ -32,6 +34,12 @@ impl Trial {
 
     pub(super) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Others than the owner may read the file.
+    pub(super) fn open(mut self) -> Self {
+        self.open = true;
         self
     }
 
@@ -56,6 +64,8 @@ impl Trial {
         let path: Option<PathBuf> = self.file.map(|text| {
             let path = dir.path().join("gridkv.toml");
             std::fs::write(&path, text).unwrap();
+            let private = std::fs::Permissions::from_mode(if self.open { 0o644 } else { 0o600 });
+            std::fs::set_permissions(&path, private).unwrap();
             path
         });
         super::load(Sources {

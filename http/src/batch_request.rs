@@ -99,6 +99,11 @@ impl<'a> BatchRequest<'a> {
 }
 
 impl<'a> RawOp<'a> {
+    /// Whether it changes nothing, whatever else is in it.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(&self.op, Field::Text(op) if op == "get")
+    }
+
     fn slot(&mut self, name: &str) -> Option<&mut Field<'a>> {
         Some(match name {
             "op" => &mut self.op,

@@ -12,6 +12,7 @@ use futures_util::stream::unfold;
 use gridkv_actors::changes::{ChangePlace, Feed, LoggedChange, Truncated};
 use tokio::time::timeout;
 
+use crate::access::{Access, Caller};
 use crate::change_format::{LastWord, ShownChange, StreamShape};
 use crate::progress::Streaming;
 use crate::watchers::Seat;
@@ -30,6 +31,8 @@ pub(crate) struct ChangeStream {
     pub(crate) with_values: bool,
     /// Changes after which it ends, if it does.
     pub(crate) left: Option<usize>,
+    /// Who reads it, and who says whether that one still may.
+    pub(crate) reader: (Caller, Access),
     /// Its place among those who watch, and its connection, if that can be told.
     pub(crate) held: (Seat, Option<Streaming>),
 }
@@ -41,6 +44,7 @@ struct Course {
     place: ChangePlace,
     with_values: bool,
     left: Option<usize>,
+    reader: (Caller, Access),
     /// Read and not told yet.
     read: VecDeque<LoggedChange>,
     begun: bool,
@@ -51,13 +55,14 @@ struct Course {
 impl ChangeStream {
     /// The body.
     pub(crate) fn into_body(self) -> impl Stream<Item = Result<Bytes, Error>> {
-        let Self { feed, shape, place, with_values, left, held } = self;
+        let Self { feed, shape, place, with_values, left, reader, held } = self;
         let course = Course {
             feed,
             shape,
             place,
             with_values,
             left,
+            reader,
             read: VecDeque::new(),
             begun: false,
             over: false,
@@ -85,6 +90,11 @@ impl Course {
                     Err(error) => return Some(Err(error)),
                 }
                 continue;
+            }
+            let (caller, access) = &self.reader;
+            if !access.still_knows(*caller) {
+                self.over = true; // its token was taken away
+                break;
             }
             match self.feed.read(self.place) {
                 Ok(next) => {

@@ -1,17 +1,20 @@
-//! What happens around every request: its id, the cap on requests in flight, a panic that becomes a
-//! 500, the headers of every response, and its measurement.
+//! What happens around every request: its id, who sends it and whether they may, the cap on requests in
+//! flight, a panic that becomes a 500, the headers of every response, and its measurement.
 //!
-//! It is on the road of every request, so it is one service, and allocates nothing but the id.
+//! It is on the road of every request, so it is one service, and allocates nothing but the id. Who has no
+//! token learns nothing where tokens are needed, not even what there is.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::{Error, HttpResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 
+use crate::access::Caller;
 use crate::body;
 use crate::exchange::Exchange;
 use crate::headers;
@@ -19,6 +22,7 @@ use crate::incoming::Incoming;
 use crate::problem::{Code, Problem};
 use crate::progress::Progress;
 use crate::refusal::overloaded;
+use crate::role::Role;
 use crate::routes::{self, Endpoint, RESOURCES, Verb};
 use crate::site::Site;
 use crate::stopwatch::Stopwatch;
@@ -37,9 +41,14 @@ pub(crate) async fn serve(
     let verb = Verb::of(request.method());
     let route = routes::find(request.path());
     let request_id = site.request_ids.of(request.headers());
-    let exchange = Exchange { site, request, request_id };
-    let requests = &exchange.site.metrics.requests;
     let endpoint = endpoint(route, verb);
+    let caller = caller(&site, &request, endpoint.as_ref().ok().copied());
+    let (endpoint, caller) = match caller {
+        Ok(caller) => (endpoint, caller),
+        Err(problem) => (Err(problem), Caller::Stranger),
+    };
+    let exchange = Exchange { site, request, request_id, caller };
+    let requests = &exchange.site.metrics.requests;
     let in_flight = requests.enter(endpoint.as_ref().map_or(true, |endpoint| endpoint.is_exempt()));
 
     let answer = match endpoint.and_then(|it| admit(&exchange, it, verb, in_flight.count())) {
@@ -50,6 +59,8 @@ pub(crate) async fn serve(
         }
         Err(problem) => Err(problem),
     };
+    let took = stopwatch.elapsed();
+    let answer = if took > LONG { still_asked_for(&exchange, verb, answer) } else { answer };
     let mut response = answer.unwrap_or_else(|problem| {
         let id = exchange.request_id.to_str().unwrap_or_default();
         let last = body::may_follow(exchange.headers());
@@ -61,7 +72,7 @@ pub(crate) async fn serve(
     response_headers.insert(headers::GRIDKV_NODE, exchange.site.node_header.clone());
     response_headers.insert(headers::X_REQUEST_ID, exchange.request_id.clone());
     response_headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    requests.observe(route, verb, response.status(), stopwatch.elapsed());
+    requests.observe(route, verb, response.status(), took);
     drop(in_flight);
     let closes = response.head().connection_type() == ConnectionType::Close;
     if progress.is_some_and(|progress| progress.end(closes)) {
@@ -78,6 +89,34 @@ fn endpoint(route: Option<usize>, verb: Verb) -> Result<Endpoint, Problem> {
     resource.endpoint(verb)
 }
 
+/// After so long it is looked whether who asked still may.
+const LONG: Duration = Duration::from_secs(1);
+
+/// The answer, if its reader's token was not taken away while it was waited for. What became of a change is
+/// told in any case.
+fn still_asked_for(
+    exchange: &Exchange,
+    verb: Verb,
+    answer: Result<HttpResponse, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let access = &exchange.site.operating.access;
+    if verb.is_safe() && !access.still_knows(exchange.caller) {
+        return Err(access.unknown());
+    }
+    answer
+}
+
+/// Who sends the request, if they may send it. What leads nowhere is told to those who have a token.
+fn caller(
+    site: &Site,
+    request: &HttpRequest,
+    endpoint: Option<Endpoint>,
+) -> Result<Caller, Problem> {
+    let role = endpoint.map_or(Some(Role::Metrics), Endpoint::role);
+    let (headers, from) = (request.headers(), request.peer_addr());
+    site.operating.access.admit(headers, from, role, || site.node.now())
+}
+
 /// Where the request leads, unless it is refused before anything happens.
 fn admit(
     exchange: &Exchange,
@@ -89,7 +128,7 @@ fn admit(
     if in_flight > most && !endpoint.is_exempt() {
         return Err(overloaded("too many requests are in flight"));
     }
-    if !verb.is_safe() && comes_from_another_site(exchange) {
+    if !verb.is_safe() && comes_from_another_site(exchange.headers()) {
         return Err(Problem::new(
             Code::Forbidden,
             "nothing happened: a page of another site may not change anything here",
@@ -98,9 +137,23 @@ fn admit(
     Ok(endpoint)
 }
 
-/// What a browser says of a request that a foreign page made; other clients say nothing.
-fn comes_from_another_site(exchange: &Exchange) -> bool {
-    exchange.headers().get(&headers::SEC_FETCH_SITE).is_some_and(|site| site == "cross-site")
+/// Whether a browser says that a foreign page made the request; other clients say nothing. A page of another
+/// host of the same site is foreign too: it need not be of the same people. A browser that does not tell the
+/// site tells where the page is from.
+fn comes_from_another_site(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get(&headers::SEC_FETCH_SITE) {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let own = |origin: &HeaderValue| {
+        let (scheme, from) = origin.to_str().ok()?.split_once("://")?;
+        let default_port = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
+        let bare =
+            |host: &str| host.strip_suffix(default_port).unwrap_or(host).to_ascii_lowercase();
+        let host = headers.get(header::HOST)?.to_str().ok()?;
+        Some(bare(from) == bare(host))
+    };
+    !own(origin).unwrap_or(false)
 }
 
 /// The handler's answer; a panic in it is a 500, and ends the connection: its body may be half read.
@@ -119,6 +172,41 @@ async fn guarded(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_another_host_is_foreign_and_a_client_that_is_no_browser_is_not() {
+        let table: [(&[(&str, &str)], bool); 16] = [
+            (&[], false),
+            (&[("sec-fetch-site", "same-origin")], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "same-site")], true),
+            (&[("sec-fetch-site", "cross-site")], true),
+            (&[("sec-fetch-site", "")], true),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "http://n2:7400")], false),
+            (&[("origin", "http://n1:7400")], false),
+            (&[("origin", "https://N1:7400")], false),
+            (&[("origin", "http://n2:7400")], true),
+            (&[("origin", "http://n1:7401")], true),
+            (&[("origin", "http://n1")], true),
+            (&[("origin", "http://n1.n1:7400")], true),
+            (&[("origin", "n1:7400")], true),
+            (&[("origin", "null")], true),
+            (&[("origin", "")], true),
+        ];
+        for (fields, foreign) in table {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields.iter().chain(&[("host", "n1:7400")]) {
+                let name = header::HeaderName::try_from(*name).unwrap();
+                headers.append(name, HeaderValue::try_from(*value).unwrap());
+            }
+            assert_eq!(comes_from_another_site(&headers), foreign, "{fields:?}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, HeaderValue::from_static("https://n1"));
+        assert!(comes_from_another_site(&headers), "without a host there is no own origin");
+        headers.insert(header::HOST, HeaderValue::from_static("n1:443"));
+        assert!(!comes_from_another_site(&headers));
+    }
 
     #[test]
     fn a_panic_is_a_problem_that_tells_nothing() {

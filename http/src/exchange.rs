@@ -8,10 +8,12 @@ use actix_web::http::header::{HeaderMap, HeaderValue};
 use gridkv_actors::handle::StoreHandle;
 use gridkv_protocol::Key;
 
+use crate::access::Caller;
 use crate::key_path;
 use crate::metrics::StoreTimers;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
+use crate::role::Role;
 use crate::routes::Endpoint;
 use crate::site::Site;
 
@@ -24,6 +26,8 @@ pub(crate) struct Exchange {
     pub(crate) request: HttpRequest,
     /// The id that the answer will carry.
     pub(crate) request_id: HeaderValue,
+    /// Who sends it.
+    pub(crate) caller: Caller,
 }
 
 /// A store and the measurements of what is done with it.
@@ -44,6 +48,14 @@ impl Exchange {
     /// The headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.request.headers()
+    }
+
+    /// Goes on only if the sender may do what `role` may.
+    ///
+    /// # Errors
+    /// 403 `forbidden`.
+    pub(crate) fn require(&self, role: Role) -> Result<(), Problem> {
+        if self.caller.has(role) { Ok(()) } else { Err(self.site.operating.access.forbidden(role)) }
     }
 
     /// The store in the path.

@@ -5,9 +5,11 @@
 //! reads no wall clock. What it refuses, it refuses at the door: before anything happened.
 //!
 //! Reading order: [`config`] has the limits, `routes` the table of everything that is served, `edge`
-//! what happens around every request, `problem` every refusal, [`mod@server`] puts them on a socket.
+//! what happens around every request, [`access`] who may do what, `problem` every refusal, [`mod@server`] puts them on a socket.
 
+pub mod access;
 mod alarm;
+mod bad_tokens;
 mod batch_op;
 mod batch_reply;
 mod batch_request;
@@ -31,6 +33,7 @@ pub mod log_control;
 mod media_type;
 mod metrics;
 mod openapi;
+pub mod operating;
 mod parameters;
 mod problem;
 mod progress;
@@ -39,6 +42,7 @@ mod record_view;
 mod refusal;
 mod request_id;
 mod rfc3339;
+mod role;
 pub mod routes;
 pub mod server;
 pub mod site;
@@ -49,8 +53,11 @@ mod store_view;
 mod waiting;
 mod watchers;
 
+pub use access::Access;
 pub use config::HttpConfig;
 pub use log_control::LogControl;
+pub use operating::{Operating, ShownConfig};
+pub use role::Role;
 pub use routes::routes;
 pub use server::server;
 pub use site::Site;

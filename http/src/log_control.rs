@@ -4,6 +4,7 @@
 //! its business.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A level of the log; each one includes those before it.
@@ -49,8 +50,11 @@ pub struct LogError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 type Set = dyn Fn(LogLevel) -> Result<(), LogError> + Send + Sync;
 
-/// Changes the level of the log.
-pub struct LogControl {
+/// Changes the level of the log. Clones are the same one.
+#[derive(Clone)]
+pub struct LogControl(Arc<Inner>);
+
+struct Inner {
     set: Option<Box<Set>>,
     /// One more than the place of the level that was set last; 0: it is as configured.
     level: AtomicUsize,
@@ -59,12 +63,17 @@ pub struct LogControl {
 impl LogControl {
     /// A log whose level `set` changes at once.
     pub fn new(set: impl Fn(LogLevel) -> Result<(), LogError> + Send + Sync + 'static) -> Self {
-        Self { set: Some(Box::new(set)), level: AtomicUsize::new(0) }
+        Self(Arc::new(Inner { set: Some(Box::new(set)), level: AtomicUsize::new(0) }))
     }
 
     /// No log, or one that stays as it is.
     pub fn fixed() -> Self {
-        Self { set: None, level: AtomicUsize::new(0) }
+        Self(Arc::new(Inner { set: None, level: AtomicUsize::new(0) }))
+    }
+
+    /// Takes note that the log is as configured again: whoever composes the node has seen to that.
+    pub fn is_as_configured(&self) {
+        self.0.level.store(0, Ordering::Relaxed);
     }
 
     /// Logs at `level` from now on. Says whether that is possible.
@@ -72,16 +81,16 @@ impl LogControl {
     /// # Errors
     /// [`LogError`].
     pub(crate) fn set(&self, level: LogLevel) -> Result<bool, LogError> {
-        let Some(set) = &self.set else { return Ok(false) };
+        let Some(set) = &self.0.set else { return Ok(false) };
         set(level)?;
         let place = LogLevel::ALL.iter().position(|known| *known == level);
-        self.level.store(place.map_or(0, |place| place + 1), Ordering::Relaxed);
+        self.0.level.store(place.map_or(0, |place| place + 1), Ordering::Relaxed);
         Ok(true)
     }
 
     /// The level that was set last; `None`: as configured.
     pub(crate) fn level(&self) -> Option<LogLevel> {
-        let place = self.level.load(Ordering::Relaxed).checked_sub(1)?;
+        let place = self.0.level.load(Ordering::Relaxed).checked_sub(1)?;
         LogLevel::ALL.get(place).copied()
     }
 }
@@ -105,7 +114,9 @@ mod tests {
         assert_eq!(log.level(), None);
         assert!(log.set(LogLevel::Debug).unwrap());
         assert!(log.set(LogLevel::Trace).is_err());
-        assert_eq!(log.level(), Some(LogLevel::Debug));
+        assert_eq!(log.clone().level(), Some(LogLevel::Debug));
+        log.clone().is_as_configured();
+        assert_eq!(log.level(), None);
         assert!(!LogControl::fixed().set(LogLevel::Info).unwrap());
         for level in LogLevel::ALL {
             assert_eq!(LogLevel::of(level.as_str()), Some(level));

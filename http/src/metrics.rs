@@ -3,6 +3,7 @@
 //! The other rooms count in plain atomics; only the files below here name prometheus. Nothing is
 //! registered globally: two nodes in one process have two registries.
 
+mod access;
 mod exposition;
 mod names;
 mod node;
@@ -17,6 +18,7 @@ use gridkv_protocol::StoreName;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Registry, TextEncoder};
 
+use crate::access::Access;
 use node::NodeCollector;
 use operations::Timers;
 pub(crate) use operations::{AckResult, Operation, StoreTimers};
@@ -40,11 +42,15 @@ impl Metrics {
     ///
     /// # Errors
     /// When a name is not valid or taken twice, which is a mistake in [`names`].
-    pub(crate) fn new(node: &NodeHandle) -> Result<Self, MetricsError> {
+    pub(crate) fn new(node: &NodeHandle, access: &Access) -> Result<Self, MetricsError> {
         let requests = Arc::new(Requests::new()?);
         let timers = Arc::new(Timers::new()?);
-        let collector =
-            NodeCollector::new(node.clone(), Arc::clone(&requests), Arc::clone(&timers))?;
+        let collector = NodeCollector::new(
+            node.clone(),
+            access.clone(),
+            Arc::clone(&requests),
+            Arc::clone(&timers),
+        )?;
         let registry = Registry::new();
         registry.register(Box::new(collector))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;

@@ -117,7 +117,12 @@ pub(crate) fn document() -> Json {
                 refusal is application/problem+json with a stable code.",
         },
         "paths": paths,
-        "components": {"schemas": schemas, "headers": headers()},
+        "components": {"schemas": schemas, "headers": headers(), "securitySchemes": {"bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Needed where the node's configuration has tokens. A token has one role; each has what \
+                those before it have: metrics, read, write, admin.",
+        }}},
     })
 }
 
@@ -166,7 +171,9 @@ fn operation(resource: &Resource, verb: Verb, endpoint: Endpoint) -> Json {
     let mut operation = json!({
         "operationId": id(resource, verb, endpoint),
         "summary": description.summary,
-        "responses": responses(verb, description),
+        "description": who_may(endpoint),
+        "security": if endpoint.role().is_some() { json!([{}, {"bearer": []}]) } else { json!([]) },
+        "responses": responses(verb, endpoint),
     });
     let query = description.query.iter().map(|parameter| {
         let Parameter { name, about, is_required, form } = parameter;
@@ -187,6 +194,20 @@ fn operation(resource: &Resource, verb: Verb, endpoint: Endpoint) -> Json {
         set(&mut operation, "requestBody", body);
     }
     operation
+}
+
+/// Who may ask it, in words.
+fn who_may(endpoint: Endpoint) -> String {
+    match (endpoint, endpoint.role()) {
+        (_, None) => "Everybody may ask, also without a token.".to_owned(),
+        (Endpoint::Batch, Some(_)) => {
+            "Where tokens are needed: one with the role read for operations that only get, else write."
+                .to_owned()
+        }
+        (_, Some(role)) => {
+            format!("Where tokens are needed: one with the role {} or more.", role.as_str())
+        }
+    }
 }
 
 /// A name for programs that are made from the document.
@@ -245,9 +266,9 @@ fn reference(schema: &str) -> Json {
     json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
-fn responses(verb: Verb, description: &Description) -> Json {
+fn responses(verb: Verb, endpoint: Endpoint) -> Json {
     let mut responses = Map::new();
-    for answer in description.answers {
+    for answer in endpoint.describe().answers {
         let names = answer.headers.iter().chain(&EVERYWHERE).copied();
         let headers: Map<String, Json> = names.map(shared_header).collect();
         let mut response = json!({"description": answer.about, "headers": headers});
@@ -256,7 +277,7 @@ fn responses(verb: Verb, description: &Description) -> Json {
         }
         responses.insert(answer.status.to_string(), response);
     }
-    for (status, codes) in refusals(verb, description) {
+    for (status, codes) in refusals(verb, endpoint) {
         let titles: Vec<String> =
             codes.iter().map(|code| format!("{}: {}", code.as_str(), code.title())).collect();
         let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
@@ -264,8 +285,9 @@ fn responses(verb: Verb, description: &Description) -> Json {
             "allOf": [reference("Problem"), {"properties": {"code": {"enum": words}}}],
         });
         let retry = Some("Retry-After").filter(|_| RETRIED.contains(&status));
-        let headers: Map<String, Json> =
-            EVERYWHERE.into_iter().chain(retry).map(shared_header).collect();
+        let challenge = Some("WWW-Authenticate").filter(|_| status == 401);
+        let headers = EVERYWHERE.into_iter().chain(retry).chain(challenge);
+        let headers: Map<String, Json> = headers.map(shared_header).collect();
         let mut response = json!({"description": titles.join("; "), "headers": headers});
         if verb != Verb::Head {
             set(&mut response, "content", json!({"application/problem+json": {"schema": schema}}));
@@ -277,13 +299,15 @@ fn responses(verb: Verb, description: &Description) -> Json {
 }
 
 /// Codes by their status.
-fn refusals(verb: Verb, description: &Description) -> BTreeMap<u16, Vec<Code>> {
+fn refusals(verb: Verb, endpoint: Endpoint) -> BTreeMap<u16, Vec<Code>> {
     let always = [Code::InvalidParameter, Code::Overloaded, Code::Internal];
     let unsafe_only = [Code::Forbidden].into_iter().filter(|_| !verb.is_safe());
-    let own = description.problems.iter().flat_map(|codes| codes.iter().copied());
+    let who = [Code::Unauthorized, Code::Forbidden, Code::RateLimited].into_iter();
+    let who = who.filter(|_| endpoint.role().is_some());
+    let own = endpoint.describe().problems.iter().flat_map(|codes| codes.iter().copied());
     let mut seen = BTreeSet::new();
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in own.chain(always).chain(unsafe_only) {
+    for code in own.chain(always).chain(unsafe_only).chain(who) {
         if seen.insert(code.as_str()) {
             by_status.entry(code.status()).or_default().push(code);
         }
@@ -292,7 +316,7 @@ fn refusals(verb: Verb, description: &Description) -> BTreeMap<u16, Vec<Code>> {
 }
 
 /// Statuses of refusals that may be over in a moment.
-const RETRIED: [u16; 3] = [409, 503, 507];
+const RETRIED: [u16; 4] = [409, 429, 503, 507];
 
 /// Headers of every answer.
 const EVERYWHERE: [&str; 2] = ["GridKV-Node", "X-Request-Id"];
@@ -321,6 +345,7 @@ fn headers() -> Json {
         "GridKV-Changes-Since": header("where a stream begins", text()),
         "Content-Security-Policy": header("so that no browser runs what is stored", text()),
         "Retry-After": header("seconds after which it is worth another try, where that may help", text()),
+        "WWW-Authenticate": header("how to say who asks", json!({"const": "Bearer"})),
         "Content-Disposition": header("a file, and its name", text()),
         "GridKV-Key-Count": header("how many keys there are", json!({"type": "string", "pattern": "^[0-9]+$"})),
     })

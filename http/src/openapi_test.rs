@@ -1,6 +1,7 @@
 //! The document beside the table of routes, the codes, and the copy that is kept for readers.
 
 use super::*;
+use crate::role::Role;
 
 /// The copy, which programs are made from.
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
@@ -36,6 +37,14 @@ fn every_route_and_method_is_in_it() {
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{place}");
             assert!(responses.contains_key("400"), "{place}");
+            let asked = endpoint.role().is_some();
+            assert_eq!(operation["security"].as_array().unwrap().len(), if asked { 2 } else { 0 });
+            for status in ["401", "429"] {
+                assert_eq!(responses.contains_key(status), asked, "{place}");
+            }
+            let said = operation["description"].as_str().unwrap();
+            let role = endpoint.role().map_or("Everybody", Role::as_str);
+            assert!(said.contains(role), "{place}: {said}");
         }
     }
     let paths = document["paths"].as_object().unwrap();
@@ -62,7 +71,7 @@ fn every_code_but_those_of_the_edge_belongs_to_an_endpoint() {
     let mut told = BTreeSet::from(EDGE);
     for resource in &RESOURCES {
         for (verb, endpoint) in resource.methods {
-            let refusals = refusals(*verb, endpoint.describe());
+            let refusals = refusals(*verb, *endpoint);
             told.extend(refusals.values().flatten().map(|code| code.as_str()));
         }
     }

@@ -19,11 +19,10 @@ use actix_web::dev::{AppConfig, Server};
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::spawn;
 use gridkv_actors::node::NodeHandle;
-use serde_json::Value as Json;
 
 use crate::config::HttpConfig;
 use crate::connection::{Connection, Patience};
-use crate::log_control::LogControl;
+use crate::operating::Operating;
 use crate::progress::Closing;
 use crate::routes::routes;
 use crate::site::Site;
@@ -38,7 +37,7 @@ const HALF_CLOSED: Duration = Duration::from_secs(1);
 
 /// Serves `node` on `listener` until the server's handle stops it, and lets requests in flight end.
 ///
-/// `effective_config` is shown at `/v1/node` as it is, but for a level that `log` was set to. The server runs when it is awaited.
+/// Who may do what is as `operating` says at each moment. The server runs when it is awaited.
 ///
 /// # Errors
 /// When the listener can not be used.
@@ -46,8 +45,7 @@ pub fn server(
     node: NodeHandle,
     config: HttpConfig,
     listener: TcpListener,
-    effective_config: Json,
-    log: LogControl,
+    operating: Operating,
 ) -> io::Result<Server> {
     let workers = workers(&config);
     let connections_each = config.max_connections.div_ceil(workers).max(1);
@@ -59,7 +57,7 @@ pub fn server(
         half_closed: HALF_CLOSED,
     };
     let keep_alive = config.keep_alive;
-    let site = Site::new(node, config, effective_config, log)?;
+    let site = Site::new(node, config, operating)?;
     let server = Server::build();
     let end = server.graceful_shutdown_signal();
 

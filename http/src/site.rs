@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 use gridkv_actors::node::NodeHandle;
-use serde_json::Value as Json;
 
 use crate::config::HttpConfig;
 use crate::headers;
-use crate::log_control::LogControl;
 use crate::metrics::Metrics;
+use crate::operating::Operating;
 use crate::request_id::RequestIds;
 use crate::watchers::Watchers;
 
@@ -21,12 +20,10 @@ pub struct Site {
     pub(crate) node: NodeDoor,
     /// The limits.
     pub(crate) config: HttpConfig,
-    /// The node's configuration as `/v1/node` shows it, secrets masked.
-    pub(crate) effective_config: Json,
+    /// What operators see and steer.
+    pub(crate) operating: Operating,
     /// Open streams and long polls.
     pub(crate) watchers: Watchers,
-    /// How much the node logs.
-    pub(crate) log: LogControl,
     /// What this room counts.
     pub(crate) metrics: Metrics,
     /// The maker of request ids.
@@ -36,31 +33,20 @@ pub struct Site {
 }
 
 impl Site {
-    /// Serves `node` within the limits of `config`. `effective_config` is shown as it is: secrets must
-    /// be masked already.
+    /// Serves `node` within the limits of `config`, to those whom `operating` lets in.
     ///
     /// # Errors
     /// When the metrics can not be registered, which is a mistake in this crate.
     pub fn new(
         node: NodeHandle,
         config: HttpConfig,
-        effective_config: Json,
-        log: LogControl,
+        operating: Operating,
     ) -> io::Result<Arc<Self>> {
-        let metrics = Metrics::new(&node).map_err(io::Error::other)?;
+        let metrics = Metrics::new(&node, &operating.access).map_err(io::Error::other)?;
         let node_header = headers::value(node.name());
         let request_ids = RequestIds::new();
         let (node, watchers) = (NodeDoor(node), Watchers::default());
-        Ok(Arc::new(Self {
-            node,
-            config,
-            effective_config,
-            watchers,
-            log,
-            metrics,
-            request_ids,
-            node_header,
-        }))
+        Ok(Arc::new(Self { node, config, operating, watchers, metrics, request_ids, node_header }))
     }
 }
 

@@ -44,6 +44,8 @@ families! {
     HTTP_REQUESTS COUNTER "gridkv_http_requests_total" ["method", "route", "code"] "Requests answered."
     HTTP_DURATION HISTOGRAM "gridkv_http_request_duration_seconds" ["method", "route"] "From the end of a request's head to its answer."
     HTTP_IN_FLIGHT GAUGE "gridkv_http_requests_in_flight" [] "Requests that have no answer yet, this one included."
+    HTTP_AUTH_FAILURES COUNTER "gridkv_http_auth_failures_total" ["reason"] "Requests refused for who sent them: no token, none that can be one, one that is not known, too many of those, or a role that may do less."
+    EXPOSED GAUGE "gridkv_exposed_without_auth" ["listener"] "Whether other machines reach the listener without a proof of who they are, or with one in clear."
     STORE_KEYS GAUGE "gridkv_store_keys" ["store", "backend"] "Keys that have a value."
     STORE_SIZE GAUGE "gridkv_store_size_bytes" ["store", "backend"] "Bytes on disk; absent for volatile stores."
     STORE_MEMORY GAUGE "gridkv_store_memory_bytes" ["store", "backend"] "Bytes of keys, values and records in memory."

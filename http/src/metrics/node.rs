@@ -15,16 +15,17 @@ use gridkv_protocol::fence::Standing;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
-use super::MetricsError;
 use super::exposition::{Exposition, as_f64};
-use super::names;
 use super::operations::Timers;
 use super::requests::Requests;
+use super::{MetricsError, access, names};
+use crate::access::Access;
 use crate::routes::node::VERSION;
 
 /// Everything of a node but its process.
 pub(super) struct NodeCollector {
     node: NodeHandle,
+    access: Access,
     requests: Arc<Requests>,
     timers: Arc<Timers>,
     descriptions: Vec<Desc>,
@@ -37,6 +38,7 @@ impl NodeCollector {
     /// When a name or a label is not valid, which is a mistake in the table.
     pub(super) fn new(
         node: NodeHandle,
+        access: Access,
         requests: Arc<Requests>,
         timers: Arc<Timers>,
     ) -> Result<Self, MetricsError> {
@@ -45,7 +47,7 @@ impl NodeCollector {
             Desc::new(family.name.to_owned(), family.help.to_owned(), labels, HashMap::new())
         };
         let descriptions = names::ALL.iter().map(describe).collect::<Result<_, _>>()?;
-        Ok(Self { node, requests, timers, descriptions })
+        Ok(Self { node, access, requests, timers, descriptions })
     }
 }
 
@@ -60,6 +62,7 @@ impl Collector for NodeCollector {
         out.count(&names::READY, &[], u64::from(self.node.readiness().ready));
         collect_clock(self.node.clock(), &mut out);
         self.requests.collect(&mut out);
+        access::collect(&self.access, &mut out);
         let stores = self.node.stores();
         let names: Vec<StoreName> = stores.iter().map(|store| store.name().clone()).collect();
         self.timers.collect(&names, &mut out);

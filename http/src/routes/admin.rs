@@ -32,7 +32,7 @@ pub(crate) async fn log_level(
         invalid("level", &format!("is one of {}", allowed.join(", "))).with("allowed", allowed)
     })?;
     tracing::info!(level = level.as_str(), "the log goes on at another level");
-    if exchange.site.log.set(level).map_err(|error| internal(&error))? {
+    if exchange.site.operating.log.set(level).map_err(|error| internal(&error))? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Problem::new(Code::NotSupported, "this node's log stays as it was configured"))

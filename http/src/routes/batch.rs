@@ -12,7 +12,7 @@ use gridkv_protocol::{Version, codec};
 
 use crate::batch_op::{self, Op};
 use crate::batch_reply::{BatchReply, ItemReply, Kind};
-use crate::batch_request::BatchRequest;
+use crate::batch_request::{BatchRequest, RawOp};
 use crate::body::{self, BodyLimits};
 use crate::config::HttpConfig;
 use crate::exchange::{Exchange, StoreDoor};
@@ -21,6 +21,7 @@ use crate::incoming::Incoming;
 use crate::media_type::BatchFormat;
 use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
+use crate::role::Role;
 use crate::routes::{Endpoint, internal};
 use crate::stopwatch::Stopwatch;
 use crate::waiting::AckTerms;
@@ -40,6 +41,9 @@ pub(crate) async fn batch(
         .await
         .map_err(|error| error.into_problem(|| body_too_large(limits.max_bytes)))?;
     let request = BatchRequest::decode(&body, format)?;
+    if !request.ops.decoded.iter().all(RawOp::is_read) {
+        exchange.require(Role::Write)?;
+    }
     let atomic = request.atomic;
     let ops = check(request, config)?;
     drop(body);

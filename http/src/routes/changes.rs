@@ -81,7 +81,8 @@ pub(crate) async fn changes(exchange: &Exchange) -> Result<HttpResponse, Problem
             }
             let left = query.get("limit").map(|_| limit);
             let held = (seat, Streaming::of(&exchange.request));
-            let stream = ChangeStream { feed, shape, place, with_values, left, held };
+            let reader = (exchange.caller, exchange.site.operating.access.clone());
+            let stream = ChangeStream { feed, shape, place, with_values, left, reader, held };
             Ok(response.force_close().streaming(stream.into_body()))
         }
     }

@@ -1,7 +1,8 @@
 //! `/livez`, `/readyz`, `/metrics`: what orchestrators and Prometheus ask.
 //!
 //! `/livez` never depends on peers: a node that is cut off is alive. All three answer however many
-//! requests are in flight.
+//! requests are in flight. Where tokens are needed, `/livez` and `/readyz` answer also without one, and name
+//! nothing then.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -22,6 +23,10 @@ pub(crate) fn live(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     if stuck.is_empty() {
         return Ok(text(StatusCode::OK, TEXT, "ok\n".to_owned()));
     }
+    if exchange.caller.is_stranger() {
+        let detail = "restart the node: a part of it has not turned for 10 s";
+        return Err(Problem::new(Code::ActorStuck, detail));
+    }
     let detail = format!("restart the node; these have not turned for 10 s: {}", stuck.join(", "));
     Err(Problem::new(Code::ActorStuck, detail).with("actors", stuck))
 }
@@ -29,7 +34,10 @@ pub(crate) fn live(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 /// `GET /readyz`
 pub(crate) fn ready(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::Ready)?;
-    let readiness = exchange.site.node.readiness();
+    let mut readiness = exchange.site.node.readiness();
+    if exchange.caller.is_stranger() {
+        readiness.checks = without_names(&readiness);
+    }
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let accepts = exchange.headers().get_all(header::ACCEPT);
     let wants_json = accepts
@@ -41,6 +49,12 @@ pub(crate) fn ready(exchange: &Exchange) -> Result<HttpResponse, Problem> {
         return Ok(response);
     }
     Ok(text(status, TEXT, lines(&readiness)))
+}
+
+/// What those are told who have no token: whether it is ready, and nothing of stores and peers.
+fn without_names(readiness: &Readiness) -> Vec<Check> {
+    let detail = if readiness.ready { "" } else { "not ready; a token is needed to see why" };
+    vec![Check { name: "node".to_owned(), ok: readiness.ready, detail: detail.to_owned() }]
 }
 
 /// `GET /metrics`
@@ -93,6 +107,18 @@ impl From<Readiness> for ReadinessJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strangers_see_no_names() {
+        let check = Check { name: "store:main".to_owned(), ok: false, detail: "n2".to_owned() };
+        for (ready, shown) in
+            [(true, "[+]node ok\n"), (false, "[-]node: not ready; a token is needed to see why\n")]
+        {
+            let readiness = Readiness { ready, checks: vec![check.clone()] };
+            let checks = without_names(&readiness);
+            assert_eq!(lines(&Readiness { ready, checks }), shown);
+        }
+    }
 
     #[test]
     fn checks_as_lines() {

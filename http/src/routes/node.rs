@@ -2,7 +2,6 @@
 //!
 //! The configuration is shown as it was handed in: whoever composes the node masks its secrets.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
@@ -12,11 +11,12 @@ use gridkv_protocol::fence::Standing;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use crate::access::Exposed;
 use crate::exchange::Exchange;
+use crate::operating::Operating;
 use crate::problem::Problem;
 use crate::rfc3339;
 use crate::routes::{Endpoint, json};
-use crate::site::Site;
 
 /// The version of the program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -56,7 +56,21 @@ struct Node<'a> {
     started_at: String,
     clock: Clock,
     actors: Vec<ActorRow>,
-    config: Cow<'a, Json>,
+    exposed_without_auth: ExposedRow,
+    config: Json,
+}
+
+/// Which listeners other machines reach without a proof of who they are.
+#[derive(Serialize)]
+struct ExposedRow {
+    http: bool,
+    peers: bool,
+}
+
+impl From<Exposed> for ExposedRow {
+    fn from(Exposed { http, peers }: Exposed) -> Self {
+        Self { http, peers }
+    }
 }
 
 #[derive(Serialize)]
@@ -111,21 +125,21 @@ pub(crate) fn node(exchange: &Exchange) -> Result<HttpResponse, Problem> {
         started_at: rfc3339::format(started_at),
         clock: Clock::of(node.clock(), node.now()),
         actors: node.actors().into_iter().map(ActorRow::from).collect(),
-        config: config(&exchange.site),
+        exposed_without_auth: exchange.site.operating.access.exposed().into(),
+        config: config(&exchange.site.operating),
     })
 }
 
 /// The configuration, with the level of the log as it is now.
-fn config(site: &Site) -> Cow<'_, Json> {
-    let Some(level) = site.log.level() else { return Cow::Borrowed(&site.effective_config) };
-    let mut config = site.effective_config.clone();
-    if let Some(config) = config.as_object_mut() {
+fn config(operating: &Operating) -> Json {
+    let mut config = Json::clone(&operating.shown.get());
+    if let (Some(level), Some(config)) = (operating.log.level(), config.as_object_mut()) {
         let log = config.entry("log").or_insert_with(|| Json::Object(Map::new()));
         if let Some(log) = log.as_object_mut() {
             log.insert("level".to_owned(), level.as_str().into());
         }
     }
-    Cow::Owned(config)
+    config
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,7 @@
     reason = "a test that fails should say where, and measures how long it waited"
 )]
 
+mod access;
 mod admin;
 mod batches;
 mod changes;

@@ -11,8 +11,9 @@ use gridkv_actors::gate::GateLimits;
 use gridkv_actors::runtime::{Node, NodeConfig, StoreSetup};
 use gridkv_actors::settings::Settings;
 use gridkv_actors::{Registry, StoreConfig};
+use gridkv_http::access::Exposed;
 use gridkv_http::log_control::{LogError, LogLevel};
-use gridkv_http::{HttpConfig, LogControl};
+use gridkv_http::{Access, HttpConfig, LogControl, Operating, ShownConfig};
 use gridkv_protocol::StoreName;
 use tokio::sync::oneshot;
 
@@ -29,12 +30,22 @@ pub(crate) struct Served {
 
 /// Serves a node that is ready.
 pub(crate) fn serve(config: HttpConfig) -> Served {
-    ready(serve_as_it_is(config, vec![], None))
+    serve_to(config, everyone())
+}
+
+/// Serves a node that is ready to those who are let in.
+pub(crate) fn serve_to(config: HttpConfig, access: Access) -> Served {
+    ready(serve_as_it_is(config, vec![], None, access))
 }
 
 /// Serves a node that is ready, whose uploads wait in this directory.
 pub(crate) fn serve_spooling(spool: &Path) -> Served {
-    ready(serve_as_it_is(HttpConfig::default(), vec![], Some(spool.to_owned())))
+    let spool = Some(spool.to_owned());
+    ready(serve_as_it_is(HttpConfig::default(), vec![], spool, everyone()))
+}
+
+fn everyone() -> Access {
+    Access::new(vec![], Exposed::default())
 }
 
 fn ready(served: Served) -> Served {
@@ -49,10 +60,20 @@ fn ready(served: Served) -> Served {
 
 /// Serves a node that waits for a seed that is not there: it never is ready.
 pub(crate) fn serve_unready() -> Served {
-    serve_as_it_is(HttpConfig::default(), vec!["127.0.0.1:1".to_owned()], None)
+    serve_unready_to(everyone())
 }
 
-fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>, spool: Option<PathBuf>) -> Served {
+/// The same, to those who are let in.
+pub(crate) fn serve_unready_to(access: Access) -> Served {
+    serve_as_it_is(HttpConfig::default(), vec!["127.0.0.1:1".to_owned()], None, access)
+}
+
+fn serve_as_it_is(
+    config: HttpConfig,
+    seeds: Vec<String>,
+    spool: Option<PathBuf>,
+    access: Access,
+) -> Served {
     let (stop, stopped) = oneshot::channel::<bool>();
     let (report, address) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -64,9 +85,10 @@ fn serve_as_it_is(config: HttpConfig, seeds: Vec<String>, spool: Option<PathBuf>
             let node = Node::start(config_of_node, &Registry::with_built_in(), peers).unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             report.send(listener.local_addr().unwrap()).unwrap();
-            let shown = serde_json::json!({"node": {"name": "n1"}});
+            let shown = ShownConfig::new(serde_json::json!({"node": {"name": "n1"}}));
+            let operating = Operating { shown, log: log(), access };
             let server =
-                gridkv_http::server(node.handle().clone(), config, listener, shown, log()).unwrap();
+                gridkv_http::server(node.handle().clone(), config, listener, operating).unwrap();
             let handle = server.handle();
             let running = spawn(server);
             if stopped.await.unwrap_or_default() {

@@ -78,6 +78,7 @@ fn the_node_and_its_cluster() {
     assert_eq!(view["identity"].as_str().unwrap().len(), 8);
     assert_eq!(view["origin"].as_str().unwrap().len(), 16);
     assert_eq!(view["config"], json!({"node": {"name": "n1"}}));
+    assert_eq!(view["exposed_without_auth"], json!({"http": false, "peers": false}));
     assert!(view["started_at"].as_str().unwrap().ends_with('Z'));
     assert!(view["uptime_seconds"].is_u64() && view["epoch"].is_u64() && view["actors"].is_array());
     let cluster = node.get("/v1/cluster").json();

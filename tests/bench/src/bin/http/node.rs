@@ -8,7 +8,8 @@ use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::runtime::Node;
 use gridkv_bench::engine::Engine;
 use gridkv_bench::node;
-use gridkv_http::HttpConfig;
+use gridkv_http::access::Exposed;
+use gridkv_http::{Access, HttpConfig, LogControl, Operating, ShownConfig};
 
 /// A node and where it serves.
 pub(crate) struct Served {
@@ -30,8 +31,11 @@ impl Served {
             node.handle().clone(),
             http,
             listener,
-            serde_json::Value::Null,
-            gridkv_http::LogControl::fixed(),
+            Operating {
+                shown: ShownConfig::new(serde_json::Value::Null),
+                log: LogControl::fixed(),
+                access: Access::new(Vec::new(), Exposed::default()),
+            },
         )?;
         drop(actix_rt::spawn(server));
         Ok(Self { node, addr })

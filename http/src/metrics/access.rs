@@ -1,0 +1,15 @@
+//! Who was refused, and what strangers reach: counted where requests are judged, shown here.
+
+use super::exposition::Exposition;
+use super::names::{EXPOSED, HTTP_AUTH_FAILURES};
+use crate::access::{Access, Exposed};
+
+/// Writes the families of authentication.
+pub(super) fn collect(access: &Access, out: &mut Exposition) {
+    for (failure, count) in access.failures() {
+        out.count(&HTTP_AUTH_FAILURES, &[failure.as_str()], count);
+    }
+    let Exposed { http, peers } = access.exposed();
+    out.count(&EXPOSED, &["http"], u64::from(http));
+    out.count(&EXPOSED, &["peers"], u64::from(peers));
+}

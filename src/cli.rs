@@ -4,12 +4,23 @@
 //! layer and knows nothing else. It refuses to judge values: the configuration does, so that all
 //! problems are reported together, wherever they were given.
 
+pub(crate) mod settings;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use toml::Value;
 
+use crate::command::del::DelArgs;
+use crate::command::get::GetArgs;
+use crate::command::health::HealthArgs;
+use crate::command::ls::LsArgs;
+use crate::command::peers::PeersArgs;
+use crate::command::put::PutArgs;
+use crate::command::stats::StatsArgs;
+use crate::command::stores::StoresArgs;
 use crate::config::Flag;
+use settings::Settings;
 
 /// Exit code of a wrong command line or a refused configuration.
 pub(crate) const EXIT_USAGE: u8 = 2;
@@ -17,18 +28,41 @@ pub(crate) const EXIT_USAGE: u8 = 2;
 /// A replicated key-value node: every node holds all data, takes writes at any time, and all
 /// converge.
 #[derive(Debug, Parser)]
-#[command(name = "gridkv", version, propagate_version = true)]
+#[command(name = "gridkv", version, propagate_version = true, after_help = CLI_HELP)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// They may stand here, or behind the command.
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
+
+const CLI_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 a condition does not hold, 5 no node answered, or not in
+time, 6 done in part, 130 interrupted. Examples of each command: gridkv COMMAND --help";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a node
     Serve(ServeArgs),
+    /// Print the value of a key
+    Get(GetArgs),
+    /// Write a value
+    Put(PutArgs),
+    /// Delete keys, or all keys with a prefix
+    Del(DelArgs),
+    /// List keys
+    Ls(LsArgs),
+    /// List, make and drop stores
+    Stores(StoresArgs),
+    /// Show what the stores hold and do
+    Stats(StatsArgs),
+    /// List, add, forget and sync members of the cluster
+    Peers(PeersArgs),
+    /// Ask whether a node is ready
+    Health(HealthArgs),
 }
 
 const SERVE_HELP: &str = "\

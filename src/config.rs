@@ -12,7 +12,7 @@
 mod address;
 mod auth;
 mod definition;
-mod duration;
+pub(crate) mod duration;
 mod effective;
 mod environment;
 mod fault;

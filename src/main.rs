@@ -1,12 +1,17 @@
-//! `gridkv`: reads the command line and the configuration, sets up logging, and runs the node.
+//! `gridkv`: reads the command line, and runs a node, or a command that talks to one.
 
 mod banner;
 mod cli;
+mod client;
+mod command;
 mod config;
+mod interrupt;
 mod made_stores;
 mod node;
+mod output;
 mod private_file;
 mod signals;
+mod stopwatch;
 mod store_setup;
 mod telemetry;
 
@@ -20,14 +25,24 @@ use clap::Parser as _;
 const EXIT_FAILED: i32 = 1;
 
 fn main() -> ExitCode {
-    let cli::Command::Serve(args) = cli::Cli::parse().command;
-    match serve(&args) {
-        Ok(code) => code,
-        Err(error) => {
-            complain(format_args!("gridkv: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let cli::Cli { command, settings } = cli::Cli::parse();
+    let cli::Command::Serve(args) = command else { return command::run(command, settings) };
+    let done = match settings.first_given() {
+        Some(flag) => Ok(refused(flag)),
+        None => serve(&args),
+    };
+    done.unwrap_or_else(|error| {
+        complain(format_args!("gridkv: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// An option of the other commands, before one that is no client.
+fn refused(flag: &str) -> ExitCode {
+    complain(format_args!(
+        "gridkv: {flag} is for commands that talk to a node, and this one does not"
+    ));
+    ExitCode::from(cli::EXIT_USAGE)
 }
 
 fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {

@@ -90,6 +90,20 @@ fn an_unknown_key_names_the_nearest_one() {
 }
 
 #[test]
+fn what_clients_read_is_no_setting_of_a_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = gridkv(dir.path(), &["serve", "--check"]);
+    for name in ["URL", "STORE", "TOKEN", "TOKEN_FILE", "CA"] {
+        command.env(format!("GRIDKV_{name}"), "x");
+    }
+    let checked = said(&mut command);
+    assert_eq!((checked.code, checked.error.as_str()), (Some(0), ""));
+    let refused = run(&["--url", "http://127.0.0.1:1", "serve", "--check"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.error.contains("--url"), "{}", refused.error);
+}
+
+#[test]
 fn an_address_that_strangers_reach_is_refused() {
     for arguments in [
         ["serve", "--listen", "0.0.0.0:7400"],

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A text that is no duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum DurationError {
+pub(crate) enum DurationError {
     /// Not a whole number with one of the units.
     #[error("not a duration; write 250ms, 5s, 10m, 1h, or bare seconds")]
     Shape,
@@ -23,7 +23,7 @@ pub(super) enum DurationError {
 /// # Errors
 ///
 /// [`DurationError`] when the text is none of these or too large to count.
-pub(super) fn parse(text: &str) -> Result<Duration, DurationError> {
+pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or(DurationError::Shape)?;
     let millis = match unit {

@@ -1,7 +1,7 @@
 //! The environment layer: `GRIDKV_` and the path, with `__` between levels.
 //!
 //! Why it exists: containers are configured by variables. It refuses `GRIDKV_` variables that no key
-//! answers to, and text that is not UTF-8; all other variables are none of its business.
+//! answers to, and text that is not UTF-8; all other variables are none of its business, those of clients included.
 
 use std::ffi::OsString;
 
@@ -12,6 +12,10 @@ use super::keys::{self, ENV_PREFIX, Key};
 use super::nearest::nearest;
 use super::overlay::{Origin, Overlay};
 use crate::private_file;
+
+/// What the commands that talk to a node read: no setting of a node, though it begins like one.
+const OF_CLIENTS: [&str; 5] =
+    ["GRIDKV_URL", "GRIDKV_STORE", "GRIDKV_TOKEN", "GRIDKV_TOKEN_FILE", "GRIDKV_CA"];
 
 /// What a known variable sets.
 enum Target {
@@ -32,7 +36,7 @@ where
 {
     for (name, value) in variables {
         let variable = name.to_string_lossy().into_owned();
-        if !variable.starts_with(ENV_PREFIX) {
+        if !variable.starts_with(ENV_PREFIX) || OF_CLIENTS.contains(&variable.as_str()) {
             continue;
         }
         let origin = Origin::Environment(variable.clone());

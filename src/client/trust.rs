@@ -1,0 +1,34 @@
+//! Whom a client believes over TLS: those whom one authority vouches for, and nobody else.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+
+use super::SetupError;
+
+/// TLS that trusts the certificates of a file only.
+pub(super) fn only(path: &Path) -> Result<TlsConfig, SetupError> {
+    let (path, what) = (path.to_owned(), "certificate");
+    let pem = match fs::read(&path) {
+        Ok(pem) => pem,
+        Err(source) => return Err(SetupError::File { path, what: "the authority", source }),
+    };
+    let mut roots: Vec<Certificate<'static>> = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => roots.push(certificate),
+            Ok(_) => {}
+            Err(_) => return Err(SetupError::Content { path, what }),
+        }
+    }
+    if roots.is_empty() {
+        return Err(SetupError::Content { path, what });
+    }
+    Ok(TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build())
+}

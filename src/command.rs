@@ -1,0 +1,147 @@
+//! The commands that talk to a running node, one file each, and what they share: a client, a way to print, Ctrl-C.
+//!
+//! Why it exists: a command says what it asks and how the answer looks; how it ends is decided here, once. It runs on
+//! a thread of its own, so that Ctrl-C is heard while a node is silent. No command knows anything of the node's code:
+//! what it can do is what any client can do.
+
+pub(crate) mod del;
+mod exit;
+pub(crate) mod get;
+pub(crate) mod health;
+pub(crate) mod ls;
+mod new_file;
+pub(crate) mod peers;
+mod progress;
+pub(crate) mod put;
+mod question;
+mod record;
+pub(crate) mod stats;
+pub(crate) mod stores;
+mod write_terms;
+
+use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use crate::cli::Command;
+use crate::cli::settings::Settings;
+use crate::client::Client;
+use crate::interrupt::Interrupt;
+use crate::output::{Output, complain};
+use crate::stopwatch::Stopwatch;
+
+pub(crate) use exit::{Exit, Usage};
+pub(crate) use progress::{Progress, Standing};
+
+/// How often the wait for a command looks for Ctrl-C.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a command that was asked to stop may take to say how far it got.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What a command works with.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) store: String,
+    pub(crate) output: Output,
+    pub(crate) interrupt: Interrupt,
+    /// How far a long command got, in words.
+    pub(crate) standing: Standing,
+}
+
+impl Context {
+    fn new(settings: &Settings, interrupt: Interrupt) -> anyhow::Result<Self> {
+        let client = Client::new(settings)?;
+        let from_environment =
+            || std::env::var("GRIDKV_STORE").ok().filter(|name| !name.is_empty());
+        let store = settings.store.clone().or_else(from_environment);
+        let output = Output::new(settings);
+        if client.exposes_token() {
+            output.note("warning: the token is sent in clear over the network; use https");
+        }
+        Ok(Self {
+            client,
+            store: store.unwrap_or_else(|| "main".to_owned()),
+            output,
+            interrupt,
+            standing: Standing::default(),
+        })
+    }
+}
+
+/// A command that talks to a node.
+pub(crate) trait Run: Send {
+    /// Its options about nodes and output, those of outer commands included.
+    fn settings(&self) -> Settings;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Whatever prevents it; [`Exit::of`] decides what that means for the exit code.
+    fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit>;
+}
+
+/// The options of a command that has no commands of its own.
+macro_rules! plain_settings {
+    () => {
+        fn settings(&self) -> crate::cli::settings::Settings {
+            self.settings.clone()
+        }
+    };
+}
+pub(crate) use plain_settings;
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command, outer: Settings) -> ExitCode {
+    let command: Box<dyn Run> = match command {
+        Command::Get(args) => Box::new(args),
+        Command::Put(args) => Box::new(args),
+        Command::Del(args) => Box::new(args),
+        Command::Ls(args) => Box::new(args),
+        Command::Stores(args) => Box::new(args),
+        Command::Stats(args) => Box::new(args),
+        Command::Peers(args) => Box::new(args),
+        Command::Health(args) => Box::new(args),
+        // Not a client's; `main` has done it.
+        Command::Serve(_) => return ExitCode::FAILURE,
+    };
+    let ended = Interrupt::catch().map_err(anyhow::Error::from).and_then(|interrupt| {
+        let context = Context::new(&command.settings().or(outer), interrupt)?;
+        Ok(watched(command, context))
+    });
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => Exit::told(&error).into(),
+    }
+}
+
+/// Runs it beside a look at Ctrl-C.
+fn watched(command: Box<dyn Run>, context: Context) -> Exit {
+    let (interrupt, standing) = (context.interrupt.clone(), context.standing.clone());
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let worker = thread::spawn(move || {
+        let ended = command.run(&context);
+        let exit = ended.unwrap_or_else(|error| Exit::told(&error));
+        // The other end waits for as long as this runs, or does not want to know any more.
+        sender.send(exit).ok();
+    });
+    let mut asked: Option<Stopwatch> = None;
+    loop {
+        match receiver.recv_timeout(LOOK) {
+            Ok(exit) => return exit,
+            Err(RecvTimeoutError::Disconnected) => {
+                drop(worker.join());
+                return Exit::Failed;
+            }
+            Err(RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
+            Err(RecvTimeoutError::Timeout) => {
+                if asked.get_or_insert_with(Stopwatch::start).elapsed() > GRACE {
+                    let far = standing.words();
+                    let far = if far.is_empty() { String::new() } else { format!(": {far}") };
+                    complain(&format!("interrupted{far}"));
+                    return Exit::Interrupted;
+                }
+            }
+        }
+    }
+}

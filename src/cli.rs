@@ -11,14 +11,22 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use toml::Value;
 
+use crate::command::backup::BackupArgs;
+use crate::command::bench::BenchArgs;
+use crate::command::config::ConfigArgs;
 use crate::command::del::DelArgs;
+use crate::command::documents::{CompletionsArgs, ManArgs};
+use crate::command::export::ExportArgs;
 use crate::command::get::GetArgs;
 use crate::command::health::HealthArgs;
+use crate::command::import::ImportArgs;
 use crate::command::ls::LsArgs;
 use crate::command::peers::PeersArgs;
 use crate::command::put::PutArgs;
+use crate::command::restore::RestoreArgs;
 use crate::command::stats::StatsArgs;
 use crate::command::stores::StoresArgs;
+use crate::command::watch::WatchArgs;
 use crate::config::Flag;
 use settings::Settings;
 
@@ -63,6 +71,24 @@ pub(crate) enum Command {
     Peers(PeersArgs),
     /// Ask whether a node is ready
     Health(HealthArgs),
+    /// Follow the changes of a store
+    Watch(WatchArgs),
+    /// Measure a node
+    Bench(BenchArgs),
+    /// Save a store as one file
+    Backup(BackupArgs),
+    /// Put such a file into a store
+    Restore(RestoreArgs),
+    /// Write keys and values out of a file of another system
+    Import(ImportArgs),
+    /// Print keys and values for another system
+    Export(ExportArgs),
+    /// Show, check or begin a configuration
+    Config(ConfigArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
 }
 
 const SERVE_HELP: &str = "\

@@ -4,10 +4,16 @@
 //! a thread of its own, so that Ctrl-C is heard while a node is silent. No command knows anything of the node's code:
 //! what it can do is what any client can do.
 
+pub(crate) mod backup;
+pub(crate) mod bench;
+pub(crate) mod config;
 pub(crate) mod del;
+pub(crate) mod documents;
 mod exit;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod ls;
 mod new_file;
 pub(crate) mod peers;
@@ -15,8 +21,11 @@ mod progress;
 pub(crate) mod put;
 mod question;
 mod record;
+pub(crate) mod restore;
+mod snapshot_check;
 pub(crate) mod stats;
 pub(crate) mod stores;
+pub(crate) mod watch;
 mod write_terms;
 
 use std::process::ExitCode;
@@ -42,6 +51,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// What a command works with.
 pub(crate) struct Context {
     pub(crate) client: Client,
+    /// The options of which the client was made.
+    pub(crate) settings: Settings,
     pub(crate) store: String,
     pub(crate) output: Output,
     pub(crate) interrupt: Interrupt,
@@ -61,6 +72,7 @@ impl Context {
         }
         Ok(Self {
             client,
+            settings: settings.clone(),
             store: store.unwrap_or_else(|| "main".to_owned()),
             output,
             interrupt,
@@ -102,6 +114,17 @@ pub(crate) fn run(command: Command, outer: Settings) -> ExitCode {
         Command::Stats(args) => Box::new(args),
         Command::Peers(args) => Box::new(args),
         Command::Health(args) => Box::new(args),
+        Command::Watch(args) => Box::new(args),
+        Command::Bench(args) => Box::new(args),
+        Command::Backup(args) => Box::new(args),
+        Command::Restore(args) => Box::new(args),
+        Command::Import(args) => Box::new(args),
+        Command::Export(args) => Box::new(args),
+        Command::Config(args) => return alone(&outer, |output| config::run(args, output)),
+        Command::Completions(args) => {
+            return alone(&outer, |output| documents::completions(&args, output));
+        }
+        Command::Man(args) => return alone(&outer, |output| documents::man(&args, output)),
         // Not a client's; `main` has done it.
         Command::Serve(_) => return ExitCode::FAILURE,
     };
@@ -113,6 +136,11 @@ pub(crate) fn run(command: Command, outer: Settings) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => Exit::told(&error).into(),
     }
+}
+
+/// Runs a command that talks to no node.
+fn alone(outer: &Settings, run: impl FnOnce(&Output) -> anyhow::Result<Exit>) -> ExitCode {
+    run(&Output::new(outer)).unwrap_or_else(|error| Exit::told(&error)).into()
 }
 
 /// Runs it beside a look at Ctrl-C.

@@ -87,6 +87,20 @@ impl Loaded {
         effective::render(&self.settings)
     }
 
+    /// The effective configuration as JSON.
+    ///
+    /// # Errors
+    ///
+    /// When it has no such form.
+    pub(crate) fn to_json(&self) -> Result<serde_json::Value, toml::de::Error> {
+        toml::from_str(&self.to_toml())
+    }
+
+    /// What set the key at this dotted path: the file and its line, the variable, or the flag.
+    pub(crate) fn origin_of(&self, path: &str) -> Option<String> {
+        self.settings.get(path).map(|setting| setting.origin.to_string())
+    }
+
     /// How one more store would be configured that is defined by these keys of its section, beside those
     /// that there are.
     ///

@@ -41,7 +41,7 @@ mod query;
 mod record_view;
 mod refusal;
 mod request_id;
-mod rfc3339;
+pub mod rfc3339;
 mod role;
 pub mod routes;
 pub mod server;

@@ -10,7 +10,7 @@ const LAST: u64 = 253_402_300_799_999;
 const DAY_MS: u64 = 86_400_000;
 
 /// `2026-01-31T12:00:00.000Z`
-pub(crate) fn format(moment: UnixMs) -> String {
+pub fn format(moment: UnixMs) -> String {
     let ms = moment.0.min(LAST);
     let (year, month, day) = civil(ms / DAY_MS);
     let of_day = ms % DAY_MS;
@@ -20,7 +20,7 @@ pub(crate) fn format(moment: UnixMs) -> String {
 }
 
 /// The moment of a text that [`format`] makes; `None` for any other.
-pub(crate) fn parse(text: &str) -> Option<UnixMs> {
+pub fn parse(text: &str) -> Option<UnixMs> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);

@@ -34,6 +34,11 @@ impl NewFile {
         Ok(Self { file, at, target: target.to_owned(), is_there: false })
     }
 
+    /// Where it is until it appears.
+    pub(crate) fn path(&self) -> &Path {
+        &self.at
+    }
+
     /// All of it was written: lets it appear, in place of what had its name.
     ///
     /// # Errors

@@ -86,11 +86,6 @@ impl Progress {
         }
     }
 
-    /// So much more is done.
-    pub(crate) fn add(&mut self, more: u64) {
-        self.set(self.done.saturating_add(more));
-    }
-
     /// The total is known now.
     pub(crate) fn set_total(&mut self, total: u64) {
         self.total = Some(total);

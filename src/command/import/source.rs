@@ -1,0 +1,258 @@
+//! Records out of files of three formats, one after the other, each with the line that it came from.
+
+use std::io::{BufRead as _, BufReader, Read};
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value as Json;
+
+use super::FileFormat;
+use crate::command::write_terms::ttl;
+
+/// Bytes of a line, at most: the largest value in base64 with all that is around it.
+const MAX_LINE_BYTES: u64 = 4 << 20;
+
+/// What shall be written.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Record {
+    pub(super) key: String,
+    pub(super) value: Vec<u8>,
+    pub(super) content_type: Option<String>,
+    pub(super) ttl: Option<String>,
+    /// Unix milliseconds.
+    pub(super) expires_at: Option<u64>,
+}
+
+/// One line.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Its number, from 1; of an array, the place in it.
+    pub(super) line: u64,
+    /// As it stands there.
+    pub(super) text: String,
+    /// What it says, or why it can not be taken.
+    pub(super) record: Result<Record, String>,
+}
+
+/// A file.
+pub(super) enum Source {
+    Lines { from: BufReader<Box<dyn Read>>, line: u64 },
+    Rows { from: Box<csv::Reader<Box<dyn Read>>>, columns: Vec<String> },
+    Array { items: std::vec::IntoIter<Json>, place: u64, total: u64 },
+}
+
+impl Source {
+    /// Begins.
+    ///
+    /// # Errors
+    /// When it can not be what it is said to be.
+    pub(super) fn new(format: FileFormat, mut from: Box<dyn Read>) -> anyhow::Result<Self> {
+        match format {
+            FileFormat::Ndjson => Ok(Self::Lines { from: BufReader::new(from), line: 0 }),
+            FileFormat::Csv => {
+                let mut from = csv::ReaderBuilder::new().flexible(true).from_reader(from);
+                let head = from.headers().context("the headline can not be read")?;
+                let columns: Vec<String> = head.iter().map(|name| name.trim().to_owned()).collect();
+                let has = |name: &str| columns.iter().any(|column| column == name);
+                if !has("key") || !(has("value") || has("value_base64")) {
+                    let found = columns.join(",");
+                    anyhow::bail!(
+                        "the first line is to name the columns key and value; it is `{found}`"
+                    );
+                }
+                Ok(Self::Rows { from: Box::new(from), columns })
+            }
+            FileFormat::Consul => {
+                let mut text = Vec::new();
+                from.read_to_end(&mut text).context("can not read")?;
+                let items: Vec<Json> = serde_json::from_slice(&text)
+                    .context("not what consul kv export writes, which is an array")?;
+                let total = u64::try_from(items.len()).unwrap_or(u64::MAX);
+                Ok(Self::Array { items: items.into_iter(), place: 0, total })
+            }
+        }
+    }
+
+    /// How many there are, where that is known.
+    pub(super) fn total(&self) -> Option<u64> {
+        match self {
+            Self::Array { total, .. } => Some(*total),
+            Self::Lines { .. } | Self::Rows { .. } => None,
+        }
+    }
+}
+
+impl Iterator for Source {
+    type Item = anyhow::Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Lines { from, line } => next_line(from, line).transpose(),
+            Self::Rows { from, columns } => next_row(from, columns),
+            Self::Array { items, place, .. } => {
+                let item = items.next()?;
+                *place += 1;
+                Some(Ok(Entry { line: *place, text: item.to_string(), record: of_consul(&item) }))
+            }
+        }
+    }
+}
+
+fn next_line(from: &mut BufReader<Box<dyn Read>>, line: &mut u64) -> anyhow::Result<Option<Entry>> {
+    loop {
+        let mut bytes = Vec::new();
+        let read = from.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
+        if read.context("can not read")? == 0 {
+            return Ok(None);
+        }
+        *line += 1;
+        let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        if text.is_empty() {
+            continue;
+        }
+        let is_text = std::str::from_utf8(&bytes).is_ok();
+        let record = match serde_json::from_str::<Json>(&text) {
+            Ok(json) if is_text => of_object(&json),
+            Ok(_) => Err("not UTF-8".to_owned()),
+            Err(error) => Err(format!("not JSON: {error}")),
+        };
+        return Ok(Some(Entry { line: *line, text, record }));
+    }
+}
+
+fn next_row(
+    from: &mut csv::Reader<Box<dyn Read>>,
+    columns: &[String],
+) -> Option<anyhow::Result<Entry>> {
+    let mut row = csv::ByteRecord::new();
+    match from.read_byte_record(&mut row) {
+        Ok(false) => return None,
+        Ok(true) => {}
+        Err(error) => return Some(Err(error).context("can not read")),
+    }
+    let line = row.position().map_or(0, csv::Position::line);
+    let fields: Vec<_> = row.iter().map(String::from_utf8_lossy).collect();
+    let text = fields.join(",");
+    let record = if row.iter().any(|field| std::str::from_utf8(field).is_err()) {
+        Err("not UTF-8; bytes go into a column value_base64".to_owned())
+    } else if fields.len() == columns.len() {
+        of_row(columns, &fields)
+    } else {
+        Err(format!("{} columns, and the headline has {}", fields.len(), columns.len()))
+    };
+    Some(Ok(Entry { line, text, record }))
+}
+
+fn of_row(columns: &[String], fields: &[std::borrow::Cow<'_, str>]) -> Result<Record, String> {
+    let mut record = Record::default();
+    for (column, field) in columns.iter().zip(fields) {
+        let given = (!field.is_empty()).then(|| field.to_string());
+        match column.as_str() {
+            "key" => record.key = field.to_string(),
+            "value" => record.value = field.as_bytes().to_vec(),
+            "value_base64" => record.value = bytes(field)?,
+            "content_type" => record.content_type = given,
+            "ttl" => record.ttl = given.as_deref().map(ttl).transpose()?,
+            "expires_at" => record.expires_at = given.as_deref().map(moment).transpose()?,
+            // Whatever else somebody keeps in such a file.
+            _ => {}
+        }
+    }
+    if record.key.is_empty() { Err("no key".to_owned()) } else { Ok(record) }
+}
+
+fn of_object(json: &Json) -> Result<Record, String> {
+    if json.get("footer").is_some() {
+        return Err("the end of a snapshot: gridkv restore is for those".to_owned());
+    }
+    let text = |name: &str| match json.get(name) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(format!("`{name}` is not text")),
+    };
+    let key = text("key")?.filter(|key| !key.is_empty()).ok_or("no key")?;
+    let value = text("value")?.ok_or("no value")?;
+    let value = match text("encoding")? {
+        None | Some("utf8") => value.as_bytes().to_vec(),
+        Some("base64") => bytes(value)?,
+        Some(other) => return Err(format!("`encoding` is utf8 or base64, not {other}")),
+    };
+    let ttl = match json.get("ttl") {
+        Some(Json::Number(seconds)) => Some(ttl(&seconds.to_string())?),
+        _ => text("ttl")?.map(ttl).transpose()?,
+    };
+    Ok(Record {
+        key: key.to_owned(),
+        value,
+        content_type: text("content_type")?.map(str::to_owned),
+        ttl,
+        expires_at: text("expires_at")?.map(moment).transpose()?,
+    })
+}
+
+fn of_consul(item: &Json) -> Result<Record, String> {
+    let key =
+        item.get("key").and_then(Json::as_str).filter(|key| !key.is_empty()).ok_or("no key")?;
+    let value = match item.get("value") {
+        None | Some(Json::Null) => Vec::new(),
+        Some(Json::String(text)) => bytes(text)?,
+        Some(_) => return Err("`value` is not base64".to_owned()),
+    };
+    Ok(Record { key: key.to_owned(), value, ..Record::default() })
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(text).map_err(|error| format!("the value is not base64: {error}"))
+}
+
+fn moment(text: &str) -> Result<u64, String> {
+    let moment = gridkv_http::rfc3339::parse(text);
+    moment.map(|moment| moment.0).ok_or_else(|| "`expires_at` is RFC 3339 in UTC".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(format: FileFormat, text: &'static str) -> Vec<(u64, Result<Record, String>)> {
+        let source = Source::new(format, Box::new(text.as_bytes())).unwrap();
+        source.map(|entry| entry.map(|entry| (entry.line, entry.record)).unwrap()).collect()
+    }
+
+    fn record(key: &str, value: &[u8]) -> Record {
+        Record { key: key.to_owned(), value: value.to_vec(), ..Record::default() }
+    }
+
+    #[test]
+    fn lines() {
+        let text = "{\"key\":\"a\",\"value\":\"1\"}\n\n{\"key\":\"b\",\"value\":\"AP8=\",\"encoding\":\"base64\"}\nx\n\
+                    {\"value\":\"\"}\n{\"key\":\"c\",\"value\":\"\",\"ttl\":60}";
+        let read = read(FileFormat::Ndjson, text);
+        assert_eq!(read[0], (1, Ok(record("a", b"1"))));
+        assert_eq!(read[1], (3, Ok(record("b", &[0, 255]))));
+        assert!(read[2].1.as_ref().is_err_and(|why| why.starts_with("not JSON")), "{:?}", read[2]);
+        assert_eq!(read[3], (5, Err("no key".to_owned())));
+        assert_eq!(read[4].1.as_ref().unwrap().ttl.as_deref(), Some("60000ms"));
+    }
+
+    #[test]
+    fn rows() {
+        let text = "key,value,ttl,owner\na,\"x,\ny\",,me\nb,2,30s,me\nc,3\n,4,,me\n";
+        let read = read(FileFormat::Csv, text);
+        assert_eq!(read[0], (2, Ok(record("a", b"x,\ny"))));
+        assert_eq!(read[1].1.as_ref().unwrap().ttl.as_deref(), Some("30000ms"));
+        assert!(read[2].1.is_err() && read[3].1.is_err());
+        assert_eq!(read[1].0, 4, "lines, not rows");
+        assert!(Source::new(FileFormat::Csv, Box::new(&b"a,b\n1,2\n"[..])).is_err());
+    }
+
+    #[test]
+    fn what_consul_writes() {
+        let text = r#"[{"key":"a/b","flags":0,"value":"aGk="},{"key":"d/","flags":0,"value":""},{"flags":1}]"#;
+        let read = read(FileFormat::Consul, text);
+        assert_eq!(read[0], (1, Ok(record("a/b", b"hi"))));
+        assert_eq!(read[1], (2, Ok(record("d/", b""))));
+        assert_eq!(read[2], (3, Err("no key".to_owned())));
+    }
+}

@@ -111,7 +111,7 @@ Exit codes: 0 stopped in order or --check passed, 1 failed while starting or run
 or configuration.";
 
 /// `gridkv serve`.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(after_long_help = SERVE_HELP, after_help = "More, with examples: gridkv serve --help")]
 pub(crate) struct ServeArgs {
     /// Read this TOML file; without it no file is read
@@ -154,8 +154,8 @@ pub(crate) struct ServeArgs {
     /// auto (text on a terminal, JSON otherwise), text or json [default: auto]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
-    /// Allow listeners that other machines can reach. There is no authentication: whoever reaches
-    /// them may read and change everything
+    /// Allow listeners that other machines can reach without authentication or in clear: whoever
+    /// reaches them may read and change everything
     #[arg(long)]
     pub(crate) insecure_expose_without_auth: bool,
 }

@@ -11,6 +11,7 @@
 
 mod address;
 mod auth;
+mod changes;
 mod definition;
 pub(crate) mod duration;
 mod effective;
@@ -345,4 +346,4 @@ mod precedence_test;
 mod security_test;
 #[cfg(test)]
 #[path = "config/trial_test.rs"]
-mod trial_test;
+pub(crate) mod trial_test;

@@ -5,11 +5,14 @@ mod cli;
 mod client;
 mod command;
 mod config;
+mod exposure;
 mod interrupt;
 mod made_stores;
 mod node;
+mod operating;
 mod output;
 mod private_file;
+mod reload;
 mod signals;
 mod stopwatch;
 mod store_setup;
@@ -47,15 +50,18 @@ fn refused(flag: &str) -> ExitCode {
 
 fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
     let registry = gridkv_actors::Registry::with_built_in();
-    let loaded = config::load(config::Sources {
-        file: args.config.as_deref(),
-        environment: std::env::vars_os(),
-        flags: cli::overlay(args),
-        backends: &registry.spellings(),
-        host_name: gethostname::gethostname(),
-        expose_without_auth: args.insecure_expose_without_auth,
-    });
-    let loaded = match loaded {
+    let (typed, backends) = (args.clone(), registry.spellings());
+    let read = move || {
+        config::load(config::Sources {
+            file: typed.config.as_deref(),
+            environment: std::env::vars_os(),
+            flags: cli::overlay(&typed),
+            backends: &backends,
+            host_name: gethostname::gethostname(),
+            expose_without_auth: typed.insecure_expose_without_auth,
+        })
+    };
+    let loaded = match read() {
         Ok(loaded) => loaded,
         Err(error) => {
             complain(format_args!("gridkv: {error}"));
@@ -68,13 +74,8 @@ fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
     }
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let log = telemetry::start(&loaded.config.log.level, loaded.config.log.format, no_colour)?;
-    if args.insecure_expose_without_auth {
-        tracing::warn!(
-            "listeners may be reached from other machines, and nobody is asked who they are"
-        );
-    }
     let system = actix_rt::System::new();
-    if let Err(error) = system.block_on(node::run(&loaded, &registry, log)) {
+    if let Err(error) = system.block_on(node::run(&loaded, &registry, log, read)) {
         complain(format_args!("gridkv: {:#}", anyhow::Error::from(error)));
         // Not by returning: that would wait for what a failed node still has on its hands.
         std::process::exit(EXIT_FAILED);

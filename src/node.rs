@@ -10,18 +10,17 @@ use gridkv_actors::Registry;
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::identity;
 use gridkv_actors::runtime::{Failure, Node, NodeConfig, StartError, StoreSetup};
-use gridkv_http::LogControl;
-use gridkv_http::log_control::LogError;
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
 use tokio::net::TcpSocket;
 
-use crate::banner;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, ConfigError, Loaded};
 use crate::made_stores::{MadeStores, MadeStoresError};
-use crate::signals::Signals;
+use crate::operating::{NotShown, Operated};
+use crate::signals::{self, Signals};
 use crate::store_setup::setup;
-use crate::telemetry::{Directive, Switch, TelemetryError};
+use crate::telemetry::Switch;
+use crate::{banner, exposure};
 
 /// How long a stopping node waits for its peers to take what it wrote.
 const GRACE: Duration = Duration::from_secs(3);
@@ -57,8 +56,8 @@ pub(crate) enum RunError {
     #[error("can not start to serve")]
     Serve(#[source] io::Error),
     /// The effective configuration can not be shown.
-    #[error("can not show the configuration")]
-    Shown(#[from] toml::de::Error),
+    #[error(transparent)]
+    Shown(#[from] NotShown),
     /// Something that the node can not do without failed.
     #[error("the node can not go on: {0}")]
     Failed(String),
@@ -67,14 +66,23 @@ pub(crate) enum RunError {
     Unsaved(String),
 }
 
-/// Runs a node until a signal ends it.
+/// Runs a node until a signal ends it. `read` gives the configuration as it is at that moment.
 ///
 /// # Errors
 /// [`RunError`] when it does not start, fails while it runs, or can not save everything at its end.
-pub(crate) async fn run(loaded: &Loaded, registry: &Registry, log: Switch) -> Result<(), RunError> {
+pub(crate) async fn run<R>(
+    loaded: &Loaded,
+    registry: &Registry,
+    log: Switch,
+    read: R,
+) -> Result<(), RunError>
+where
+    R: Fn() -> Result<Loaded, ConfigError> + Send + 'static,
+{
     let config = &loaded.config;
     identity::look(config.node.data_dir.as_deref()).map_err(StartError::from)?;
     let mut signals = Signals::catch().map_err(RunError::Serve)?;
+    let hangups = Signals::hangups().map_err(RunError::Serve)?;
     let http = listen(config.http.listen, "http.listen")?;
     let peers = listen(config.peers.listen, "peers.listen")?;
     let advertise = advertised(config, &peers)?;
@@ -86,10 +94,11 @@ pub(crate) async fn run(loaded: &Loaded, registry: &Registry, log: Switch) -> Re
     let addr = http.local_addr().map_err(RunError::Serve)?;
     banner::show(config, node.handle(), addr, &advertise);
 
-    let shown = toml::from_str(&loaded.to_toml())?;
-    let (handle, log) = (node.handle().clone(), log_control(log));
-    let server = gridkv_http::server(handle, http_config(config), http, shown, log)
+    let Operated { operating, reloader, exposed } = Operated::new(loaded, log, read)?;
+    let server = gridkv_http::server(node.handle().clone(), http_config(config), http, operating)
         .map_err(RunError::Serve)?;
+    actix_rt::spawn(signals::reload_at_each(hangups, reloader));
+    actix_rt::spawn(exposure::remind(exposed));
     let http = server.handle();
     let mut server = actix_rt::spawn(server);
 
@@ -125,15 +134,6 @@ pub(crate) async fn run(loaded: &Loaded, registry: &Registry, log: Switch) -> Re
     } else {
         Err(RunError::Unsaved(unsaved.join("; ")))
     }
-}
-
-/// The log as HTTP clients may change it.
-fn log_control(log: Switch) -> LogControl {
-    LogControl::new(move |level| {
-        let directive: Result<Directive, _> = level.as_str().parse();
-        let set = directive.map_err(TelemetryError::from).and_then(|directive| log.set(&directive));
-        set.map_err(|error| LogError(error.into()))
-    })
 }
 
 /// Connections that the system makes ahead of this process: clients that all come back at once.

@@ -1,5 +1,5 @@
-//! Signals that end the node: the first SIGTERM or SIGINT asks it to stop in order, a second one ends
-//! it at once.
+//! Signals: the first SIGTERM or SIGINT asks the node to stop in order, a second one ends it at once, and each
+//! SIGHUP has the configuration read again.
 
 use std::io;
 
@@ -7,6 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Exit code after a second signal, as shells have it for an interrupted program.
 const EXIT_INTERRUPTED: i32 = 130;
+
+use crate::reload::Reloader;
 
 /// The signals that end the node.
 pub(crate) struct Signals {
@@ -26,6 +28,14 @@ impl Signals {
         })
     }
 
+    /// Catches SIGHUP from now on, which would end the process.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub(crate) fn hangups() -> io::Result<Signal> {
+        signal(SignalKind::hangup())
+    }
+
     /// Waits for the next one, and names it.
     pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
@@ -41,5 +51,23 @@ impl Signals {
             tracing::warn!(signal = name, "a second signal: ending at once");
             std::process::exit(EXIT_INTERRUPTED);
         });
+    }
+}
+
+/// Has the configuration read again at each SIGHUP, away from the threads that serve: files may be slow.
+pub(crate) async fn reload_at_each(mut hangups: Signal, mut reloader: Reloader) {
+    while hangups.recv().await.is_some() {
+        tracing::info!(signal = "SIGHUP", "reading the configuration again");
+        let read = tokio::task::spawn_blocking(move || {
+            reloader.reload();
+            reloader
+        });
+        reloader = match read.await {
+            Ok(reloader) => reloader,
+            Err(error) => {
+                tracing::error!(%error, "the configuration is not read again any more");
+                return;
+            }
+        };
     }
 }

@@ -66,7 +66,7 @@ impl BadTokens {
     /// Counts one more bad token of `address`. Says whether that are too many for this second.
     pub(crate) fn count(&self, address: IpAddr, now: UnixMs) -> bool {
         let hash = self.hasher.hash_one(network(address));
-        let second = now.0 / 1_000 & ((1 << SECOND_BITS) - 1);
+        let second = (now.0 / 1_000) & ((1 << SECOND_BITS) - 1);
         let mark = hash >> (COUNT_BITS + SECOND_BITS);
         let set = usize::try_from(hash).unwrap_or(usize::MAX) % (PLACES / WAYS);
         let ways = || self.places.iter().skip(set * WAYS).take(WAYS);

@@ -74,6 +74,14 @@ pub(super) fn check(config: &Config, overlay: &Overlay<'_>, expose: bool) -> Vec
         ));
     }
     same_token(config, &mut found);
+    if config.auth.tokens_file.is_some() && config.auth.tokens.is_empty() {
+        found.push(conflict(
+            &["auth.tokens_file", "auth.tokens"],
+            "there is no token in it, so that everybody could do everything: leave auth.tokens_file away if \
+             that is meant"
+                .to_owned(),
+        ));
+    }
     if !expose {
         found.extend(exposures(config).into_iter().map(|exposure| {
             let fault = match exposure {

@@ -207,6 +207,8 @@ fn tokens_come_from_the_configuration_and_from_a_file() {
     one(trial(), &["app and a have the same sha256"]);
     fs::write(&path, "").unwrap();
     assert_eq!(trial().config().auth.tokens.len(), 2);
+    let alone = Trial::default().variable("GRIDKV_AUTH__TOKENS_FILE", path.to_str().unwrap());
+    one(alone, &["auth.tokens_file = ", "there is no token in it"]);
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     one(trial(), &["variable GRIDKV_AUTH__TOKENS_FILE: auth.tokens_file: ", "chmod 600"]);
     fs::remove_file(&path).unwrap();

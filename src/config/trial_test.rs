@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 
 /// The backends that the tests pretend to have.
-pub(super) const BACKENDS: [(&str, &str); 6] = [
+pub(crate) const BACKENDS: [(&str, &str); 6] = [
     ("memory", "memory"),
     ("file", "file"),
     ("moka", "moka"),
@@ -17,7 +17,7 @@ pub(super) const BACKENDS: [(&str, &str); 6] = [
 
 /// One run of the loader; every part may be left empty.
 #[derive(Default)]
-pub(super) struct Trial {
+pub(crate) struct Trial {
     file: Option<String>,
     variables: Vec<(String, String)>,
     flags: Vec<Flag>,
@@ -27,39 +27,42 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    pub(super) fn file(mut self, text: &str) -> Self {
+    pub(crate) fn file(mut self, text: &str) -> Self {
         self.file = Some(text.to_owned());
         self
     }
 
-    pub(super) fn variable(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Others than the owner may read the file.
-    pub(super) fn open(mut self) -> Self {
+    pub(crate) fn open(mut self) -> Self {
         self.open = true;
         self
     }
 
     /// Flags as they are typed after `gridkv serve`.
-    pub(super) fn typed(mut self, line: &[&str]) -> Self {
+    pub(crate) fn typed(mut self, line: &[&str]) -> Self {
         use clap::Parser as _;
         let words = ["gridkv", "serve"].into_iter().chain(line.iter().copied());
         let crate::cli::Command::Serve(args) =
-            crate::cli::Cli::try_parse_from(words).unwrap().command;
+            crate::cli::Cli::try_parse_from(words).unwrap().command
+        else {
+            panic!("it is the command of a node");
+        };
         self.expose = args.insecure_expose_without_auth;
         self.flags = crate::cli::overlay(&args);
         self
     }
 
-    pub(super) fn host(mut self, name: &'static str) -> Self {
+    pub(crate) fn host(mut self, name: &'static str) -> Self {
         self.host = Some(name);
         self
     }
 
-    pub(super) fn load(self) -> Result<Loaded, ConfigError> {
+    pub(crate) fn load(self) -> Result<Loaded, ConfigError> {
         let dir = tempfile::tempdir().unwrap();
         let path: Option<PathBuf> = self.file.map(|text| {
             let path = dir.path().join("gridkv.toml");
@@ -81,7 +84,7 @@ impl Trial {
         })
     }
 
-    pub(super) fn config(self) -> Config {
+    pub(crate) fn config(self) -> Config {
         match self.load() {
             Ok(loaded) => loaded.config,
             Err(error) => panic!("{error}"),
@@ -89,7 +92,7 @@ impl Trial {
     }
 
     /// The problems, one per line, without the directory of the file.
-    pub(super) fn problems(self) -> Vec<String> {
+    pub(crate) fn problems(self) -> Vec<String> {
         let error = self.load().expect_err("the configuration should be refused").to_string();
         error
             .lines()

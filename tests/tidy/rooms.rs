@@ -181,7 +181,7 @@ pub(crate) const VENDORS: [(&str, &[&str]); 10] = [
     ("prometheus", &["http/src/metrics"]),
     ("rmp_serde", &["protocol/src/codec.rs"]),
     ("scc", &["storage/src/map.rs"]),
-    ("toml", &["src/config", "src/made_stores.rs", "src/node.rs", "src/cli.rs"]),
+    ("toml", &["src/config", "src/made_stores.rs", "src/operating.rs", "src/cli.rs"]),
     ("triomphe", &["protocol/src/buffer.rs"]),
 ];
 

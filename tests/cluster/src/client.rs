@@ -76,6 +76,7 @@ impl ClientError {
 pub struct Client {
     agent: ureq::Agent,
     base: String,
+    token: Option<String>,
 }
 
 impl Client {
@@ -96,7 +97,15 @@ impl Client {
             .timeout_global(Some(timeout))
             .timeout_connect(Some(CONNECT_TIMEOUT.min(timeout)))
             .build();
-        Self { agent: config.new_agent(), base: base_url.trim_end_matches('/').to_owned() }
+        let base = base_url.trim_end_matches('/').to_owned();
+        Self { agent: config.new_agent(), base, token: None }
+    }
+
+    /// The same one, which sends this token with every request; `None`: none.
+    #[must_use]
+    pub fn bearing(mut self, token: Option<&str>) -> Self {
+        self.token = token.map(str::to_owned);
+        self
     }
 
     /// The base URL, without a slash at its end.
@@ -111,7 +120,7 @@ impl Client {
             client: self,
             method: method.to_owned(),
             url: format!("{}{path}", self.base),
-            headers: Vec::new(),
+            headers: self.token.iter().map(|token| bearer(token)).collect(),
             body: None,
         }
     }
@@ -343,6 +352,10 @@ impl Request<'_> {
     }
 }
 
+fn bearer(token: &str) -> (String, String) {
+    ("Authorization".to_owned(), format!("Bearer {token}"))
+}
+
 fn read(mut answer: http::Response<ureq::Body>) -> Result<Reply, ureq::Error> {
     let body = answer.body_mut().with_config().limit(MAX_BODY_BYTES).read_to_vec()?;
     let (head, _) = answer.into_parts();
@@ -367,6 +380,13 @@ mod tests {
         let client = Client::new("http://h");
         let request = client.request("GET", "/p").query("a", "b/c").query("d", "&");
         assert_eq!(request.url, "http://h/p?a=b%2Fc&d=%26");
+    }
+
+    #[test]
+    fn a_token_goes_with_every_request() {
+        let client = Client::new("http://h").bearing(Some("t"));
+        assert_eq!(client.at_key("GET", "main", "k").headers, [bearer("t")]);
+        assert_eq!(client.bearing(None).request("GET", "/").headers, []);
     }
 
     #[test]

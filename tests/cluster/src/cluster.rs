@@ -25,6 +25,8 @@ pub struct Builder {
     arguments: Vec<(Option<u16>, OsString)>,
     environment: Vec<(Option<u16>, String, String)>,
     own_process_group: bool,
+    everywhere: bool,
+    token: Option<String>,
 }
 
 impl Builder {
@@ -89,6 +91,19 @@ impl Builder {
         self
     }
 
+    /// Has the nodes listen on every address of the machine, which they refuse unless they are told how to ask who
+    /// connects, or not to. Peers and clients still use 127.0.0.1.
+    pub fn everywhere(mut self) -> Self {
+        self.everywhere = true;
+        self
+    }
+
+    /// The token that the nodes' clients send. Which tokens the nodes know is a matter of their configuration.
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     /// Chooses ports and makes the nodes, without starting any.
     ///
     /// # Errors
@@ -116,6 +131,7 @@ impl Builder {
                 arguments,
                 environment: self.environment_of(number),
                 own_process_group: self.own_process_group,
+                token: self.token.clone(),
             })
         });
         Ok(Cluster { nodes: nodes.collect() })
@@ -142,14 +158,18 @@ impl Builder {
         let mut option = |name: &str, value: OsString| line.extend([name.into(), value]);
         option("--name", format!("n{number}").into());
         option("--data-dir", directory.join("data").into());
-        option("--listen", format!("127.0.0.1:{}", own.http).into());
-        option("--peer-listen", format!("127.0.0.1:{}", own.peers).into());
+        let host = if self.everywhere { "0.0.0.0" } else { "127.0.0.1" };
+        option("--listen", format!("{host}:{}", own.http).into());
+        option("--peer-listen", format!("{host}:{}", own.peers).into());
         let given = self.dialled.iter().map(Some).chain(iter::repeat(None));
         for (one, given) in all.iter().zip(given) {
             let port = given.copied().unwrap_or(one.peers);
             match (*one == own, given) {
                 (false, _) => option("--join", format!("127.0.0.1:{port}").into()),
                 (true, Some(_)) => option("--advertise", format!("127.0.0.1:{port}").into()),
+                (true, None) if self.everywhere => {
+                    option("--advertise", format!("127.0.0.1:{port}").into());
+                }
                 (true, None) => {}
             }
         }
@@ -190,6 +210,8 @@ impl Cluster {
             arguments: Vec::new(),
             environment: Vec::new(),
             own_process_group: false,
+            everywhere: false,
+            token: None,
         }
     }
 
@@ -309,6 +331,17 @@ mod tests {
         let second = line(cluster.node(2));
         assert!(second.contains("--peer-listen 127.0.0.1:7502 --join 127.0.0.1:17501"));
         assert!(second.ends_with("--advertise 127.0.0.1:17502 --join 127.0.0.1:7503"));
+    }
+
+    #[test]
+    fn nodes_that_listen_everywhere_are_dialled_here() {
+        let everywhere = Cluster::builder("x", "y").ports(Ports::Development).everywhere();
+        let first = line(everywhere.nodes(1).build().unwrap().node(1));
+        for option in
+            ["--listen 0.0.0.0:7401", "--peer-listen 0.0.0.0:7501", "--advertise 127.0.0.1:7501"]
+        {
+            assert!(first.contains(option), "{first}");
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub(crate) struct Launch {
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) own_process_group: bool,
+    pub(crate) token: Option<String>,
 }
 
 /// Whether every thread of a process is stopped: the state is what follows the name, which is in brackets.
@@ -83,10 +84,10 @@ impl Node {
         format!("http://127.0.0.1:{}", self.launch.address.http)
     }
 
-    /// A new client of this node.
+    /// A new client of this node, with the token that its builder was given.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(&self.base_url())
+        Client::new(&self.base_url()).bearing(self.launch.token.as_deref())
     }
 
     /// The directory of its log, its pid file and its data.

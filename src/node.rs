@@ -183,6 +183,7 @@ fn node_config(
         max_clock_skew: peers.max_clock_skew,
         max_frame_bytes: peers.max_frame_bytes,
         max_queue_bytes: peers.max_queue_bytes,
+        security: gridkv_actors::peer_security::PeerSecurity::Plain,
         gate: GateLimits {
             ops: writes
                 .saturating_mul(u64::try_from(config.http.max_batch_ops).unwrap_or(1))

@@ -29,6 +29,7 @@ use crate::member_change::Changes;
 use crate::node_state::{NodeState, Phase};
 use crate::operations::Operation;
 use crate::peer_link::{self, LinkParts};
+use crate::peer_security::PeerSecurity;
 use crate::post::post;
 use crate::publisher_actor;
 use crate::storage_messages::TakeOrigin;
@@ -52,6 +53,7 @@ pub(crate) struct ClusterParts {
     pub(crate) state: Arc<NodeState>,
     pub(crate) board: Arc<ClusterBoard>,
     pub(crate) origin: Arc<AtomicU64>,
+    pub(crate) security: PeerSecurity,
     pub(crate) settings: ClusterSettings,
 }
 
@@ -180,6 +182,7 @@ impl ClusterActor {
                 links: Arc::clone(&parts.links),
                 limits: parts.settings.outbox,
                 silence: parts.settings.silence,
+                security: parts.security.clone(),
             };
             actix_rt::spawn(peer_link::keep(addr.to_owned(), link))
         });

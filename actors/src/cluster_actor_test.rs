@@ -18,6 +18,7 @@ use crate::cluster_messages::{
     Arrived, Dialled, ForgetPeer, FullSync, Knock, Left, LinkEnded, PeerReported, ReportTo,
     SayHello, Silent, Verdict,
 };
+use crate::credentials::Credentials;
 use crate::gate::GateLimits;
 use crate::node_config::{NodeConfig, StoreSetup};
 use crate::operations::{Asked, Operations, Task};
@@ -78,6 +79,7 @@ fn config() -> NodeConfig {
         max_clock_skew: Duration::from_millis(500),
         max_frame_bytes: LIMITS.frame_bytes,
         max_queue_bytes: LIMITS.queue_bytes,
+        security: PeerSecurity::Plain,
         gate: GateLimits { ops: 10, bytes: 1 << 20 },
         stores: vec![StoreSetup {
             config,
@@ -151,7 +153,7 @@ impl Stage {
             now: self.wiring.clock.now(),
         };
         let (reply, answer) = oneshot::channel();
-        post(&self.cluster, Knock { hello, reply });
+        post(&self.cluster, Knock { hello, credentials: Credentials::default(), reply });
         let answer = answer.await.unwrap();
         answer.map(|welcome| welcome.takes_in(origin.node())).map_err(|refusal| refusal.reason)
     }
@@ -164,7 +166,8 @@ impl Stage {
         let (addr, protocol) = (member.addr.clone(), ProtocolRange::OWN);
         let welcome = Welcome { protocol, member, joined: true, members, now, clock };
         let (reply, verdict) = oneshot::channel();
-        post(&self.cluster, Dialled { addr, welcome, outbox, reply });
+        let credentials = Credentials::default();
+        post(&self.cluster, Dialled { addr, welcome, credentials, outbox, reply });
         (verdict.await.unwrap(), queue)
     }
 

@@ -8,6 +8,7 @@ use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
 use gridkv_protocol::{NodeId, Origin, StoreName};
 use tokio::sync::oneshot;
 
+use crate::credentials::Credentials;
 use crate::member_change::{AddReply, ForgetReply};
 use crate::operations::Operation;
 use crate::store_ends::StoreEnd;
@@ -18,6 +19,7 @@ use crate::wire::Outbox;
 #[rtype(result = "()")]
 pub(crate) struct Knock {
     pub(crate) hello: Hello,
+    pub(crate) credentials: Credentials,
     pub(crate) reply: oneshot::Sender<Result<Welcome, Refusal>>,
 }
 
@@ -27,6 +29,7 @@ pub(crate) struct Knock {
 pub(crate) struct Dialled {
     pub(crate) addr: String,
     pub(crate) welcome: Welcome,
+    pub(crate) credentials: Credentials,
     pub(crate) outbox: Outbox,
     pub(crate) reply: oneshot::Sender<Verdict>,
 }

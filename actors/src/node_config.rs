@@ -8,6 +8,7 @@ use gridkv_storage::settings::Settings;
 use gridkv_storage::store::StoreConfig;
 
 use crate::gate::GateLimits;
+use crate::peer_security::PeerSecurity;
 use crate::store_ledger::StoreLedger;
 
 /// How a node is to run.
@@ -38,6 +39,8 @@ pub struct NodeConfig {
     pub max_frame_bytes: usize,
     /// Bytes on their way to one peer, and from it.
     pub max_queue_bytes: usize,
+    /// What makes its connections to peers safe.
+    pub security: PeerSecurity,
     /// What may be in flight to one store.
     pub gate: GateLimits,
     /// Its stores: those that are configured, and those that were made by earlier runs.

@@ -3,6 +3,7 @@
 //! A node publishes over the links that it dialled: reports and batches go out, answers, pages and
 //! reports come back. Each link is one task; it reads here, and writes from the outbox.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,10 @@ use actix::Addr;
 use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS};
 use gridkv_protocol::message::{Message, SendError};
 use gridkv_protocol::repair::Repair;
-use gridkv_protocol::welcome::{Hello, Refusal, Welcome};
+use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
 use gridkv_protocol::{Origin, StoreName};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -22,10 +22,14 @@ use crate::catch_up_actor::{NoPageCame, PageCame};
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{Dialled, LinkEnded, PeerReported, SayHello, Silent, Verdict};
 use crate::convergence_actor::{DigestCame, NoRepairPage, RepairPage};
+use crate::credentials::Credentials;
 use crate::links::Links;
+use crate::peer_security::PeerSecurity;
+use crate::peer_stream::{ReadHalf, Secured, Side, WriteHalf};
 use crate::post::post;
 use crate::publisher_actor::Answered;
 use crate::store_ends::StoreEnds;
+use crate::tls_fault::TlsFault;
 use crate::wire::{OutboxLimits, WireError, Writer, outbox, read_message};
 
 /// The first pause before a link dials again; it doubles up to the longest.
@@ -42,13 +46,14 @@ pub(crate) struct LinkParts {
     pub(crate) limits: OutboxLimits,
     /// A link that brings nothing for this long is broken.
     pub(crate) silence: Duration,
+    pub(crate) security: PeerSecurity,
 }
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     #[error("{0}")]
     Wire(#[from] WireError),
     #[error("no answer within the time of a handshake")]
@@ -67,9 +72,48 @@ enum LinkError {
     Stopping,
 }
 
+impl LinkError {
+    fn is_of_tls(error: &WireError) -> bool {
+        Self::fault_of(error).is_some()
+    }
+
+    fn fault_of(error: &WireError) -> Option<TlsFault> {
+        match error {
+            WireError::Tls(fault) => Some(fault.clone()),
+            WireError::Io(error) => TlsFault::behind(error),
+            WireError::Frame(_) | WireError::Message(_) => None,
+        }
+    }
+
+    /// What keeps the connection from being safe, if that is it.
+    fn fault(&self) -> Option<TlsFault> {
+        match self {
+            Self::Io(error) => TlsFault::behind(error),
+            Self::Wire(error) => Self::fault_of(error),
+            Self::SlowHandshake
+            | Self::Hello(_)
+            | Self::Refused(_)
+            | Self::Silence
+            | Self::UnexpectedMessage
+            | Self::Cut
+            | Self::Stopping => None,
+        }
+    }
+
+    /// Why the node that was dialled does not take this one in, if it said so itself.
+    fn refusal(&self) -> Option<RefusalReason> {
+        if let Self::Refused(why) = self {
+            return Some(why.reason);
+        }
+        let refused = self.fault().is_some_and(|fault| fault.is_refusal());
+        refused.then_some(RefusalReason::NotCertified)
+    }
+}
+
 /// Keeps a link to `addr` until it is aborted, or the address turns out to be this node's own.
 pub(crate) async fn keep(addr: String, parts: LinkParts) {
     let mut pause = FIRST_PAUSE;
+    let mut told = None;
     loop {
         match connect(&addr, &parts).await {
             Ok(Ended::AtOnce(Verdict::Myself)) | Err(LinkError::Stopping) => return,
@@ -81,10 +125,14 @@ pub(crate) async fn keep(addr: String, parts: LinkParts) {
                 pause = FIRST_PAUSE;
             }
             Err(error) => {
-                tracing::debug!(%addr, reason = %error, "a peer can not be reached");
+                let (fault, refused) = (error.fault(), error.refusal());
                 let reason = error.to_string();
-                let refused =
-                    if let LinkError::Refused(why) = error { Some(why.reason) } else { None };
+                if fault.is_some() && fault != told && refused.is_none() {
+                    tracing::warn!(%addr, %reason, "there is no safe connection to a peer");
+                } else {
+                    tracing::debug!(%addr, %reason, "a peer can not be reached");
+                }
+                told = fault;
                 post(&parts.cluster, Silent { addr: addr.clone(), reason, refused });
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -104,14 +152,15 @@ enum Ended {
 async fn connect(addr: &str, parts: &LinkParts) -> Result<Ended, LinkError> {
     let handshake = Duration::from_millis(HANDSHAKE_MS);
     let hello = parts.cluster.send(SayHello).await.map_err(|_| LinkError::Stopping)?;
-    let (read, write, welcome) = timeout(handshake, shake_hands(addr, hello))
-        .await
-        .map_err(|_| LinkError::SlowHandshake)??;
+    let Host { read, write, welcome, credentials } =
+        timeout(handshake, shake_hands(addr, hello, parts))
+            .await
+            .map_err(|_| LinkError::SlowHandshake)??;
     let run = welcome.member.origin;
     let peer = run.node();
     let (outbox, queue) = outbox(parts.limits);
     let (reply, verdict) = oneshot::channel();
-    post(&parts.cluster, Dialled { addr: addr.to_owned(), welcome, outbox, reply });
+    post(&parts.cluster, Dialled { addr: addr.to_owned(), welcome, credentials, outbox, reply });
     let verdict = verdict.await.map_err(|_| LinkError::Stopping)?;
     if verdict != Verdict::Serve {
         return Ok(Ended::AtOnce(verdict));
@@ -129,25 +178,42 @@ async fn connect(addr: &str, parts: &LinkParts) -> Result<Ended, LinkError> {
     Ok(Ended::AfterAWhile(error))
 }
 
-async fn shake_hands(
-    addr: &str,
-    hello: Hello,
-) -> Result<(OwnedReadHalf, OwnedWriteHalf, Welcome), LinkError> {
+/// A node that let this one in.
+struct Host {
+    read: ReadHalf,
+    write: WriteHalf,
+    welcome: Welcome,
+    credentials: Credentials,
+}
+
+async fn shake_hands(addr: &str, hello: Hello, parts: &LinkParts) -> Result<Host, LinkError> {
     let stream = TcpStream::connect(addr).await?;
-    stream.set_nodelay(true)?;
-    let (mut read, mut write) = stream.into_split();
+    let Secured { mut read, mut write, credentials } =
+        parts.security.secure(stream, Side::Dialler).await?;
     let frame = Message::Hello(hello).to_frame(HANDSHAKE_FRAME_BYTES)?;
-    write.write_all(&frame).await?;
-    let answer = read_message(&mut read, HANDSHAKE_FRAME_BYTES * 16).await?.0;
+    let said = say(&mut write, &frame).await;
+    // Who is refused by TLS learns it here, and why, although it could not say its hello any more.
+    let answer = read_message(&mut read, HANDSHAKE_FRAME_BYTES * 16).await;
+    let answer = match (answer, said) {
+        (Ok((answer, _)), _) => answer,
+        (Err(error), _) if LinkError::is_of_tls(&error) => return Err(error.into()),
+        (Err(_), Err(error)) => return Err(error.into()),
+        (Err(error), Ok(())) => return Err(error.into()),
+    };
     if let Message::Refusal(refusal) = answer {
         return Err(LinkError::Refused(refusal));
     }
     let Message::Welcome(welcome) = answer else { return Err(LinkError::UnexpectedMessage) };
-    Ok((read, write, welcome))
+    Ok(Host { read, write, welcome, credentials })
+}
+
+async fn say(write: &mut WriteHalf, frame: &[u8]) -> io::Result<()> {
+    write.write_all(frame).await?;
+    write.flush().await
 }
 
 /// Reads until the connection is of no further use.
-async fn read_all(mut read: OwnedReadHalf, run: Origin, parts: &LinkParts) -> LinkError {
+async fn read_all(mut read: ReadHalf, run: Origin, parts: &LinkParts) -> LinkError {
     loop {
         let message =
             match timeout(parts.silence, read_message(&mut read, parts.limits.frame_bytes)).await {

@@ -13,7 +13,6 @@ use gridkv_protocol::limits::{
 use gridkv_protocol::message::Message;
 use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
@@ -21,6 +20,8 @@ use tokio::time::timeout;
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{Arrived, Knock, Left};
 use crate::peer_applier::{ApplierParts, PeerApplier, Received};
+use crate::peer_security::PeerSecurity;
+use crate::peer_stream::{ReadHalf, Secured, Side, WriteHalf};
 use crate::post::post;
 use crate::wire::{OutboxLimits, WireError, Writer, outbox, read_message};
 
@@ -35,6 +36,7 @@ pub(crate) struct ServerParts {
     pub(crate) limits: OutboxLimits,
     /// A connection that brings nothing for this long is broken.
     pub(crate) silence: Duration,
+    pub(crate) security: PeerSecurity,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -82,10 +84,8 @@ pub(crate) async fn serve(listener: std::net::TcpListener, parts: ServerParts) -
 }
 
 async fn serve_connection(stream: TcpStream, parts: &ServerParts) -> Result<(), ServeError> {
-    stream.set_nodelay(true)?;
-    let (mut read, mut write) = stream.into_split();
     let handshake = Duration::from_millis(HANDSHAKE_MS);
-    let (hello, welcome) = timeout(handshake, shake_hands(&mut read, &mut write, parts))
+    let Guest { read, write, hello, welcome } = timeout(handshake, shake_hands(stream, parts))
         .await
         .map_err(|_| ServeError::SlowHandshake)??;
     let origin = hello.member.origin;
@@ -107,15 +107,21 @@ async fn serve_connection(stream: TcpStream, parts: &ServerParts) -> Result<(), 
     Err(error)
 }
 
-async fn shake_hands(
-    read: &mut OwnedReadHalf,
-    write: &mut OwnedWriteHalf,
-    parts: &ServerParts,
-) -> Result<(Hello, Welcome), ServeError> {
-    let first = read_message(read, HANDSHAKE_FRAME_BYTES).await?.0;
+/// A node that was let in.
+struct Guest {
+    read: ReadHalf,
+    write: WriteHalf,
+    hello: Hello,
+    welcome: Welcome,
+}
+
+async fn shake_hands(stream: TcpStream, parts: &ServerParts) -> Result<Guest, ServeError> {
+    let secured = parts.security.secure(stream, Side::Dialled).await?;
+    let Secured { mut read, mut write, credentials } = secured;
+    let first = read_message(&mut read, HANDSHAKE_FRAME_BYTES).await?.0;
     let answered = if let Message::Hello(hello) = first {
         let (reply, answer) = oneshot::channel();
-        post(&parts.cluster, Knock { hello: hello.clone(), reply });
+        post(&parts.cluster, Knock { hello: hello.clone(), credentials, reply });
         let answer = answer.await.map_err(|_| ServeError::Stopping)?;
         answer.map(|welcome| (hello, welcome))
     } else {
@@ -132,13 +138,20 @@ async fn shake_hands(
         .to_frame(HANDSHAKE_FRAME_BYTES * 16)
         .map_err(|error| ServeError::Refused(error.to_string()))?;
     write.write_all(&frame).await?;
-    answered.map_err(|refusal| ServeError::Refused(refusal.detail))
+    write.flush().await?;
+    match answered {
+        Ok((hello, welcome)) => Ok(Guest { read, write, hello, welcome }),
+        Err(refusal) => {
+            write.shutdown().await?;
+            Err(ServeError::Refused(refusal.detail))
+        }
+    }
 }
 
 /// Reads until the connection is of no further use. What is under way is bounded in bytes: a batch
 /// holds its permit until its store has answered.
 async fn read_all(
-    mut read: OwnedReadHalf,
+    mut read: ReadHalf,
     applier: &Addr<PeerApplier>,
     parts: &ServerParts,
 ) -> ServeError {

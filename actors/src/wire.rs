@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::tls_fault::{TlsFault, is_tls};
+
 /// Why a connection is of no further use.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WireError {
@@ -22,6 +24,8 @@ pub(crate) enum WireError {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Message(#[from] MessageError),
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
 }
 
 /// Why a message was not queued: the connection is cut.
@@ -41,8 +45,11 @@ pub(crate) async fn read_message<R: AsyncRead + Unpin>(
     max_frame_bytes: usize,
 ) -> Result<(Message, usize), WireError> {
     let mut head = [0; HEADER_BYTES];
-    read.read_exact(&mut head).await?;
-    let header = WIRE.parse(&head, max_frame_bytes)?;
+    read_head(read, &mut head).await?;
+    let header = WIRE.parse(&head, max_frame_bytes).map_err(|error| match error {
+        FrameError::BadMagic if is_tls(&head) => TlsFault::SpeaksTls.into(),
+        error => WireError::Frame(error),
+    })?;
     let mut payload = Vec::new();
     // Grows as bytes arrive: a claimed length alone costs nothing.
     let length = u64::try_from(header.length()).unwrap_or(u64::MAX);
@@ -52,6 +59,25 @@ pub(crate) async fn read_message<R: AsyncRead + Unpin>(
     }
     header.verify(&payload)?;
     Ok((Message::from_frame(&header, &payload)?, HEADER_BYTES + got))
+}
+
+/// Reads a header. Where an alert of TLS comes instead, which is shorter, that is said.
+async fn read_head<R: AsyncRead + Unpin>(
+    read: &mut R,
+    head: &mut [u8; HEADER_BYTES],
+) -> Result<(), WireError> {
+    let mut left: &mut [u8] = head;
+    while !left.is_empty() {
+        let got = read.read(left).await?;
+        if got == 0 {
+            let missing = left.len();
+            let tls = missing < HEADER_BYTES && is_tls(head);
+            let end = WireError::Io(io::ErrorKind::UnexpectedEof.into());
+            return Err(if tls { TlsFault::SpeaksTls.into() } else { end });
+        }
+        left = left.get_mut(got..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Messages on their way into a socket. Cheap to clone; usable from any thread.

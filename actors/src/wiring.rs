@@ -205,6 +205,7 @@ impl Wiring {
             state: Arc::clone(&self.state),
             board: Arc::clone(&self.board),
             origin: Arc::clone(&self.origin),
+            security: config.security.clone(),
             settings: ClusterSettings {
                 heartbeat: config.heartbeat,
                 silence: config.down_after,
@@ -234,6 +235,7 @@ impl Wiring {
             },
             limits: outbox_limits(config),
             silence: config.down_after,
+            security: config.security.clone(),
         };
         let board = Arc::clone(&self.board);
         self.sync.spawn(async move {

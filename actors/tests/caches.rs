@@ -14,6 +14,7 @@ use gridkv_actors::gate::GateLimits;
 use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::node::NodeHandle;
 use gridkv_actors::node_config::{NodeConfig, StoreSetup};
+use gridkv_actors::peer_security::PeerSecurity;
 use gridkv_actors::runtime::Node;
 use gridkv_actors::write::{Action, Condition, Ttl, Write};
 
@@ -54,6 +55,7 @@ impl Wired {
             max_clock_skew: Duration::from_millis(500),
             max_frame_bytes: 4_194_304,
             max_queue_bytes: 16_777_216,
+            security: PeerSecurity::Plain,
             gate: GateLimits { ops: 10_000, bytes: 64 << 20 },
             stores: vec![StoreSetup {
                 config: StoreConfig {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_rt::time::{sleep, timeout};
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::node_config::{NodeConfig, StoreSetup};
+use gridkv_actors::peer_security::PeerSecurity;
 use gridkv_actors::runtime::Node;
 use gridkv_actors::settings::Settings;
 use gridkv_actors::write::{Action, Condition, Ttl, Write};
@@ -69,6 +70,7 @@ fn start(name: &str, seed: Option<&Running>, held: &[(&str, u64, State)]) -> Run
         max_clock_skew: Duration::from_millis(500),
         max_frame_bytes: 4_194_304,
         max_queue_bytes: 16_777_216,
+        security: PeerSecurity::Plain,
         gate: GateLimits { ops: 10_000, bytes: 64 << 20 },
         stores: vec![StoreSetup {
             config: StoreConfig {

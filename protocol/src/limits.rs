@@ -56,7 +56,10 @@ pub const HANDSHAKE_FRAME_BYTES: usize = 64 * 1_024;
 /// Connections that peers may have open to a node, at most: some for each of 25 members.
 pub const MAX_PEER_CONNECTIONS: usize = 128;
 
-/// Milliseconds that a handshake may take, both ways.
+/// Bytes of a secret that nodes share, at least: shorter ones can be guessed by who once saw a proof of it.
+pub const LEAST_SECRET_BYTES: usize = 32;
+
+/// Milliseconds that a handshake may take, both ways, TLS included.
 pub const HANDSHAKE_MS: u64 = 5_000;
 
 /// Milliseconds that a starting node listens for peers before it goes on without the silent ones.

@@ -201,6 +201,7 @@ fn every_kind_comes_back_as_it_was_sent() {
         RefusalReason::UnexpectedMessage,
         RefusalReason::Stopping,
         RefusalReason::TooMany,
+        RefusalReason::NotCertified,
     ];
     let refusals =
         reasons.map(|reason| Message::Refusal(Refusal { reason, detail: String::new() }));

@@ -103,6 +103,9 @@ pub enum RefusalReason {
     Stopping,
     /// The node has as many members or connections as it takes.
     TooMany,
+    /// The certificate that the peer showed is not that of the node that it says it is, or of none that is let in.
+    /// Said only inside TLS: to nodes that know this word.
+    NotCertified,
 }
 
 /// A member of the mesh. Orders by origin and revision first, so that of one identity the newest run is

@@ -64,7 +64,9 @@ pub(crate) const ROOMS: [Room; 8] = [
             "getrandom",
             "gridkv-protocol",
             "gridkv-storage",
+            "ring",
             "rustls",
+            "rustls-webpki",
             "serde",
             "thiserror",
             "tokio",
@@ -98,6 +100,7 @@ pub(crate) const ROOMS: [Room; 8] = [
             "subtle",
             "thiserror",
             "tokio",
+            "tokio-rustls",
             "tracing",
         ]),
         never_paths: &["std::env", "std::fs", "std::process"],
@@ -169,7 +172,7 @@ pub(crate) fn sources(room: &Room) -> String {
 }
 
 /// A vendor crate, by the name that code has for it, and what the files that may name it begin with.
-pub(crate) const VENDORS: [(&str, &[&str]); 10] = [
+pub(crate) const VENDORS: [(&str, &[&str]); 11] = [
     (
         "anyhow",
         &["src/main.rs", "src/command", "tests/soak/src/main.rs", "tests/chaos/src/main.rs"],
@@ -179,6 +182,7 @@ pub(crate) const VENDORS: [(&str, &[&str]); 10] = [
     ("getrandom", &["actors/src/identity.rs"]),
     ("moka", &["storage/src/moka", "storage/src/fjall"]),
     ("prometheus", &["http/src/metrics"]),
+    ("rcgen", &["src/init", "src/tls", "actors/src/trial_authority.rs"]),
     ("rmp_serde", &["protocol/src/codec.rs"]),
     ("scc", &["storage/src/map.rs"]),
     ("toml", &["src/config", "src/made_stores.rs", "src/operating.rs", "src/cli.rs"]),

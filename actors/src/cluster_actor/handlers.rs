@@ -3,19 +3,34 @@
 use actix::{Context, Handler, MessageResult};
 use gridkv_protocol::membership::Event;
 use gridkv_protocol::message::Message as WireMessage;
-use gridkv_protocol::welcome::ProtocolRange;
+use gridkv_protocol::welcome::{Member, ProtocolRange, Refusal, RefusalReason};
 
 use super::ClusterActor;
 use crate::cluster_messages::{
     Arrived, Dialled, Knock, Left, LinkEnded, PeerReported, ReportTo, SayHello, Silent, Verdict,
 };
+use crate::credentials::Credentials;
 use crate::member_change::AddError;
 use crate::post;
+
+impl ClusterActor {
+    /// Why the other end of a connection is not who it says it is, if its certificate says so.
+    fn objection(&self, credentials: &Credentials, member: &Member) -> Option<String> {
+        let known = self.parts.membership.members().get(member.origin.node());
+        let known = known.map(|known| known.name.as_str());
+        self.parts.security.objection(credentials, &member.name, known)
+    }
+}
 
 impl Handler<Knock> for ClusterActor {
     type Result = ();
 
-    fn handle(&mut self, Knock { hello, reply }: Knock, ctx: &mut Context<Self>) {
+    fn handle(&mut self, message: Knock, ctx: &mut Context<Self>) {
+        let Knock { hello, credentials, reply } = message;
+        if let Some(detail) = self.objection(&credentials, &hello.member) {
+            let reason = RefusalReason::NotCertified;
+            return post::answer(reply, Err(Refusal { reason, detail }));
+        }
         let up = self.up_beside(hello.member.origin.node());
         let clock = self.parts.clock.observed();
         let ready = self.boot.is_none();
@@ -29,19 +44,22 @@ impl Handler<Dialled> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, message: Dialled, ctx: &mut Context<Self>) {
-        let Dialled { addr, welcome, outbox, reply } = message;
+        let Dialled { addr, welcome, credentials, outbox, reply } = message;
         self.contacts.refusals.note(&addr, None);
-        let unfit = if self.parts.membership.is_copy(&welcome.member, &self.contacts.up()) {
-            Some("it runs on a copy of a member's data")
+        let objection = self.objection(&credentials, &welcome.member);
+        let unfit = if let Some(objection) = objection {
+            tracing::warn!(%addr, reason = %objection, "a peer is not who it says it is");
+            Some(objection)
+        } else if self.parts.membership.is_copy(&welcome.member, &self.contacts.up()) {
+            Some("it runs on a copy of a member's data".to_owned())
         } else if welcome.protocol.common(ProtocolRange::OWN).is_none() {
-            Some("it speaks another version of the protocol")
+            Some("it speaks another version of the protocol".to_owned())
         } else {
             None
         };
         if let Some(reason) = unfit {
-            let outcome = Err(AddError::Refused(reason.to_owned()));
+            let outcome = Err(AddError::Refused(reason.clone()));
             self.came_to(&addr, &outcome, ctx);
-            let reason = reason.to_owned();
             self.step(Event::Silent { addr, reason }, ctx);
             post::answer(reply, Verdict::NotYet);
             return;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::rt::{System, spawn};
 use gridkv_actors::gate::GateLimits;
+use gridkv_actors::peer_security::PeerSecurity;
 use gridkv_actors::runtime::{Node, NodeConfig, StoreSetup};
 use gridkv_actors::settings::Settings;
 use gridkv_actors::{Registry, StoreConfig};
@@ -126,6 +127,7 @@ fn node_config(directory: &Path, peers: &TcpListener, seeds: Vec<String>) -> Nod
         max_clock_skew: Duration::from_millis(500),
         max_frame_bytes: 4_194_304,
         max_queue_bytes: 16_777_216,
+        security: PeerSecurity::Plain,
         gate: GateLimits { ops: 10_000, bytes: 64 << 20 },
         stores: vec![
             store("disk", "file", None, u64::MAX),

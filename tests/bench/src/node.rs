@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::handle::StoreHandle;
+use gridkv_actors::peer_security::PeerSecurity;
 use gridkv_actors::runtime::{Node, NodeConfig, StoreSetup};
 use gridkv_actors::settings::Settings;
 use gridkv_actors::{Registry, StoreConfig};
@@ -74,6 +75,7 @@ fn node_config(store: StoreConfig, advertise: String, data_dir: Option<PathBuf>)
         max_clock_skew: Duration::from_millis(500),
         max_frame_bytes: 4 << 20,
         max_queue_bytes: 16 << 20,
+        security: PeerSecurity::Plain,
         gate: GateLimits { ops: 65_536, bytes: 64 << 20 },
         stores: vec![store],
         ledger: None,

@@ -95,13 +95,21 @@ pub(crate) struct Ends {
 
 /// Certificates on both sides.
 pub struct Mutual {
-    ends: ArcSwap<Ends>,
+    holds: ArcSwap<Holds>,
     cluster: String,
     node: String,
     server_name: ServerName<'static>,
+}
+
+/// What holds of it until it is replaced.
+struct Holds {
+    ends: Ends,
     /// The nodes whose certificates are taken; empty: every one of the authority.
     allow: BTreeSet<String>,
 }
+
+/// Other certificates, found good, for [`Mutual::take`].
+pub struct Renewal(Holds);
 
 impl Mutual {
     /// The certificates of node `node` of `cluster`, which takes connections of the nodes in `allow`, or of all
@@ -121,19 +129,28 @@ impl Mutual {
         let server_name = name(cluster_name(cluster))?;
         name(node_name(node))?;
         let ends = mutual_ends(&server_name, node, papers, now)?;
-        let allow: BTreeSet<String> = allow.into_iter().collect();
+        let holds = ArcSwap::from_pointee(Holds { ends, allow: allow.into_iter().collect() });
         let (cluster, node) = (cluster.to_owned(), node.to_owned());
-        Ok(Self { ends: ArcSwap::from_pointee(ends), cluster, node, server_name, allow })
+        Ok(Self { holds, cluster, node, server_name })
     }
 
-    /// Goes on with other certificates. Connections that are open stay.
+    /// Judges other certificates, and other nodes that are let in, as [`Mutual::new`] does. Nothing changes yet.
     ///
     /// # Errors
-    /// [`SecurityError`] when peers would refuse them; those in use stay then.
-    pub fn renew(&self, papers: Papers, now: UnixMs) -> Result<(), SecurityError> {
+    /// [`SecurityError`] when peers would refuse them.
+    pub fn prepare(
+        &self,
+        papers: Papers,
+        allow: impl IntoIterator<Item = String>,
+        now: UnixMs,
+    ) -> Result<Renewal, SecurityError> {
         let ends = mutual_ends(&self.server_name, &self.node, papers, now)?;
-        self.ends.store(Arc::new(ends));
-        Ok(())
+        Ok(Renewal(Holds { ends, allow: allow.into_iter().collect() }))
+    }
+
+    /// Goes on with these. Connections that are open stay.
+    pub fn take(&self, Renewal(holds): Renewal) {
+        self.holds.store(Arc::new(holds));
     }
 
     /// What a node may have come to have whose certificate peers do not take (any more).
@@ -141,13 +158,13 @@ impl Mutual {
     pub(crate) fn unchecked((cluster, node): (&str, &str), papers: Papers) -> Self {
         let server_name = ServerName::try_from(cluster_name(cluster)).unwrap();
         let ends = assemble(&verifiers(papers.authorities).unwrap(), papers.chain, papers.key);
-        let (ends, allow) = (ArcSwap::from_pointee(ends.unwrap()), BTreeSet::new());
-        let (cluster, node) = (cluster.to_owned(), node.to_owned());
-        Self { ends, cluster, node, server_name, allow }
+        let holds = Holds { ends: ends.unwrap(), allow: BTreeSet::new() };
+        let (holds, cluster) = (ArcSwap::from_pointee(holds), cluster.to_owned());
+        Self { holds, cluster, node: node.to_owned(), server_name }
     }
 
-    pub(crate) fn ends(&self) -> Arc<Ends> {
-        self.ends.load_full()
+    pub(crate) fn ends(&self) -> Ends {
+        self.holds.load().ends.clone()
     }
 
     pub(crate) fn server_name(&self) -> ServerName<'static> {
@@ -177,7 +194,8 @@ impl PeerSecurity {
                 "its identity is that of {known:?}, and its certificate names only {credentials}"
             ));
         }
-        let allowed = mutual.allow.is_empty() || name == mutual.node || mutual.allow.contains(name);
+        let allow = &mutual.holds.load().allow;
+        let allowed = allow.is_empty() || name == mutual.node || allow.contains(name);
         (!allowed).then(|| format!("{name:?} is not among the names of peers.tls.allow"))
     }
 }
@@ -371,7 +389,7 @@ impl ServerCertVerifier for Anyone {
 
 impl fmt::Debug for Mutual {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mutual").field("allow", &self.allow).finish_non_exhaustive()
+        f.debug_struct("Mutual").field("node", &self.node).finish_non_exhaustive()
     }
 }
 

@@ -66,7 +66,7 @@ impl PeerSecurity {
                 let (read, write) = (ReadHalf::Plain(read), WriteHalf::Plain(write));
                 return Ok(Secured { read, write, credentials: Credentials::default() });
             }
-            Self::Mutual(mutual) => ((*mutual.ends()).clone(), mutual.server_name()),
+            Self::Mutual(mutual) => (mutual.ends(), mutual.server_name()),
             Self::Secret(secret) => (secret.ends.clone(), secret.server_name.clone()),
         };
         let stream: io::Result<TlsStream<TcpStream>> = match side {

@@ -199,10 +199,10 @@ async fn renewed_certificates_hold_for_the_next_connection_and_leave_open_ones_a
     let (stays, moved) = (mutual_as(&old, "n2"), mutual_as(&new, "n2"));
     let met = meet(&stays, &security).await;
     let (mut near, mut far) = (met.dialler.unwrap(), met.dialled.unwrap());
-    let bad = n1.renew(old.papers("grid", "n1", Span::Over), now());
+    let bad = n1.prepare(old.papers("grid", "n1", Span::Over), [], now());
     assert!(matches!(bad, Err(SecurityError::Refused(TlsFault::Expired))));
     assert!(meet(&stays, &security).await.dialled.is_ok(), "what was used before still is");
-    n1.renew(papers(&new, "n1"), now()).unwrap();
+    n1.take(n1.prepare(papers(&new, "n1"), [], now()).unwrap());
     refuse((&stays, &security), "of another authority", "").await;
     assert!(meet(&moved, &security).await.dialled.is_ok());
     near.write.write_all(&frame()).await.unwrap();

@@ -22,12 +22,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::futures::OwnedNotified;
 
 use crate::alarm::Alarm;
 use crate::progress::{Closing, Course, Phase, Progress};
+use crate::socket::Socket;
 
 /// What a client hears whose head did not come in time.
 const HEAD_TIMEOUT: &[u8] =
@@ -60,7 +60,7 @@ pub(crate) struct Patience {
 
 /// A client's socket.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Socket,
     progress: Progress,
     patience: Patience,
     closed: Pin<Box<OwnedNotified>>,
@@ -71,6 +71,8 @@ pub(crate) struct Connection {
     half_closed: Alarm,
     /// Whether all that was to be written has been taken by the system.
     written: bool,
+    /// Whether all of it was taken, and some waits within TLS.
+    unflushed: bool,
     /// Bytes that came while a request was worked on: requests that follow, maybe.
     ahead: usize,
     /// Bytes of heads that were read without a pause.
@@ -79,7 +81,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Takes a socket that was just accepted.
-    pub(crate) fn new(stream: TcpStream, patience: Patience, closing: Arc<Closing>) -> Self {
+    pub(crate) fn new(stream: Socket, patience: Patience, closing: Arc<Closing>) -> Self {
         let closed = Box::pin(Arc::clone(&closing.notify).notified_owned());
         let mut head = Alarm::default();
         head.set(patience.head);
@@ -93,6 +95,7 @@ impl Connection {
             write: Alarm::default(),
             half_closed: Alarm::default(),
             written: true,
+            unflushed: false,
             ahead: 0,
             at_once: 0,
         }
@@ -191,6 +194,16 @@ impl Connection {
         }
         course.held.set(Some(cx.waker().clone()));
         Poll::Pending
+    }
+
+    /// Waits until the client takes something; ready when it has had its time. Where it `was_blocked` already,
+    /// the time goes on.
+    fn wait_for_the_client(&mut self, was_blocked: bool, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if !was_blocked || !self.write.is_set() {
+            self.write.set(self.patience.write);
+        }
+        ready!(self.write.poll(cx));
+        Poll::Ready(io::ErrorKind::TimedOut.into())
     }
 
     /// A last word, if nothing else is being said. Whether it arrives does not matter.
@@ -293,13 +306,11 @@ impl AsyncWrite for Connection {
         }
         let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
         let was_blocked = !this.written;
-        this.written = matches!(&result, Poll::Ready(Ok(taken)) if *taken == bytes.len());
+        let all_taken = matches!(&result, Poll::Ready(Ok(taken)) if *taken == bytes.len());
+        this.unflushed = all_taken && !this.stream.is_flushed();
+        this.written = all_taken && !this.unflushed;
         if result.is_pending() {
-            if !was_blocked || !this.write.is_set() {
-                this.write.set(this.patience.write);
-            }
-            ready!(this.write.poll(cx));
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            return this.wait_for_the_client(was_blocked, cx).map(Err);
         }
         this.write.clear();
         if this.written {
@@ -308,8 +319,20 @@ impl AsyncWrite for Connection {
         result
     }
 
+    /// Flushes what TLS still has; an error when the client takes it too slowly.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let this = &mut *self;
+        let result = Pin::new(&mut this.stream).poll_flush(cx);
+        if result.is_pending() {
+            return this.wait_for_the_client(true, cx).map(Err);
+        }
+        if this.unflushed {
+            this.unflushed = false;
+            this.written = true;
+            this.write.clear();
+            this.progress.course.release();
+        }
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

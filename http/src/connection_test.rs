@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use super::*;
@@ -28,7 +28,7 @@ fn with_connection<F: Future<Output = ()>>(
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let closing = Arc::new(Closing::default());
-        let connection = Connection::new(stream, PATIENCE, Arc::clone(&closing));
+        let connection = Connection::new(Socket::Plain(stream), PATIENCE, Arc::clone(&closing));
         timeout(LONG, test(connection, client, closing)).await.expect("the test hangs");
     });
 }

@@ -14,6 +14,7 @@ mod batch_op;
 mod batch_reply;
 mod batch_request;
 mod body;
+pub mod certificates;
 mod change_format;
 mod change_id;
 mod change_stream;
@@ -48,8 +49,10 @@ pub mod server;
 pub mod site;
 mod snapshot_lines;
 mod snapshot_upload;
+mod socket;
 mod stopwatch;
 mod store_view;
+pub mod tls;
 mod waiting;
 mod watchers;
 

@@ -4,6 +4,7 @@
 //! registered globally: two nodes in one process have two registries.
 
 mod access;
+mod certificates;
 mod exposition;
 mod names;
 mod node;
@@ -18,7 +19,7 @@ use gridkv_protocol::StoreName;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Registry, TextEncoder};
 
-use crate::access::Access;
+use crate::operating::Operating;
 use node::NodeCollector;
 use operations::Timers;
 pub(crate) use operations::{AckResult, Operation, StoreTimers};
@@ -42,12 +43,12 @@ impl Metrics {
     ///
     /// # Errors
     /// When a name is not valid or taken twice, which is a mistake in [`names`].
-    pub(crate) fn new(node: &NodeHandle, access: &Access) -> Result<Self, MetricsError> {
+    pub(crate) fn new(node: &NodeHandle, operating: &Operating) -> Result<Self, MetricsError> {
         let requests = Arc::new(Requests::new()?);
         let timers = Arc::new(Timers::new()?);
         let collector = NodeCollector::new(
             node.clone(),
-            access.clone(),
+            operating.clone(),
             Arc::clone(&requests),
             Arc::clone(&timers),
         )?;

@@ -8,7 +8,9 @@ use arc_swap::ArcSwap;
 use serde_json::Value as Json;
 
 use crate::access::Access;
+use crate::certificates::Certificates;
 use crate::log_control::LogControl;
+use crate::tls::HttpTls;
 
 /// What a site shows and obeys beside its node and its limits.
 #[derive(Clone, Debug)]
@@ -19,6 +21,10 @@ pub struct Operating {
     pub log: LogControl,
     /// Who may do what.
     pub access: Access,
+    /// What clients' connections are in; `None`: plain HTTP.
+    pub tls: Option<HttpTls>,
+    /// When the node's certificates end.
+    pub certificates: Certificates,
 }
 
 /// The effective configuration as it is shown: secrets must be masked already. Clones are the same one.

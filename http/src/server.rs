@@ -1,10 +1,9 @@
 //! The server on its socket: workers, connections, deadlines, and the way it stops.
 //!
-//! HTTP/1.1 without encryption; signals are the composing binary's, which ends the server by its
+//! HTTP/1.1, plain or inside TLS; signals are the composing binary's, which ends the server by its
 //! handle (a shutdown future would stop the whole actix system with it, and the stores' actors live
 //! there). Nothing is compressed: a strong `ETag` names bytes.
 
-use std::future::ready;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -26,6 +25,8 @@ use crate::operating::Operating;
 use crate::progress::Closing;
 use crate::routes::routes;
 use crate::site::Site;
+use crate::socket::Socket;
+use crate::tls::HttpTls;
 
 /// How long a connection is read on after an answer that came before its request's body did, so that
 /// the client sees the answer and no reset.
@@ -56,7 +57,7 @@ pub fn server(
         linger: LINGER,
         half_closed: HALF_CLOSED,
     };
-    let keep_alive = config.keep_alive;
+    let (keep_alive, tls) = (config.keep_alive, operating.tls.clone());
     let site = Site::new(node, config, operating)?;
     let server = Server::build();
     let end = server.graceful_shutdown_signal();
@@ -78,7 +79,8 @@ pub fn server(
                 data.insert(connection.progress());
             })
             .h1(map_config(app, |()| AppConfig::default()));
-        fn_service(move |stream: TcpStream| ready(accept(stream, patience, &closing)))
+        let tls = tls.clone();
+        fn_service(move |stream| accept(stream, tls.clone(), patience, Arc::clone(&closing)))
             .and_then(http)
     };
     let server = server
@@ -90,15 +92,23 @@ pub fn server(
     Ok(server.run())
 }
 
-/// A connection and the address of its client, as the framework wants them.
-fn accept(
+/// A connection, after the handshake if there is to be one, and the address of its client, as the framework wants
+/// them. Meanwhile it counts as open.
+async fn accept(
     stream: TcpStream,
+    tls: Option<HttpTls>,
     patience: Patience,
-    closing: &Arc<Closing>,
+    closing: Arc<Closing>,
 ) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr().ok();
-    Ok((Connection::new(stream, patience, Arc::clone(closing)), peer))
+    let socket = match tls {
+        None => Socket::Plain(stream),
+        Some(tls) => tls.accept(stream).await.inspect_err(|error| {
+            tracing::debug!(?peer, %error, "a client did not come through the TLS handshake");
+        })?,
+    };
+    Ok((Connection::new(socket, patience, closing), peer))
 }
 
 fn workers(config: &HttpConfig) -> usize {

@@ -42,7 +42,7 @@ impl Site {
         config: HttpConfig,
         operating: Operating,
     ) -> io::Result<Arc<Self>> {
-        let metrics = Metrics::new(&node, &operating.access).map_err(io::Error::other)?;
+        let metrics = Metrics::new(&node, &operating).map_err(io::Error::other)?;
         let node_header = headers::value(node.name());
         let request_ids = RequestIds::new();
         let (node, watchers) = (NodeDoor(node), Watchers::default());

@@ -41,6 +41,7 @@ families! {
     CLOCK_FENCED GAUGE "gridkv_clock_fenced" [] "Whether the node takes no writes because its clock is ahead of most members'."
     CLOCK_STANDING GAUGE "gridkv_clock_standing" ["standing"] "What the node's clock is worth beside its peers': 1 for the one that holds, else 0."
     CLOCK_WALL_OFFSET GAUGE "gridkv_clock_wall_offset_seconds" [] "The node's physical time minus the machine's wall clock."
+    CERTIFICATE_EXPIRES GAUGE "gridkv_certificate_expires_in_seconds" ["listener"] "How long the certificate of a listener is still valid, below zero when it has expired; absent without one."
     HTTP_REQUESTS COUNTER "gridkv_http_requests_total" ["method", "route", "code"] "Requests answered."
     HTTP_DURATION HISTOGRAM "gridkv_http_request_duration_seconds" ["method", "route"] "From the end of a request's head to its answer."
     HTTP_IN_FLIGHT GAUGE "gridkv_http_requests_in_flight" [] "Requests that have no answer yet, this one included."

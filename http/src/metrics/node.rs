@@ -18,14 +18,14 @@ use prometheus::proto::MetricFamily;
 use super::exposition::{Exposition, as_f64};
 use super::operations::Timers;
 use super::requests::Requests;
-use super::{MetricsError, access, names};
-use crate::access::Access;
+use super::{MetricsError, access, certificates, names};
+use crate::operating::Operating;
 use crate::routes::node::VERSION;
 
 /// Everything of a node but its process.
 pub(super) struct NodeCollector {
     node: NodeHandle,
-    access: Access,
+    operating: Operating,
     requests: Arc<Requests>,
     timers: Arc<Timers>,
     descriptions: Vec<Desc>,
@@ -38,7 +38,7 @@ impl NodeCollector {
     /// When a name or a label is not valid, which is a mistake in the table.
     pub(super) fn new(
         node: NodeHandle,
-        access: Access,
+        operating: Operating,
         requests: Arc<Requests>,
         timers: Arc<Timers>,
     ) -> Result<Self, MetricsError> {
@@ -47,7 +47,7 @@ impl NodeCollector {
             Desc::new(family.name.to_owned(), family.help.to_owned(), labels, HashMap::new())
         };
         let descriptions = names::ALL.iter().map(describe).collect::<Result<_, _>>()?;
-        Ok(Self { node, access, requests, timers, descriptions })
+        Ok(Self { node, operating, requests, timers, descriptions })
     }
 }
 
@@ -62,7 +62,8 @@ impl Collector for NodeCollector {
         out.count(&names::READY, &[], u64::from(self.node.readiness().ready));
         collect_clock(self.node.clock(), &mut out);
         self.requests.collect(&mut out);
-        access::collect(&self.access, &mut out);
+        access::collect(&self.operating.access, &mut out);
+        certificates::collect(&self.operating.certificates, self.node.now(), &mut out);
         let stores = self.node.stores();
         let names: Vec<StoreName> = stores.iter().map(|store| store.name().clone()).collect();
         self.timers.collect(&names, &mut out);
@@ -92,7 +93,8 @@ fn collect_clock(clock: ClockView, out: &mut Exposition) {
     out.sample(&names::CLOCK_WALL_OFFSET, &[], signed_seconds(clock.ahead_of_wall_ms));
 }
 
-fn signed_seconds(ms: i64) -> f64 {
+/// Milliseconds as seconds.
+pub(super) fn signed_seconds(ms: i64) -> f64 {
     let size = as_f64(ms.unsigned_abs()) / 1_000.0;
     if ms < 0 { -size } else { size }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::access::Exposed;
+use crate::certificates::{Certificates, Listener};
 use crate::exchange::Exchange;
 use crate::operating::Operating;
 use crate::problem::Problem;
@@ -57,7 +58,29 @@ struct Node<'a> {
     clock: Clock,
     actors: Vec<ActorRow>,
     exposed_without_auth: ExposedRow,
+    certificates: BTreeMap<&'static str, CertificateRow>,
     config: Json,
+}
+
+/// When the certificate of a listener ends.
+#[derive(Serialize)]
+struct CertificateRow {
+    expires_at: String,
+    expires_in_seconds: i64,
+}
+
+/// The listeners that have one.
+fn certificates(
+    certificates: &Certificates,
+    now: UnixMs,
+) -> BTreeMap<&'static str, CertificateRow> {
+    let row = |listener: Listener| {
+        let end = certificates.end(listener)?;
+        let left_ms = end.0.cast_signed().saturating_sub(now.0.cast_signed());
+        let (expires_at, expires_in_seconds) = (rfc3339::format(end), left_ms.div_euclid(1_000));
+        Some((listener.as_str(), CertificateRow { expires_at, expires_in_seconds }))
+    };
+    Listener::ALL.into_iter().filter_map(row).collect()
 }
 
 /// Which listeners other machines reach without a proof of who they are.
@@ -126,6 +149,7 @@ pub(crate) fn node(exchange: &Exchange) -> Result<HttpResponse, Problem> {
         clock: Clock::of(node.clock(), node.now()),
         actors: node.actors().into_iter().map(ActorRow::from).collect(),
         exposed_without_auth: exchange.site.operating.access.exposed().into(),
+        certificates: certificates(&exchange.site.operating.certificates, node.now()),
         config: config(&exchange.site.operating),
     })
 }

@@ -25,6 +25,7 @@ mod prefixes;
 mod receipts;
 mod snapshots;
 mod stores;
+mod tls;
 mod upkeep;
 mod views;
 mod waiting;

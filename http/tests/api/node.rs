@@ -13,7 +13,9 @@ use gridkv_actors::runtime::{Node, NodeConfig, StoreSetup};
 use gridkv_actors::settings::Settings;
 use gridkv_actors::{Registry, StoreConfig};
 use gridkv_http::access::Exposed;
+use gridkv_http::certificates::Certificates;
 use gridkv_http::log_control::{LogError, LogLevel};
+use gridkv_http::tls::HttpTls;
 use gridkv_http::{Access, HttpConfig, LogControl, Operating, ShownConfig};
 use gridkv_protocol::StoreName;
 use tokio::sync::oneshot;
@@ -36,13 +38,13 @@ pub(crate) fn serve(config: HttpConfig) -> Served {
 
 /// Serves a node that is ready to those who are let in.
 pub(crate) fn serve_to(config: HttpConfig, access: Access) -> Served {
-    ready(serve_as_it_is(config, vec![], None, access))
+    ready(serve_as_it_is(config, vec![], None, operating(access)))
 }
 
 /// Serves a node that is ready, whose uploads wait in this directory.
 pub(crate) fn serve_spooling(spool: &Path) -> Served {
     let spool = Some(spool.to_owned());
-    ready(serve_as_it_is(HttpConfig::default(), vec![], spool, everyone()))
+    ready(serve_as_it_is(HttpConfig::default(), vec![], spool, operating(everyone())))
 }
 
 fn everyone() -> Access {
@@ -66,14 +68,31 @@ pub(crate) fn serve_unready() -> Served {
 
 /// The same, to those who are let in.
 pub(crate) fn serve_unready_to(access: Access) -> Served {
-    serve_as_it_is(HttpConfig::default(), vec!["127.0.0.1:1".to_owned()], None, access)
+    serve_as_it_is(HttpConfig::default(), vec!["127.0.0.1:1".to_owned()], None, operating(access))
+}
+
+/// Serves a node inside TLS. It may not be ready yet.
+pub(crate) fn serve_in_tls(config: HttpConfig, tls: HttpTls, certificates: Certificates) -> Served {
+    let operating = Operating { tls: Some(tls), certificates, ..operating(everyone()) };
+    serve_as_it_is(config, vec![], None, operating)
+}
+
+/// What a node is served with to those who are let in.
+fn operating(access: Access) -> Operating {
+    Operating {
+        shown: ShownConfig::new(serde_json::json!({"node": {"name": "n1"}})),
+        log: log(),
+        access,
+        tls: None,
+        certificates: Certificates::default(),
+    }
 }
 
 fn serve_as_it_is(
     config: HttpConfig,
     seeds: Vec<String>,
     spool: Option<PathBuf>,
-    access: Access,
+    operating: Operating,
 ) -> Served {
     let (stop, stopped) = oneshot::channel::<bool>();
     let (report, address) = mpsc::channel();
@@ -86,8 +105,6 @@ fn serve_as_it_is(
             let node = Node::start(config_of_node, &Registry::with_built_in(), peers).unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             report.send(listener.local_addr().unwrap()).unwrap();
-            let shown = ShownConfig::new(serde_json::json!({"node": {"name": "n1"}}));
-            let operating = Operating { shown, log: log(), access };
             let server =
                 gridkv_http::server(node.handle().clone(), config, listener, operating).unwrap();
             let handle = server.handle();

@@ -9,6 +9,7 @@ use gridkv_actors::runtime::Node;
 use gridkv_bench::engine::Engine;
 use gridkv_bench::node;
 use gridkv_http::access::Exposed;
+use gridkv_http::certificates::Certificates;
 use gridkv_http::{Access, HttpConfig, LogControl, Operating, ShownConfig};
 
 /// A node and where it serves.
@@ -35,6 +36,8 @@ impl Served {
                 shown: ShownConfig::new(serde_json::Value::Null),
                 log: LogControl::fixed(),
                 access: Access::new(Vec::new(), Exposed::default()),
+                tls: None,
+                certificates: Certificates::default(),
             },
         )?;
         drop(actix_rt::spawn(server));

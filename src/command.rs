@@ -23,6 +23,7 @@ mod question;
 mod record;
 pub(crate) mod restore;
 mod snapshot_check;
+mod standing;
 pub(crate) mod stats;
 pub(crate) mod stores;
 pub(crate) mod watch;
@@ -41,7 +42,8 @@ use crate::output::{Output, complain};
 use crate::stopwatch::Stopwatch;
 
 pub(crate) use exit::{Exit, Usage};
-pub(crate) use progress::{Progress, Standing};
+pub(crate) use progress::Progress;
+pub(crate) use standing::Standing;
 
 /// How often the wait for a command looks for Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
@@ -163,8 +165,9 @@ fn watched(command: Box<dyn Run>, context: Context) -> Exit {
             }
             Err(RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
             Err(RecvTimeoutError::Timeout) => {
-                if asked.get_or_insert_with(Stopwatch::start).elapsed() > GRACE {
-                    let far = standing.words();
+                let is_late = asked.get_or_insert_with(Stopwatch::start).elapsed() > GRACE;
+                if is_late || !standing.is_held() {
+                    let far = standing.end();
                     let far = if far.is_empty() { String::new() } else { format!(": {far}") };
                     complain(&format!("interrupted{far}"));
                     return Exit::Interrupted;

@@ -57,7 +57,8 @@ impl From<Query> for String {
 
 /// The URL of a node, without a slash at its end.
 pub(super) fn base(text: &str) -> Result<String, SetupError> {
-    let trimmed = text.trim().trim_end_matches('/');
+    let trimmed = text.trim();
+    let trimmed = trimmed.strip_suffix('/').filter(|rest| !rest.ends_with('/')).unwrap_or(trimmed);
     let refused = || SetupError::Url(text.to_owned());
     // Without a scheme, a host and a port are meant.
     let url =

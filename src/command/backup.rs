@@ -79,7 +79,8 @@ impl Run for BackupArgs {
         if file.is_none() && io::stdout().is_terminal() {
             return Err(Usage("a backup is nothing for a terminal: name a file".to_owned()).into());
         }
-        let mut kept = file.as_deref().map(new_file).transpose()?;
+        context.standing.hold();
+        let mut kept = file.as_deref().map(|file| new_file(context, file)).transpose()?;
         let query = Query::of(format!("/v1/stores/{}/snapshot", encoded(&context.store)))
             .with("format", (self.format == SnapshotFormat::Ndjson).then_some("ndjson"));
         let answer = context.client.call(Call::get(query).patience(Patience::Stream))?;
@@ -123,8 +124,10 @@ impl Run for BackupArgs {
     }
 }
 
-fn new_file(path: &Path) -> anyhow::Result<NewFile> {
-    NewFile::beside(path).with_context(|| cannot_write(Some(path)))
+fn new_file(context: &Context, path: &Path) -> anyhow::Result<NewFile> {
+    let file = NewFile::beside(path).with_context(|| cannot_write(Some(path)))?;
+    context.standing.part(file.path().to_owned());
+    Ok(file)
 }
 
 fn cannot_write(path: Option<&Path>) -> String {

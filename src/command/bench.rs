@@ -114,6 +114,7 @@ impl Run for BenchArgs {
         if self.size > 64 << 20 {
             return Err(Usage("no node takes values of that size".to_owned()).into());
         }
+        context.standing.hold();
         let keys = Arc::new(Keys::new(self.range, self.shape.zipf));
         let reads = |kind: &Kind| matches!(kind, Kind::Get | Kind::Mixed);
         if self.tests.iter().any(reads) && self.tests.first() != Some(&Kind::Put) {

@@ -63,6 +63,7 @@ impl Run for DelArgs {
         if self.if_match.is_some() && self.keys.len() > 1 {
             return Err(Usage("--if-match is about one key".to_owned()).into());
         }
+        context.standing.hold();
         let (mut deleted, mut done, mut failed) = (0_u64, 0_usize, None);
         for key in &self.keys {
             if context.interrupt.is_set() {

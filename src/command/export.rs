@@ -64,7 +64,11 @@ impl Run for ExportArgs {
     fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
         let file = self.file.as_deref().filter(|file| *file != Path::new("-"));
         let name = || format!("can not write {}", file.unwrap_or(Path::new("")).display());
+        context.standing.hold();
         let mut kept = file.map(NewFile::beside).transpose().with_context(name)?;
+        if let Some(kept) = &kept {
+            context.standing.part(kept.path().to_owned());
+        }
         let mut progress =
             Progress::new(&context.output, "export", Unit::Things("keys"), self.total(context)?);
         let (mut written, mut left_out, mut cursor) = (0_u64, 0_u64, None::<String>);

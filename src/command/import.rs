@@ -91,6 +91,7 @@ impl Run for ImportArgs {
     plain_settings!();
 
     fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
+        context.standing.hold();
         let (from, length) = self.open()?;
         let mut source = Source::new(self.format(), from)?;
         let unit = Unit::Things("records");

@@ -1,7 +1,6 @@
-//! How far a long command is: a bar on a terminal, a plain line now and then elsewhere, always on standard error.
+//! How far a long command is, to look at: a bar on a terminal, a plain line now and then elsewhere, always on standard error.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,22 +12,6 @@ use crate::stopwatch::Stopwatch;
 const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Redraws of a bar in a second, at most.
 const REDRAWS: u8 = 10;
-
-/// How far the command got, in words: what is told when it is interrupted while it waits.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Standing(Arc<Mutex<String>>);
-
-impl Standing {
-    /// So far.
-    pub(crate) fn set(&self, words: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words;
-    }
-
-    /// What was said last.
-    pub(crate) fn words(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -95,6 +95,7 @@ impl Run for RestoreArgs {
             let length = file.metadata().with_context(name)?.len();
             (Box::new(file), Some(length))
         };
+        context.standing.hold();
         let query = Query::of(format!("/v1/stores/{}/snapshot", encoded(&context.store)))
             .with("mode", Some(self.mode.as_str()))
             .with("dry_run", self.dry_run.then_some("true"));
@@ -123,7 +124,7 @@ impl RestoreArgs {
             Format::Text | Format::Table => {
                 let names = [
                     ("applied", "applied"),
-                    ("skipped_older", "older than what is there"),
+                    ("skipped_older", "not newer than what is there"),
                     ("expired", "expired"),
                     ("deleted", "deleted"),
                 ];

@@ -62,6 +62,7 @@ pub(crate) fn watch(
     every: Duration,
     mut block: impl FnMut() -> Result<String, ClientError>,
 ) -> anyhow::Result<Exit> {
+    context.standing.hold();
     let mut screen = Screen::new(&context.output);
     let mut is_first = true;
     loop {

@@ -47,11 +47,8 @@ impl Trial {
     pub(crate) fn typed(mut self, line: &[&str]) -> Self {
         use clap::Parser as _;
         let words = ["gridkv", "serve"].into_iter().chain(line.iter().copied());
-        let crate::cli::Command::Serve(args) =
-            crate::cli::Cli::try_parse_from(words).unwrap().command
-        else {
-            panic!("it is the command of a node");
-        };
+        let parsed = crate::cli::Cli::try_parse_from(words).unwrap().command;
+        let crate::cli::Command::Serve(args) = parsed else { panic!("{line:?} is no serve") };
         self.expose = args.insecure_expose_without_auth;
         self.flags = crate::cli::overlay(&args);
         self

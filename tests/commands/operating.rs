@@ -1,0 +1,110 @@
+//! What operators ask: stores, members, statistics, health, and how fast it is.
+
+use serde_json::Value;
+
+use super::desk::{Desk, PATIENCE, ended, interrupt, said};
+use gridkv_cluster::wait_until;
+use std::process::Stdio;
+
+#[test]
+fn stores_and_members_are_listed_made_and_dropped() {
+    let desk = Desk::with_nodes(2);
+    let stores = desk.run(&["stores", "-o", "text"]);
+    stores.printed(
+        "main\tfile\tyes\tos\t0\tconfiguration\nsessions\tmemory\tno\tmemory\t0\tconfiguration\n",
+    );
+    let make = ["stores", "create", "tmp", "--backend", "memory", "--set", "max_memory_mb=8"];
+    assert_eq!(desk.run(&make).code, Some(0));
+    desk.run(&make).failed(1, &["store_exists"]);
+    desk.run(&["stores", "create", "bad", "--backend", "memory", "--set", "colour=red"])
+        .failed(1, &["invalid_definition", "colour"]);
+    desk.run(&["stores", "rm", "tmp"]).failed(2, &["-y"]);
+    assert_eq!(desk.run(&["stores", "rm", "tmp", "-y"]).code, Some(0));
+    desk.run(&["stores", "rm", "main", "-y"]).failed(1, &["store_configured"]);
+
+    let peers: Value = serde_json::from_slice(&desk.run(&["peers", "-o", "json"]).out).unwrap();
+    assert_eq!(
+        (&peers["peers"][0]["name"], &peers["peers"][0]["state"]),
+        (&"n2".into(), &"up".into())
+    );
+    let by_store = desk.run(&["peers", "list", "--stores", "-o", "text"]);
+    assert!(by_store.text().starts_with("n2\tup\tmain\t0\t0\t0\tyes\n"), "{}", by_store.text());
+    desk.run(&["put", "k", "v", "--acks", "1"]);
+    let synced = desk.run(&["peers", "sync", "n2"]);
+    assert_eq!((synced.code, synced.text()), (Some(0), "done\n"), "{}", synced.error);
+    desk.run(&["peers", "rm", "n9", "-y"]).failed(3, &["peer_not_found"]);
+    desk.run(&["peers", "add", "127.0.0.1:1"]).failed(5, &["peer_unreachable"]);
+}
+
+#[test]
+fn health_is_an_exit_code() {
+    let desk = Desk::with_nodes(1);
+    let ready = desk.run(&["health"]);
+    assert!(ready.code == Some(0) && ready.text().contains("store:main"), "{}", ready.text());
+    desk.run(&["health", "-q"]).printed("");
+    desk.run(&["health", "--live"]).printed("ok\n");
+    let drained = desk.cluster.node(1).client().request("POST", "/v1/admin/drain").send();
+    assert_eq!(drained.unwrap().status, 202);
+    let not_ready = desk.run(&["health", "-o", "text"]);
+    assert_eq!(not_ready.code, Some(1), "{}", not_ready.error);
+    assert!(not_ready.text().contains("not ok"), "{}", not_ready.text());
+    desk.run(&["put", "k", "v"]).failed(1, &["draining"]);
+    desk.cluster.node(1).kill().unwrap();
+    desk.run(&["health"]).failed(5, &["connection refused"]);
+}
+
+#[test]
+fn live_tables_are_blocks_without_a_terminal() {
+    let desk = Desk::with_nodes(1);
+    let child = desk.start(&["stats", "--watch", "100ms"], Stdio::null(), desk.file("blocks"));
+    let blocks = || desk.read("blocks").matches("READS/S").count();
+    wait_until(PATIENCE, "two blocks", || blocks() >= 2).unwrap();
+    interrupt(&child);
+    assert_eq!(ended(child).code, Some(130));
+    assert!(!desk.read("blocks").contains('\x1b'));
+    let coloured = desk.run(&["health", "--color", "always", "-o", "table"]);
+    assert!(coloured.text().contains("\x1b[32mok"), "{}", coloured.text());
+}
+
+#[test]
+fn a_benchmark_counts_what_was_done_and_what_failed() {
+    let desk = Desk::with_nodes(2);
+    let bench = |more: &[&str]| desk.run(&[&["bench", "-c", "4", "-r", "100"], more].concat());
+    let said = bench(&["-t", "put,get,mixed", "-n", "400", "--json", "--zipf"]);
+    let json: Value = serde_json::from_slice(&said.out).unwrap();
+    for (at, test) in ["put", "get", "mixed"].into_iter().enumerate() {
+        let result = &json["results"][at];
+        assert_eq!(
+            (&result["test"], &result["operations"]),
+            (&test.into(), &400.into()),
+            "{result}"
+        );
+        let latency = |name: &str| result["latency_ms"][name].as_f64().unwrap();
+        assert!(latency("p50") <= latency("p99") && latency("p99") <= latency("max"), "{result}");
+    }
+    let csv = bench(&["-t", "put", "-n", "200", "-P", "50", "--csv", "--acks", "1", "--clean"]);
+    assert_eq!(csv.code, Some(0), "{}", csv.error);
+    assert!(csv.text().lines().nth(1).unwrap().starts_with("put,200,"), "{}", csv.text());
+    desk.run(&["ls"]).printed("");
+    let failed = bench(&["-t", "put", "-n", "20", "--acks", "2"]);
+    assert_eq!(failed.code, Some(6), "{}", failed.text());
+    assert!(
+        failed.error.contains("20 failed") && failed.error.contains("not_enough_peers"),
+        "{}",
+        failed.error
+    );
+}
+
+#[test]
+fn everything_is_said_about_the_node_that_was_asked() {
+    let desk = Desk::with_nodes(2);
+    let verbose =
+        said(&mut desk.command(desk.cluster.node(2), &["put", "k", "v", "-v", "--acks", "1"]));
+    assert!(
+        verbose.error.contains("created at n2") && verbose.error.contains("acks 1/1"),
+        "{}",
+        verbose.error
+    );
+    let quiet = said(&mut desk.command(desk.cluster.node(2), &["export", "-q"]));
+    assert_eq!(quiet.error, "");
+}

@@ -8,6 +8,8 @@ mod desk;
 mod document;
 #[path = "commands/following.rs"]
 mod following;
+#[path = "commands/identity.rs"]
+mod identity;
 #[path = "commands/keys.rs"]
 mod keys;
 #[path = "commands/local.rs"]

@@ -80,7 +80,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { title, detail, code, .. } = self;
+        let Self { title, detail, code, request_id, .. } = self;
         if self.is_unknown() {
             f.write_str("unknown: ")?;
         }
@@ -88,10 +88,15 @@ impl fmt::Display for Problem {
         if !detail.is_empty() {
             write!(f, ": {}", escape(detail))?;
         }
-        if !code.is_empty() {
-            write!(f, " ({})", escape(code))?;
+        if code.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        write!(f, " ({}", escape(code))?;
+        // What a node fails at is in its log, under this.
+        if self.status == 500 && !request_id.is_empty() {
+            write!(f, "; request id {}", escape(request_id))?;
+        }
+        f.write_str(")")
     }
 }
 
@@ -106,6 +111,8 @@ mod tests {
         let problem = Problem::read(404, body);
         assert_eq!(problem.to_string(), "The key has no value: write it first (key_not_found)");
         assert_eq!(problem.request_id, "r");
+        let failed = Problem { status: 500, ..problem.clone() };
+        assert!(failed.to_string().ends_with("(key_not_found; request id r)"), "{failed}");
         assert_eq!(problem.fields.keys().collect::<Vec<_>>(), ["key"]);
     }
 

@@ -1,9 +1,10 @@
 //! How far a long command is, to look at: a bar on a terminal, a plain line now and then elsewhere, always on standard error.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::output::{Output, complain};
 use crate::stopwatch::Stopwatch;
@@ -108,7 +109,7 @@ impl Drop for Progress {
 fn bar(what: &'static str, unit: Unit, total: Option<u64>) -> ProgressBar {
     let (position, rate) = match unit {
         Unit::Bytes => ("{bytes}/{total_bytes}", "{bytes_per_sec}"),
-        Unit::Things(_) => ("{human_pos}/{human_len}", "{per_sec}"),
+        Unit::Things(_) => ("{human_pos}/{human_len}", "{rate}"),
     };
     let template = match total {
         Some(_) => format!("{{msg}} [{{bar:30}}] {position} {rate} eta {{eta}}"),
@@ -119,7 +120,11 @@ fn bar(what: &'static str, unit: Unit, total: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(REDRAWS));
     // The templates are ours; one that can not be read leaves the plain style.
     if let Ok(style) = ProgressStyle::with_template(&template) {
-        bar.set_style(style.progress_chars("=> "));
+        let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // Writing to the text of a bar can not fail.
+            write!(out, "{:.0}/s", state.per_sec()).ok();
+        };
+        bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
     }
     bar.set_message(what);
     bar

@@ -42,7 +42,7 @@ pub(crate) struct PutArgs {
     /// The value; without it, it is read from standard input
     #[arg(allow_hyphen_values = true)]
     value: Option<String>,
-    /// The value is what this file holds
+    /// The value is what this file holds; - for standard input
     #[arg(short, long, value_name = "FILE", conflicts_with = "value")]
     file: Option<PathBuf>,
     /// How long it lives: a time such as 30s, 0 for ever, or keep for as long as the value before
@@ -108,10 +108,10 @@ impl PutArgs {
     fn take_value(&mut self) -> anyhow::Result<Vec<u8>> {
         match (self.value.take(), &self.file) {
             (Some(value), _) => Ok(value.into_bytes()),
-            (None, Some(path)) => {
+            (None, Some(path)) if path.as_os_str() != "-" => {
                 fs::read(path).with_context(|| format!("can not read {}", path.display()))
             }
-            (None, None) => {
+            (None, _) => {
                 let mut value = Vec::new();
                 io::stdin()
                     .lock()

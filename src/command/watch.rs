@@ -90,8 +90,8 @@ impl Run for WatchArgs {
                 Ok(Cut::Ended(why)) => {
                     let place = place.as_deref().unwrap_or("now");
                     context.output.note(&format!("{why}; going on since {place}"));
+                    // The same node first: the place means nothing at another one.
                     pause = FIRST_PAUSE;
-                    context.client.turn();
                 }
                 Err(error) => Self::survive(context, error, &mut place, shown.is_connected)?,
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use gridkv_cluster::{Cluster, Node, wait_until};
+use gridkv_cluster::{Builder, Cluster, Node, wait_until};
 use tempfile::TempDir;
 
 /// How long anything may take on a machine that is busy with other tests; no test waits for it to pass.
@@ -65,15 +65,7 @@ pub(crate) fn said(command: &mut Command) -> Said {
 impl Desk {
     /// A desk with so many nodes that are ready, each with stores `main` on disk and `sessions` in memory.
     pub(crate) fn with_nodes(nodes: u16) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let cluster = Cluster::builder(env!("CARGO_BIN_EXE_gridkv"), dir.path().join("nodes"))
-            .env("GRIDKV_HTTP__WORKERS", "2")
-            .nodes(nodes)
-            .stores(["main=file", "sessions=memory"])
-            .start()
-            .unwrap();
-        cluster.wait_ready(PATIENCE).unwrap();
-        let desk = Self { cluster, dir };
+        let desk = Self::over(tempfile::tempdir().unwrap(), |builder| builder.nodes(nodes));
         // Ready is not yet linked in both directions.
         let linked = |node: &Node| {
             let peers = desk.command(node, &["peers", "-o", "text"]).output().unwrap();
@@ -84,6 +76,16 @@ impl Desk {
             wait_until(PATIENCE, "peers to be up", || linked(node)).unwrap();
         }
         desk
+    }
+
+    /// A desk over a directory with what is in it, whose nodes are configured further.
+    pub(crate) fn over(dir: TempDir, configure: impl FnOnce(Builder) -> Builder) -> Self {
+        let builder = Cluster::builder(env!("CARGO_BIN_EXE_gridkv"), dir.path().join("nodes"))
+            .env("GRIDKV_HTTP__WORKERS", "2")
+            .stores(["main=file", "sessions=memory"]);
+        let cluster = configure(builder).start().unwrap();
+        cluster.wait_ready(PATIENCE).unwrap();
+        Self { cluster, dir }
     }
 
     /// A command that talks to a node.

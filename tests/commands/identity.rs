@@ -1,0 +1,63 @@
+//! Who asks: tokens from a file, from the environment, and what is said when one is missing or not enough.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use super::desk::{Desk, gridkv, said};
+
+/// A role, its token, and the token's SHA-256.
+const TOKENS: [(&str, &str, &str); 2] = [
+    (
+        "read",
+        "gkv_RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR",
+        "984f01b8dc119178844516e98bf0bb6a3f758ed0928cc6b1a5d6e5bcc1244440",
+    ),
+    (
+        "write",
+        "gkv_WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW",
+        "5b106513a5dc8dee0f0a7c454e584bf26066a559a3cf182849b6b3118fab9e6e",
+    ),
+];
+
+/// A file that only its owner reads.
+fn private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_token_says_who_asks() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = TOKENS.map(|(role, _, sha256)| {
+        format!("{{ name = \"{role}\", role = \"{role}\", sha256 = \"{sha256}\" }}")
+    });
+    private(&dir.path().join("tokens.toml"), &format!("tokens = [{}]\n", rows.join(", ")));
+    for (role, token, _) in TOKENS {
+        private(&dir.path().join(format!("{role}.token")), &format!("{token}\n"));
+    }
+    let file = dir.path().join("tokens.toml").to_str().unwrap().to_owned();
+    let desk = Desk::over(dir, |builder| builder.nodes(1).env("GRIDKV_AUTH__TOKENS_FILE", &file));
+
+    desk.run(&["put", "k", "v"]).failed(1, &["unauthorized"]);
+    let put = desk.run(&["--token-file", "write.token", "put", "k", "v"]);
+    assert_eq!(put.code, Some(0), "{}", put.error);
+    desk.run(&["get", "k", "--token-file", "read.token"]).printed("v");
+    desk.run(&["put", "k", "w", "--token-file", "read.token"]).failed(1, &["forbidden", "write"]);
+    let node = desk.cluster.node(1);
+    let read = TOKENS[0].1;
+    said(desk.command(node, &["get", "k"]).env("GRIDKV_TOKEN", read)).printed("v");
+    let write = said(desk.command(node, &["get", "."]).env("GRIDKV_TOKEN_FILE", "read.token"));
+    write.failed(3, &["key_not_found"]);
+    // A flag is above the environment.
+    let both = ["put", "k", "w", "--token-file", "write.token"];
+    assert_eq!(said(desk.command(node, &both).env("GRIDKV_TOKEN", read)).code, Some(0));
+    // Health needs none, and is told no names then.
+    let health = desk.run(&["health", "-o", "text"]);
+    assert_eq!((health.code, health.text()), (Some(0), "node\tok\t\n"), "{}", health.error);
+
+    let shown = gridkv(desk.dir.path(), &["config", "show"]);
+    let shown = said({ shown }.env("GRIDKV_PEERS__SECRET", "0123456789abcdef0123456789abcdef"));
+    assert_eq!(shown.code, Some(0), "{}", shown.error);
+    assert!(!shown.text().contains("0123456789abcdef"), "{}", shown.text());
+}

@@ -13,6 +13,7 @@ mod operating;
 mod output;
 mod private_file;
 mod reload;
+mod service_manager;
 mod signals;
 mod stopwatch;
 mod store_setup;

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gridkv_actors::Registry;
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::identity;
+use gridkv_actors::node::NodeHandle;
 use gridkv_actors::runtime::{Failure, Node, NodeConfig, StartError, StoreSetup};
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
@@ -17,6 +19,7 @@ use tokio::net::TcpSocket;
 use crate::config::{Config, ConfigError, Loaded};
 use crate::made_stores::{MadeStores, MadeStoresError};
 use crate::operating::{NotShown, Operated};
+use crate::service_manager::ServiceManager;
 use crate::signals::{self, Signals};
 use crate::store_setup::setup;
 use crate::telemetry::Switch;
@@ -101,6 +104,7 @@ where
     actix_rt::spawn(exposure::remind(exposed));
     let http = server.handle();
     let mut server = actix_rt::spawn(server);
+    let manager = service_manager(node.handle());
 
     let failure = tokio::select! {
         signal = signals.next() => {
@@ -123,6 +127,9 @@ where
         return Err(RunError::Failed(reason));
     }
     signals.end_at_the_next();
+    if let Some(manager) = manager {
+        manager.stopping();
+    }
     // Not ready first; then requests in flight end; then peers get what is left; then the disk.
     node.drain();
     http.stop(true).await;
@@ -134,6 +141,17 @@ where
     } else {
         Err(RunError::Unsaved(unsaved.join("; ")))
     }
+}
+
+/// Who started the node, told of it from now on, if anybody wants to be.
+fn service_manager(node: &NodeHandle) -> Option<Rc<ServiceManager>> {
+    let found = ServiceManager::of(|name| std::env::var_os(name)).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the service manager of NOTIFY_SOCKET can not be told of this node");
+        None
+    });
+    let manager = Rc::new(found?);
+    manager.follow(node.clone());
+    Some(manager)
 }
 
 /// Connections that the system makes ahead of this process: clients that all come back at once.

@@ -86,6 +86,8 @@ impl Restore {
     pub async fn apply(self, mode: RestoreMode, trial: bool) -> Result<Restored, RestoreError> {
         let Self { store, spool, seat: _seat } = self;
         let spooled = on_disk(move || spool.read()).await?;
+        let reader = store.inner().reader.clone();
+        let _room = if trial { None } else { reader.room(spooled.count) };
         let mut plan = Plan::new(mode, store.inner().reader.clone(), spooled);
         loop {
             let (done, now) = (plan.counted, store.now());

@@ -51,11 +51,14 @@ pub(crate) struct Spool {
     file: File,
     writer: SnapshotWriter,
     unwritten: Vec<u8>,
+    count: usize,
 }
 
 /// Records on their way out of it.
 pub(crate) struct Spooled {
     file: File,
+    /// How many there are in all.
+    pub(crate) count: usize,
     reader: SnapshotReader,
     buffer: Vec<u8>,
     is_over: bool,
@@ -67,12 +70,13 @@ impl Spool {
         fs::create_dir_all(dir)?;
         let head = SnapshotHead { store: store.clone(), node: String::new(), made_at: UnixMs(0) };
         let (writer, unwritten) = SnapshotWriter::start(&head).map_err(io::Error::other)?;
-        Ok(Self { dir: dir.to_owned(), file: nameless(dir, store)?, writer, unwritten })
+        Ok(Self { dir: dir.to_owned(), file: nameless(dir, store)?, writer, unwritten, count: 0 })
     }
 
     /// Adds records, whose keys ascend.
     pub(crate) fn add(&mut self, records: &[KeyedRecord]) -> Result<(), SpoolError> {
         let bytes = self.writer.records(records).map_err(io::Error::other)?;
+        self.count += records.len();
         self.unwritten.extend_from_slice(&bytes);
         if self.unwritten.len() < WRITE_BYTES {
             return Ok(());
@@ -84,12 +88,12 @@ impl Spool {
 
     /// All has come: reads it from the start.
     pub(crate) fn read(self) -> Result<Spooled, SpoolError> {
-        let Self { dir, mut file, writer, mut unwritten } = self;
+        let Self { dir, mut file, writer, mut unwritten, count } = self;
         unwritten.extend(writer.finish().map_err(io::Error::other)?);
         write(&dir, &mut file, &unwritten)?;
         file.rewind()?;
         let (reader, buffer) = (SnapshotReader::default(), vec![0; READ_BYTES]);
-        Ok(Spooled { file, reader, buffer, is_over: false })
+        Ok(Spooled { file, count, reader, buffer, is_over: false })
     }
 }
 
@@ -210,7 +214,7 @@ mod tests {
             made_at: UnixMs(0),
         };
         let (writer, unwritten) = SnapshotWriter::start(&head).unwrap();
-        Spool { dir: dir.to_owned(), file, writer, unwritten }
+        Spool { dir: dir.to_owned(), file, writer, unwritten, count: 0 }
     }
 
     fn fill(mut spool: Spool) -> Result<Spooled, SpoolError> {

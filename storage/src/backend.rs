@@ -109,6 +109,12 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// Wishes for room for so many more records, until what is returned is dropped: they come at once, and
+    /// whoever writes beside them is not to wait while a table grows step by step.
+    fn room(&self, _records: usize) -> Option<Box<dyn Room + '_>> {
+        None
+    }
+
     /// What it occupies now.
     fn footprint(&self) -> Footprint;
 
@@ -120,6 +126,9 @@ pub trait Backend: Send + Sync {
         None
     }
 }
+
+/// Room that is kept as long as this is.
+pub trait Room {}
 
 /// A stretch of the walk in byte order of keys; its cursor is the last one.
 pub(crate) fn by_key<B: Backend + ?Sized>(

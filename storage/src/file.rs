@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
 use crate::backend::{
-    Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Walk,
+    Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Room, Walk,
 };
 use crate::durability::Durability;
 use crate::files::{io_error, sync_dir};
@@ -316,6 +316,11 @@ impl Backend for File {
 
     fn rewrites(&self) -> bool {
         true
+    }
+
+    fn room(&self, records: usize) -> Option<Box<dyn Room + '_>> {
+        let room = self.map.room(records)?;
+        Some(Box::new(room))
     }
 
     fn footprint(&self) -> Footprint {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
 use crate::backend::{
-    Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Walk,
+    Backend, BackendError, Commit, CommitError, Footprint, Promises, Recovered, Room, Walk,
 };
 use crate::durability::Durability;
 use crate::map::RecordMap;
@@ -54,6 +54,11 @@ impl Backend for Memory {
 
     fn flush(&self, _frontier: &Frontier, _floor: Hlc) -> Result<(), BackendError> {
         Ok(())
+    }
+
+    fn room(&self, records: usize) -> Option<Box<dyn Room + '_>> {
+        let room = self.map.room(records)?;
+        Some(Box::new(room))
     }
 
     fn footprint(&self) -> Footprint {

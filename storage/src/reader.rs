@@ -8,7 +8,7 @@ use gridkv_protocol::digest::Proof;
 use gridkv_protocol::report::StoreReport;
 use gridkv_protocol::{Frontier, Hlc, Key, Origin, Record, StoreName, UnixMs, Version};
 
-use crate::backend::{BackendError, Cache, Near, Promises};
+use crate::backend::{BackendError, Cache, Near, Promises, Room};
 use crate::change_log::ChangeLog;
 use crate::ring::OpRing;
 use crate::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
@@ -85,6 +85,11 @@ impl StoreReader {
     /// [`BackendError`] when it can not be read.
     pub fn standing(&self, key: &Key) -> Result<Option<Record>, BackendError> {
         self.shared.read(self.shared.backend.get_standing(key.as_str()))
+    }
+
+    /// Wishes for room for so many more records: see [`Backend::room`](crate::backend::Backend::room).
+    pub fn room(&self, records: usize) -> Option<Box<dyn Room + '_>> {
+        self.shared.backend.room(records)
     }
 
     fn client_read(&self, record: Option<Record>, now: UnixMs) -> Option<Record> {

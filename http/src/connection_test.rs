@@ -176,7 +176,8 @@ fn a_client_that_does_not_read_is_not_read_either() {
         let bytes = vec![0; 1 << 20];
         while timeout(PATIENCE.write, connection.write(&bytes)).await.is_ok() {}
         client.write_all(b"GET").await.unwrap();
-        connection.stream.readable().await.unwrap();
+        let Socket::Plain(stream) = &connection.stream else { panic!("it is not inside TLS") };
+        stream.readable().await.unwrap();
         let next = timeout(PATIENCE.head * 2, read(&mut connection)).await;
         assert!(next.is_err(), "it is left where it is, and not timed as a head");
         tokio::spawn(async move { while client.read(&mut [0; 4_096]).await.is_ok() {} });

@@ -35,5 +35,6 @@ pub(crate) fn show(config: &Config, node: &NodeHandle, http: SocketAddr, peers: 
     }
     let seeds: Vec<String> = config.peers.seeds.iter().map(ToString::to_string).collect();
     tracing::info!(listen = peers, seeds = seeds.join(","), "peers");
-    tracing::info!(url = %format_args!("http://{http}"), "serving HTTP");
+    let scheme = if config.http.tls.is_some() { "https" } else { "http" };
+    tracing::info!(url = %format_args!("{scheme}://{http}"), "serving HTTP");
 }

@@ -20,6 +20,7 @@ use crate::command::export::ExportArgs;
 use crate::command::get::GetArgs;
 use crate::command::health::HealthArgs;
 use crate::command::import::ImportArgs;
+use crate::command::init::InitArgs;
 use crate::command::ls::LsArgs;
 use crate::command::peers::PeersArgs;
 use crate::command::put::PutArgs;
@@ -55,6 +56,8 @@ time, 6 done in part, 130 interrupted. Examples of each command: gridkv COMMAND 
 pub(crate) enum Command {
     /// Run a node
     Serve(ServeArgs),
+    /// Make the certificates, tokens and configuration of a new cluster
+    Init(InitArgs),
     /// Print the value of a key
     Get(GetArgs),
     /// Write a value

@@ -14,6 +14,7 @@ pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod init;
 pub(crate) mod ls;
 mod new_file;
 pub(crate) mod peers;
@@ -122,6 +123,7 @@ pub(crate) fn run(command: Command, outer: Settings) -> ExitCode {
         Command::Restore(args) => Box::new(args),
         Command::Import(args) => Box::new(args),
         Command::Export(args) => Box::new(args),
+        Command::Init(args) => return alone(&outer, |output| init::run(args, output)),
         Command::Config(args) => return alone(&outer, |output| config::run(args, output)),
         Command::Completions(args) => {
             return alone(&outer, |output| documents::completions(&args, output));

@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod config;
 mod exposure;
+mod init;
 mod interrupt;
 mod made_stores;
 mod node;
@@ -18,12 +19,14 @@ mod signals;
 mod stopwatch;
 mod store_setup;
 mod telemetry;
+mod tls;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use gridkv_actors::clock::ClockSource;
 
 /// Exit code of a node that could not start or go on.
 const EXIT_FAILED: i32 = 1;
@@ -69,6 +72,13 @@ fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(cli::EXIT_USAGE));
         }
     };
+    let tls = match tls::Tls::read(&loaded.config, ClockSource::start().now()) {
+        Ok(tls) => tls,
+        Err(error) => {
+            complain(format_args!("gridkv: {error}"));
+            return Ok(ExitCode::from(cli::EXIT_USAGE));
+        }
+    };
     if args.check {
         std::io::stdout().write_all(loaded.to_toml().as_bytes()).context("can not write")?;
         return Ok(ExitCode::SUCCESS);
@@ -76,7 +86,7 @@ fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let log = telemetry::start(&loaded.config.log.level, loaded.config.log.format, no_colour)?;
     let system = actix_rt::System::new();
-    if let Err(error) = system.block_on(node::run(&loaded, &registry, log, read)) {
+    if let Err(error) = system.block_on(node::run(&loaded, &registry, (log, tls), read)) {
         complain(format_args!("gridkv: {:#}", anyhow::Error::from(error)));
         // Not by returning: that would wait for what a failed node still has on its hands.
         std::process::exit(EXIT_FAILED);

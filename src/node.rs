@@ -11,6 +11,7 @@ use gridkv_actors::Registry;
 use gridkv_actors::gate::GateLimits;
 use gridkv_actors::identity;
 use gridkv_actors::node::NodeHandle;
+use gridkv_actors::peer_security::PeerSecurity;
 use gridkv_actors::runtime::{Failure, Node, NodeConfig, StartError, StoreSetup};
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
@@ -23,7 +24,8 @@ use crate::service_manager::ServiceManager;
 use crate::signals::{self, Signals};
 use crate::store_setup::setup;
 use crate::telemetry::Switch;
-use crate::{banner, exposure};
+use crate::tls::Tls;
+use crate::{banner, exposure, tls};
 
 /// How long a stopping node waits for its peers to take what it wrote.
 const GRACE: Duration = Duration::from_secs(3);
@@ -76,7 +78,7 @@ pub(crate) enum RunError {
 pub(crate) async fn run<R>(
     loaded: &Loaded,
     registry: &Registry,
-    log: Switch,
+    (log, tls): (Switch, Tls),
     read: R,
 ) -> Result<(), RunError>
 where
@@ -90,18 +92,24 @@ where
     let peers = listen(config.peers.listen, "peers.listen")?;
     let advertise = advertised(config, &peers)?;
     let made = MadeStores::read(loaded, registry)?;
-    let node = Node::start(node_config(config, advertise.clone(), made)?, registry, peers)?;
+    let node = Node::start(
+        node_config(config, advertise.clone(), made, tls.peers.clone())?,
+        registry,
+        peers,
+    )?;
     for warning in node.warnings() {
         tracing::warn!("{warning}");
     }
     let addr = http.local_addr().map_err(RunError::Serve)?;
     banner::show(config, node.handle(), addr, &advertise);
 
-    let Operated { operating, reloader, exposed } = Operated::new(loaded, log, read)?;
+    let Operated { operating, reloader, exposed } =
+        Operated::new(loaded, log, (&tls, node.handle()), read)?;
     let server = gridkv_http::server(node.handle().clone(), http_config(config), http, operating)
         .map_err(RunError::Serve)?;
     actix_rt::spawn(signals::reload_at_each(hangups, reloader));
     actix_rt::spawn(exposure::remind(exposed));
+    actix_rt::spawn(tls::watch(tls, node.handle().clone()));
     let http = server.handle();
     let mut server = actix_rt::spawn(server);
     let manager = service_manager(node.handle());
@@ -180,6 +188,7 @@ fn node_config(
     config: &Config,
     advertise: String,
     made: MadeStores,
+    security: PeerSecurity,
 ) -> Result<NodeConfig, RunError> {
     let (setups, configured) = made.setups()?;
     for store in configured {
@@ -201,7 +210,7 @@ fn node_config(
         max_clock_skew: peers.max_clock_skew,
         max_frame_bytes: peers.max_frame_bytes,
         max_queue_bytes: peers.max_queue_bytes,
-        security: gridkv_actors::peer_security::PeerSecurity::Plain,
+        security,
         gate: GateLimits {
             ops: writes
                 .saturating_mul(u64::try_from(config.http.max_batch_ops).unwrap_or(1))

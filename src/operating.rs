@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use gridkv_actors::node::NodeHandle;
 use gridkv_http::access::{Exposed, Token};
 use gridkv_http::log_control::LogError;
 use gridkv_http::{Access, LogControl, Operating, ShownConfig};
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use crate::config::{Config, ConfigError, Exposure, Loaded, Role};
 use crate::reload::{Part, Reloader};
 use crate::telemetry::{Directive, Switch, TelemetryError};
+use crate::tls::{self, Tls};
 
 /// The configuration can not be shown, which is a mistake in the table of keys.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +34,12 @@ impl Operated {
     ///
     /// # Errors
     /// [`NotShown`].
-    pub(crate) fn new<R>(loaded: &Loaded, log: Switch, read: R) -> Result<Self, NotShown>
+    pub(crate) fn new<R>(
+        loaded: &Loaded,
+        log: Switch,
+        (tls, node): (&Tls, &NodeHandle),
+        read: R,
+    ) -> Result<Self, NotShown>
     where
         R: Fn() -> Result<Loaded, ConfigError> + Send + 'static,
     {
@@ -42,6 +49,8 @@ impl Operated {
             shown: shown.clone(),
             log: log_control(Arc::clone(&log)),
             access: Access::new(tokens(&loaded.config), exposed(&loaded.config)),
+            tls: tls.http.clone(),
+            certificates: tls.certificates.clone(),
         };
         let show = move |loaded: &Loaded| match toml::from_str(&loaded.to_toml()) {
             Ok(config) => shown.set(config),
@@ -50,6 +59,7 @@ impl Operated {
         let (say, exposed) = watch::channel(loaded.config.exposures());
         let reloader = Reloader::new(read, loaded.clone(), show)
             .with(who_may(operating.access.clone(), say))
+            .with(tls::part(tls.clone(), node.clone()))
             .with(how_much(log, operating.log.clone()));
         Ok(Self { operating, reloader, exposed })
     }

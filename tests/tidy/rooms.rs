@@ -182,7 +182,7 @@ pub(crate) const VENDORS: [(&str, &[&str]); 11] = [
     ("getrandom", &["actors/src/identity.rs"]),
     ("moka", &["storage/src/moka", "storage/src/fjall"]),
     ("prometheus", &["http/src/metrics"]),
-    ("rcgen", &["src/init", "src/tls", "actors/src/trial_authority.rs"]),
+    ("rcgen", &["src/init", "src/tls", "actors/src/trial_authority.rs", "http/tests"]),
     ("rmp_serde", &["protocol/src/codec.rs"]),
     ("scc", &["storage/src/map.rs"]),
     ("toml", &["src/config", "src/made_stores.rs", "src/operating.rs", "src/cli.rs"]),

@@ -8,8 +8,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use ureq::http;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 /// A whole request, from connecting to the last byte of the body, takes no longer unless the caller says so.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -76,7 +78,21 @@ impl ClientError {
 pub struct Client {
     agent: ureq::Agent,
     base: String,
+    timeout: Duration,
     token: Option<String>,
+}
+
+fn agent(timeout: Duration, tls: TlsConfig) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .timeout_global(Some(timeout))
+        .timeout_connect(Some(CONNECT_TIMEOUT.min(timeout)))
+        .tls_config(tls)
+        .build();
+    config.new_agent()
 }
 
 impl Client {
@@ -89,16 +105,25 @@ impl Client {
     /// The same with another limit for a whole request: longer for long polls, shorter for a node that may hang.
     #[must_use]
     pub fn with_timeout(base_url: &str, timeout: Duration) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .timeout_global(Some(timeout))
-            .timeout_connect(Some(CONNECT_TIMEOUT.min(timeout)))
-            .build();
         let base = base_url.trim_end_matches('/').to_owned();
-        Self { agent: config.new_agent(), base, token: None }
+        Self { agent: agent(timeout, TlsConfig::default()), base, timeout, token: None }
+    }
+
+    /// The same one, which takes certificates of this authority (PEM) and of no other.
+    #[must_use]
+    pub fn trusting(mut self, authority: &str) -> Self {
+        let parsed = parse_pem(authority.as_bytes()).filter_map(Result::ok);
+        let roots = parsed.filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        });
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .root_certs(RootCerts::Specific(Arc::new(roots.collect())))
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        self.agent = agent(self.timeout, tls);
+        self
     }
 
     /// The same one, which sends this token with every request; `None`: none.

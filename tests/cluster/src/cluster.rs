@@ -27,6 +27,7 @@ pub struct Builder {
     own_process_group: bool,
     everywhere: bool,
     token: Option<String>,
+    authority: Option<String>,
 }
 
 impl Builder {
@@ -104,6 +105,13 @@ impl Builder {
         self
     }
 
+    /// The nodes speak HTTPS, with certificates of this authority (PEM), and their clients take no other. That they
+    /// do is a matter of their configuration.
+    pub fn https(mut self, authority: &str) -> Self {
+        self.authority = Some(authority.to_owned());
+        self
+    }
+
     /// Chooses ports and makes the nodes, without starting any.
     ///
     /// # Errors
@@ -132,6 +140,7 @@ impl Builder {
                 environment: self.environment_of(number),
                 own_process_group: self.own_process_group,
                 token: self.token.clone(),
+                authority: self.authority.clone(),
             })
         });
         Ok(Cluster { nodes: nodes.collect() })
@@ -212,6 +221,7 @@ impl Cluster {
             own_process_group: false,
             everywhere: false,
             token: None,
+            authority: None,
         }
     }
 

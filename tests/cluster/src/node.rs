@@ -34,6 +34,8 @@ pub(crate) struct Launch {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) own_process_group: bool,
     pub(crate) token: Option<String>,
+    /// Whose certificates its clients take; `None`: it speaks plain HTTP.
+    pub(crate) authority: Option<String>,
 }
 
 /// Whether every thread of a process is stopped: the state is what follows the name, which is in brackets.
@@ -81,13 +83,21 @@ impl Node {
     /// Its base URL, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.launch.address.http)
+        let scheme = if self.launch.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.launch.address.http)
     }
 
     /// A new client of this node, with the token that its builder was given.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(&self.base_url()).bearing(self.launch.token.as_deref())
+        self.trusted(Client::new(&self.base_url())).bearing(self.launch.token.as_deref())
+    }
+
+    fn trusted(&self, client: Client) -> Client {
+        match &self.launch.authority {
+            Some(authority) => client.trusting(authority),
+            None => client,
+        }
     }
 
     /// The directory of its log, its pid file and its data.
@@ -176,7 +186,7 @@ impl Node {
     /// `None` when ready, else what it says or why it says nothing.
     fn readiness(&self) -> Result<Option<String>, ClusterError> {
         self.must_run()?;
-        let probe = Client::with_timeout(&self.base_url(), PROBE_TIMEOUT);
+        let probe = self.trusted(Client::with_timeout(&self.base_url(), PROBE_TIMEOUT));
         Ok(match probe.readyz() {
             Ok(reply) if reply.status == 200 => None,
             Ok(reply) => Some(format!("{} {}", reply.status, reply.quoted())),

@@ -1,0 +1,122 @@
+//! `gridkv init`: what may be typed, and what is said of what was made.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gridkv_actors::clock::ClockSource;
+use gridkv_protocol::UnixMs;
+
+use super::Exit;
+use crate::init::{self, Cluster, Days, NodePlan, Plan, Ports};
+use crate::output::Output;
+
+const INIT_HELP: &str = "\
+Examples:
+  gridkv init --dir grid --cluster prod --node n1=10.0.0.1 --node n2=10.0.0.2 --node n3=10.0.0.3
+      Three nodes, each on a machine of its own: copy grid/n1 to the first one, and so on.
+  gridkv init --dir grid --node n1 --node n2 --node n3
+      Three nodes on this machine, on ports that follow each other.
+  gridkv init --dir grid --renew n1
+      A new certificate for n1. A node that runs takes it within half a minute, or at once on SIGHUP.
+
+Made are: ca.pem and ca.key, the authority (keep the key away from the nodes); a token for each role in tokens/;
+and for each node a directory with its certificate and key, and a configuration. All of it can be read by you alone.";
+
+/// `gridkv init`.
+#[derive(Debug, Args)]
+#[command(after_long_help = INIT_HELP, after_help = "More, with examples: gridkv init --help")]
+pub(crate) struct InitArgs {
+    /// The directory to make, with all files of the cluster in it
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Name of the cluster
+    #[arg(long, value_name = "NAME", default_value = "gridkv", conflicts_with = "renew")]
+    cluster: String,
+    /// A node, and the address or name by which others reach it; without one it is reached from this machine only.
+    /// Repeat for more
+    #[arg(
+        long,
+        value_name = "NAME[=HOST]",
+        required_unless_present = "renew",
+        conflicts_with = "renew",
+        value_parser = NodePlan::parse
+    )]
+    node: Vec<NodePlan>,
+    /// Make a new certificate for this node of a cluster that is in DIR; repeat for more
+    #[arg(long, value_name = "NAME")]
+    renew: Vec<String>,
+    /// How many days the nodes' certificates are valid
+    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u64).range(1..=3_652))]
+    days: u64,
+    /// Port for clients of the first node on each host
+    #[arg(long, value_name = "PORT", default_value_t = 7_400, conflicts_with = "renew", value_parser = clap::value_parser!(u16).range(1..))]
+    http_port: u16,
+    /// Port for peers of the first node on each host
+    #[arg(long, value_name = "PORT", default_value_t = 7_500, conflicts_with = "renew", value_parser = clap::value_parser!(u16).range(1..))]
+    peer_port: u16,
+}
+
+/// Makes, or renews, and says what.
+///
+/// # Errors
+/// What could not be made, and why.
+pub(crate) fn run(args: InitArgs, output: &Output) -> anyhow::Result<Exit> {
+    let (days, now) = (Days(args.days), ClockSource::start().now());
+    let said = if args.renew.is_empty() {
+        let InitArgs { dir, cluster, node: nodes, http_port: http, peer_port: peers, .. } = args;
+        let plan = Plan { dir, cluster, nodes, days, ports: Ports { http, peers } };
+        made(&plan.cluster, &init::make(&plan, now)?)
+    } else {
+        let mut said = String::new();
+        for name in &args.renew {
+            let ends = init::renew(&args.dir, name, days, now)?;
+            said.push_str(&renewed(&args.dir, name, ends));
+        }
+        said
+    };
+    output.bytes(said.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn renewed(dir: &Path, name: &str, ends: UnixMs) -> String {
+    let (dir, ends) = (dir.join(name), init::day(ends));
+    format!(
+        "{name}: {dir}/node.pem and node.key are new, valid until {ends}. Where the node runs elsewhere, copy both there.\n\
+         It takes them within half a minute; at once on SIGHUP.\n",
+        dir = dir.display()
+    )
+}
+
+fn made(name: &str, cluster: &Cluster) -> String {
+    let Cluster { dir, authority_ends, ends, urls } = cluster;
+    let dir = dir.display();
+    let mut text = format!(
+        "Cluster {name} in {dir}:\n\
+         \x20 ca.pem, ca.key   the authority, until {}; keep ca.key away from the nodes\n\
+         \x20 tokens/          a token for each role: admin, write, read, metrics\n",
+        init::day(*authority_ends)
+    );
+    for (node, _) in urls {
+        writeln!(
+            text,
+            "  {:<16} certificate until {}, key, tokens' digests, configuration",
+            format!("{node}/"),
+            init::day(*ends)
+        )
+        .unwrap_or_default(); // a String takes all
+    }
+    text.push_str("\nStart all nodes, each where it is to run (with its directory copied there, and data_dir in it as you like it):\n");
+    for (node, _) in urls {
+        writeln!(text, "  gridkv serve -c {dir}/{node}/gridkv.toml").unwrap_or_default();
+    }
+    if let Some((_, url)) = urls.first() {
+        write!(
+            text,
+            "\nThen ask one of them:\n  \
+             curl --cacert {dir}/ca.pem -H \"Authorization: Bearer $(cat {dir}/tokens/admin.token)\" {url}/v1/cluster\n"
+        )
+        .unwrap_or_default();
+    }
+    text
+}

@@ -113,9 +113,8 @@ impl Client {
     #[must_use]
     pub fn trusting(mut self, authority: &str) -> Self {
         let parsed = parse_pem(authority.as_bytes()).filter_map(Result::ok);
-        let roots = parsed.filter_map(|item| match item {
-            PemItem::Certificate(certificate) => Some(certificate),
-            _ => None,
+        let roots = parsed.filter_map(|item| {
+            if let PemItem::Certificate(certificate) = item { Some(certificate) } else { None }
         });
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)

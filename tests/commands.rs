@@ -18,3 +18,5 @@ mod local;
 mod moving;
 #[path = "commands/operating.rs"]
 mod operating;
+#[path = "commands/terminal.rs"]
+mod terminal;

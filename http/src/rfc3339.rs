@@ -19,7 +19,7 @@ pub fn format(moment: UnixMs) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// The moment of a text that [`format`] makes; `None` for any other.
+/// The moment of a text that [`format()`] makes; `None` for any other.
 pub fn parse(text: &str) -> Option<UnixMs> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);

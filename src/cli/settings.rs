@@ -3,7 +3,7 @@
 //! Why it exists: these options stand before the command or behind it, and a command of a command has them too;
 //! the innermost wins, then the environment. It refuses nothing itself: what is wrong with a value, who uses it says.
 
-#![expect(clippy::doc_markdown, rustdoc::bare_urls, reason = "help texts, shown as they are")]
+#![allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "help texts, shown as they are")]
 
 use std::path::PathBuf;
 use std::time::Duration;

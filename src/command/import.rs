@@ -122,18 +122,14 @@ impl Run for ImportArgs {
                 break;
             }
             let sent = self.send(context, &clock, &batch, &mut counts);
-            sent.with_context(|| counts.words())?;
+            sent.with_context(|| counts.where_to_go_on())?;
             progress.set(counts.written + counts.skipped + counts.rejected.count());
-            context.standing.set(counts.words());
+            context.standing.set(counts.where_to_go_on());
             batch.clear();
             bytes = 0;
             if context.interrupt.is_set() {
                 progress.end();
-                let next = counts.line + 1;
-                context.output.note(&format!(
-                    "interrupted: {}; go on with --from-line {next}",
-                    counts.words()
-                ));
+                context.output.note(&format!("interrupted: {}", counts.where_to_go_on()));
                 return Ok(Exit::Interrupted);
             }
         }
@@ -266,6 +262,10 @@ fn is_failure(result: &Json) -> bool {
 impl Counts {
     fn new(rejected: Rejected) -> Self {
         Self { written: 0, skipped: 0, rejected, line: 0 }
+    }
+
+    fn where_to_go_on(&self) -> String {
+        format!("{}; go on with --from-line {}", self.words(), self.line + 1)
     }
 
     fn words(&self) -> String {

@@ -41,6 +41,13 @@ EXAMPLES ?= 20
 OPENAPI_FLAGS ?=
 SCHEMATHESIS := $(TARGET)/schemathesis/bin/st
 
+# A program that needs nothing of the system that it runs on. The target is named so that what only runs while building
+# is built as usual.
+STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
+STATIC := $(TARGET)/$(STATIC_TARGET)/release/gridkv
+# Python tools that bring the schemas of compose files and of Kubernetes.
+SCHEMAS := $(TARGET)/schemas/bin
+
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
 BENCHES := structures backends funnel http replication healing bootstrap slow-peer snapshot watchers bad-clients
@@ -49,6 +56,7 @@ NODE_BENCHES := replication healing bootstrap slow-peer snapshot watchers bad-cl
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
 .PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check soak $(SOAK_TARGETS) bench $(BENCH_TARGETS) \
+	static packaging-check release deny sbom need-schemas need-deny need-cyclonedx \
 	build-counting build-node need-schemathesis need-config need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
@@ -154,6 +162,50 @@ $(addprefix bench-,$(NODE_BENCHES)): build-node
 build-node: need-cargo need-cc
 	$(CARGO) build --release --locked -p gridkv
 
+## Shipping
+
+static: need-cargo need-cc ## Build a program that needs no library and no file of the system it runs on.
+	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked -p gridkv --bin gridkv --target $(STATIC_TARGET)
+	@! ldd $(STATIC) 2>&1 | grep '=>' || { echo '$(STATIC) needs libraries' >&2; exit 1; }
+	@ls -lh $(STATIC)
+
+release: need-cargo need-cc ## Build the program as it is shipped, and report its profile, size, crates and checksum.
+	$(CARGO) build --release --locked -p gridkv
+	@sed -n '/^\[profile.release\]/,/^$$/p' Cargo.toml
+	@printf '%s crates in it, %s bytes\n' \
+		"$$($(CARGO) tree --locked -p gridkv --edges normal --prefix none --no-dedupe | cut -d ' ' -f 1,2 | sort -u | wc -l)" \
+		"$$(stat -c %s $(TARGET)/release/gridkv)"
+	@cd $(TARGET)/release && sha256sum gridkv
+
+packaging-check: static need-schemas ## The static program in an empty root, and the manifests against their schemas.
+	packaging/empty-root $(STATIC)
+	$(SCHEMAS)/check-jsonschema --builtin-schema vendor.compose-spec packaging/compose/compose.yaml
+	@if command -v kubectl > /dev/null; then \
+		kubectl kustomize packaging/kubernetes > $(TARGET)/kubernetes.yaml; \
+	else \
+		echo 'kubectl is missing: the files are looked at one by one'; \
+		awk 'FNR == 1 { print "---" } { print }' $(filter-out %/kustomization.yaml %/service-monitor.yaml,$(wildcard packaging/kubernetes/*.yaml)) \
+			> $(TARGET)/kubernetes.yaml; \
+	fi
+	$(SCHEMAS)/kubernetes-validate --strict --quiet -k 1.30 $(TARGET)/kubernetes.yaml
+	$(CARGO) test --locked -p gridkv --test packaging
+
+# The database of advisories is a repository of its own, which can not be had everywhere.
+deny: need-deny ## Licences, sources and bans of what is depended on, and advisories where their database can be had.
+	$(CARGO) deny --workspace check licenses bans sources
+	@if $(CARGO) deny fetch db; then \
+		$(CARGO) deny --workspace check advisories; \
+	else \
+		echo 'The database of advisories can not be had here: only the versions in deny.toml were looked at.' >&2; \
+	fi
+
+# The tool writes beside every manifest.
+sbom: need-cyclonedx ## Write target/gridkv.cdx.json: what the program is made of, as a CycloneDX bill of materials.
+	$(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --no-build-deps
+	@mv gridkv_bin.cdx.json $(TARGET)/gridkv.cdx.json
+	@find . -name '*_bin.cdx.json' -not -path './target/*' -delete
+	@printf '%s: %s components\n' $(TARGET)/gridkv.cdx.json "$$(grep -c '"bom-ref": "registry+' $(TARGET)/gridkv.cdx.json)"
+
 ## What the above need
 
 need-cargo:
@@ -181,6 +233,21 @@ $(SCHEMATHESIS):
 	@command -v python3 > /dev/null || { echo 'python3 is missing. On Debian: sudo apt-get install -y python3 python3-venv' >&2; exit 1; }
 	@python3 -m venv $(TARGET)/schemathesis || { echo 'On Debian: sudo apt-get install -y python3-venv' >&2; exit 1; }
 	@$(TARGET)/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
+
+need-schemas: $(SCHEMAS)/check-jsonschema
+
+$(SCHEMAS)/check-jsonschema:
+	@command -v python3 > /dev/null || { echo 'python3 is missing. On Debian: sudo apt-get install -y python3 python3-venv' >&2; exit 1; }
+	@python3 -m venv $(TARGET)/schemas || { echo 'On Debian: sudo apt-get install -y python3-venv' >&2; exit 1; }
+	@$(SCHEMAS)/pip install --quiet --disable-pip-version-check check-jsonschema==0.39.0 kubernetes-validate==1.37.0
+
+need-deny: need-cargo
+	@$(CARGO) deny --version > /dev/null 2>&1 || { \
+		echo 'cargo-deny is missing. Install it with: cargo install --locked cargo-deny' >&2; exit 1; }
+
+need-cyclonedx: need-cargo
+	@$(CARGO) cyclonedx --version > /dev/null 2>&1 || { \
+		echo 'cargo-cyclonedx is missing. Install it with: cargo install --locked cargo-cyclonedx' >&2; exit 1; }
 
 need-rustfmt: need-cargo
 	@$(CARGO) fmt --version > /dev/null 2>&1 || { \

@@ -131,6 +131,11 @@ impl Access {
         self.0.exposed_peers.store(exposed.peers, Ordering::Relaxed);
     }
 
+    /// Whether there are tokens.
+    pub(crate) fn asks(&self) -> bool {
+        !self.0.tokens.load().is_empty()
+    }
+
     /// What strangers reach.
     pub(crate) fn exposed(&self) -> Exposed {
         let of = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
@@ -147,7 +152,7 @@ impl Access {
     pub(crate) fn still_knows(&self, caller: Caller) -> bool {
         match caller {
             Caller::Holder(token) => find(&self.0.tokens.load(), &token.sha256) == Some(token.role),
-            Caller::Anyone => self.0.tokens.load().is_empty(),
+            Caller::Anyone => !self.asks(),
             Caller::Stranger => true,
         }
     }
@@ -249,12 +254,23 @@ impl std::fmt::Debug for Token {
 fn find(tokens: &[Token], sha256: &[u8; 32]) -> Option<Role> {
     let (mut found, mut place) = (Choice::from(0), 0);
     for token in tokens {
-        let same = token.sha256.ct_eq(sha256);
+        let same = difference(&token.sha256, sha256).ct_eq(&0);
         place.conditional_assign(&(token.role as u8), same);
         found |= same;
     }
     let role = Role::ALL.get(usize::from(place)).copied();
     if bool::from(found) { role } else { None }
+}
+
+/// 0 for equal digests and no others. By words, because what compares them byte for byte takes as long for three
+/// tokens as the hash.
+fn difference(one: &[u8; 32], other: &[u8; 32]) -> u64 {
+    let words = |digest: &[u8; 32]| {
+        let (words, _) = digest.as_chunks::<8>();
+        [0, 1, 2, 3].map(|place| words.get(place).map_or(0, |word| u64::from_le_bytes(*word)))
+    };
+    let pairs = words(one).into_iter().zip(words(other));
+    pairs.fold(0, |difference, (one, other)| difference | (one ^ other))
 }
 
 /// The token of a request.

@@ -32,6 +32,18 @@ fn the_digest_is_that_of_sha256sum() {
 }
 
 #[test]
+fn every_bit_of_a_digest_counts() {
+    let one = token(Role::Read, "test").sha256;
+    assert_eq!(difference(&one, &one), 0);
+    for bit in 0..256 {
+        let mut other = one;
+        other[bit / 8] ^= 1 << (bit % 8);
+        assert_ne!(difference(&one, &other), 0, "{bit}");
+        assert_eq!(find(&[Token { role: Role::Admin, sha256: other }], &one), None);
+    }
+}
+
+#[test]
 fn only_a_bearer_token_is_one() {
     let token = "gkv_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
     let whole = |scheme: &str| format!("{scheme}{token}");

@@ -132,6 +132,7 @@ fn metrics() {
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
     }
+    assert!(!text.contains("gridkv_http_auth_failures"), "nobody is asked");
     for family in [
         "gridkv_build_info",
         "gridkv_actor_mailbox_messages",

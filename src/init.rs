@@ -12,7 +12,7 @@ mod files;
 mod node_files;
 mod token;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -233,10 +233,9 @@ fn check_name(name: &str) -> Result<(), InitError> {
 /// [`InitError`]; there is nothing of it then.
 pub(crate) fn make(plan: &Plan, now: UnixMs) -> Result<Cluster, InitError> {
     check_name(&plan.cluster)?;
-    let mut names: Vec<&str> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some([name, _]) = names.array_windows::<2>().find(|[one, next]| one == next) {
-        return Err(InitError::Twice((*name).to_owned()));
+    let mut names = BTreeSet::new();
+    if let Some(twice) = plan.nodes.iter().find(|node| !names.insert(&node.name)) {
+        return Err(InitError::Twice(twice.name.clone()));
     }
     let authority = Authority::make(&plan.cluster, now)?;
     let tokens = ROLES.map(Token::make);

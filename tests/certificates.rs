@@ -65,7 +65,7 @@ fn log(node: &Node) -> String {
 
 fn wait_log(node: &Node, words: &str, times: usize) {
     let said = || log(node).matches(words).count() >= times;
-    wait_until(PATIENCE, &format!("{} to log {words:?}", node.name()), said).unwrap();
+    wait_until(PATIENCE, format!("{} to log {words:?}", node.name()), said).unwrap();
 }
 
 fn end_of(node: &Node, listener: &str) -> String {
@@ -186,7 +186,9 @@ fn who_is_of_another_authority_or_shows_no_certificate_stays_outside() {
     });
     let cluster = made.node_env(3, "GRIDKV_NODE__CLUSTER", "other").build().unwrap();
     let nodes = all(&cluster);
-    nodes.iter().for_each(|node| node.start().unwrap());
+    for node in &nodes {
+        node.start().unwrap();
+    }
     wait_log(nodes[2], "its certificate is of another authority than peers.tls.ca", 1);
     wait_log(nodes[3], "the other side speaks TLS, and this node has neither", 1);
     for node in &nodes[..2] {

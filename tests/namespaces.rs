@@ -197,6 +197,34 @@ fn made(dir: &Path, network: &Network) -> PathBuf {
     papers
 }
 
+/// Writes key after key with the token that holds, until it is over.
+fn write_until(node: &Node<'_>, holds: &Mutex<String>, over: &AtomicBool) -> BTreeSet<String> {
+    let mut written = BTreeSet::new();
+    for number in 0.. {
+        let token = holds.lock().unwrap().clone();
+        let key = format!("{}-{number:05}", NODES[node.number - 1]);
+        let put = node.client(&token).put("main", &key, b"v").unwrap();
+        assert_eq!(put.status, 201, "{key}: {}", put.quoted());
+        written.insert(key);
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    written
+}
+
+/// Gives a node another certificate, which it goes on with.
+fn renew(node: &Node<'_>, token: &str) {
+    let end = || {
+        let shown = node.client(token).request("GET", "/v1/node").send().unwrap();
+        shown.json().unwrap()["certificates"]["peers"]["expires_at"].as_str().unwrap().to_owned()
+    };
+    let (before, papers) = (end(), node.papers.to_str().unwrap());
+    gridkv(&["init", "--dir", papers, "--renew", NODES[node.number - 1], "--days", "700"]);
+    node.read_again();
+    assert!(end() > before);
+}
+
 #[test]
 fn three_nodes_apart_rotate_a_token_and_renew_a_certificate_and_lose_no_write() {
     let network = match Network::make() {
@@ -227,23 +255,7 @@ fn three_nodes_apart_rotate_a_token_and_renew_a_certificate_and_lose_no_write() 
     let written = thread::scope(|scope| {
         let writers: Vec<_> = nodes[..2]
             .iter()
-            .map(|node| {
-                let (holds, over) = (&holds, &over);
-                scope.spawn(move || {
-                    let mut written = BTreeSet::new();
-                    for number in 0.. {
-                        let token = holds.lock().unwrap().clone();
-                        let key = format!("{}-{number:05}", NODES[node.number - 1]);
-                        let put = node.client(&token).put("main", &key, b"v").unwrap();
-                        assert_eq!(put.status, 201, "{key}: {}", put.quoted());
-                        written.insert(key);
-                        if over.load(Ordering::Relaxed) {
-                            break;
-                        }
-                    }
-                    written
-                })
-            })
+            .map(|node| scope.spawn(|| write_until(node, &holds, &over)))
             .collect();
         know(&papers, &[], Some(new));
         nodes.iter().for_each(Node::read_again);
@@ -257,17 +269,7 @@ fn three_nodes_apart_rotate_a_token_and_renew_a_certificate_and_lose_no_write() 
         nodes.iter().for_each(Node::read_again);
         assert_eq!(nodes[0].client(&old).get("main", "k").unwrap().status, 401, "the old token");
 
-        let shown = || {
-            let shown = nodes[1].client(new).request("GET", "/v1/node").send().unwrap();
-            shown.json().unwrap()["certificates"]["peers"]["expires_at"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        };
-        let before = shown();
-        gridkv(&["init", "--dir", papers.to_str().unwrap(), "--renew", "n2", "--days", "700"]);
-        nodes[1].read_again();
-        assert!(shown() > before);
+        renew(&nodes[1], new);
         over.store(true, Ordering::Relaxed);
         writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect::<BTreeSet<String>>()
     });

@@ -126,13 +126,17 @@ impl TlsFault {
 
     /// What an error of a handshake means.
     pub(crate) fn of_handshake(error: &io::Error) -> Self {
-        Self::behind(error).unwrap_or(match error.kind() {
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe => Self::Ended,
-            _ => Self::Other(error.to_string()),
-        })
+        const ENDS: [io::ErrorKind; 4] = [
+            io::ErrorKind::UnexpectedEof,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::ConnectionAborted,
+            io::ErrorKind::BrokenPipe,
+        ];
+        match Self::behind(error) {
+            Some(fault) => fault,
+            None if ENDS.contains(&error.kind()) => Self::Ended,
+            None => Self::Other(error.to_string()),
+        }
     }
 }
 

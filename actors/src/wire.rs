@@ -46,9 +46,9 @@ pub(crate) async fn read_message<R: AsyncRead + Unpin>(
 ) -> Result<(Message, usize), WireError> {
     let mut head = [0; HEADER_BYTES];
     read_head(read, &mut head).await?;
-    let header = WIRE.parse(&head, max_frame_bytes).map_err(|error| match error {
-        FrameError::BadMagic if is_tls(&head) => TlsFault::SpeaksTls.into(),
-        error => WireError::Frame(error),
+    let header = WIRE.parse(&head, max_frame_bytes).map_err(|error| {
+        let tls = error == FrameError::BadMagic && is_tls(&head);
+        if tls { TlsFault::SpeaksTls.into() } else { WireError::Frame(error) }
     })?;
     let mut payload = Vec::new();
     // Grows as bytes arrive: a claimed length alone costs nothing.

@@ -65,11 +65,13 @@ impl Fresh {
 
     /// Puts it in its place, and says where that is.
     pub(super) fn finish(mut self) -> Result<PathBuf, InitError> {
-        fs::rename(&self.building, &self.goal).map_err(|error| match error.kind() {
-            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
+        fs::rename(&self.building, &self.goal).map_err(|error| {
+            let kind = error.kind();
+            if kind == io::ErrorKind::DirectoryNotEmpty || kind == io::ErrorKind::AlreadyExists {
                 InitError::Exists(self.goal.clone())
+            } else {
+                failed(&self.goal)(error)
             }
-            _ => failed(&self.goal)(error),
         })?;
         self.done = true;
         Ok(self.goal.clone())
@@ -86,9 +88,12 @@ impl Drop for Fresh {
 }
 
 fn make_directory(path: &Path) -> Result<(), InitError> {
-    DirBuilder::new().mode(DIRECTORY_MODE).create(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => InitError::Exists(path.to_owned()),
-        _ => failed(path)(error),
+    DirBuilder::new().mode(DIRECTORY_MODE).create(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            InitError::Exists(path.to_owned())
+        } else {
+            failed(path)(error)
+        }
     })
 }
 

@@ -95,7 +95,8 @@ pub(super) fn configuration<'a>(
     if place.host.is_some() {
         writeln!(text, "advertise = {}", quoted(&place.dialled())).unwrap_or_default();
     }
-    text.push_str(&format!(
+    write!(
+        text,
         "seeds = [{}]\n\n\
          [peers.tls]\n\
          ca = \"ca.pem\"\n\
@@ -105,6 +106,7 @@ pub(super) fn configuration<'a>(
          [auth]\n\
          tokens_file = \"tokens.toml\"\n",
         seeds.join(", ")
-    ));
+    )
+    .unwrap_or_default(); // a String takes all
     text
 }

@@ -185,7 +185,7 @@ pub(crate) const VENDORS: [(&str, &[&str]); 11] = [
     ("rcgen", &["src/init", "src/tls", "actors/src/trial_authority.rs", "http/tests"]),
     ("rmp_serde", &["protocol/src/codec.rs"]),
     ("scc", &["storage/src/map.rs"]),
-    ("toml", &["src/config", "src/made_stores.rs", "src/operating.rs", "src/cli.rs"]),
+    ("toml", &["src/config", "src/init", "src/made_stores.rs", "src/operating.rs", "src/cli.rs"]),
     ("triomphe", &["protocol/src/buffer.rs"]),
 ];
 

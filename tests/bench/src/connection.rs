@@ -6,9 +6,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Room for an answer, at first.
 const ANSWER_BYTES: usize = 16 * 1_024;
@@ -16,9 +21,47 @@ const ANSWER_BYTES: usize = 16 * 1_024;
 /// A connection to one server, with at most one request under way.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
+    /// What every request has in its head.
+    more_head: String,
     request: Vec<u8>,
     answer: Vec<u8>,
+}
+
+/// Where a server is, and what it wants to see.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// How it is spoken to; `None`: in clear.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// The token that goes with each request.
+    pub token: Option<String>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.write_all(bytes).await,
+            Self::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
+    }
+
+    async fn read_buf(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read_buf(buffer).await,
+            Self::Tls(stream) => stream.read_buf(buffer).await,
+        }
+    }
 }
 
 /// What a server said.
@@ -46,9 +89,29 @@ impl Connection {
     /// # Errors
     /// When nobody listens.
     pub async fn open(addr: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(addr).await?;
+        Self::open_to(&Target { addr, tls: None, token: None }).await
+    }
+
+    /// Connects, inside TLS if that is wanted.
+    ///
+    /// # Errors
+    /// When nobody listens, or the handshake does not come to its end.
+    pub async fn open_to(target: &Target) -> io::Result<Self> {
+        let stream = TcpStream::connect(target.addr).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, request: Vec::new(), answer: Vec::with_capacity(ANSWER_BYTES) })
+        let stream = match &target.tls {
+            None => Stream::Plain(stream),
+            Some(config) => {
+                let connector = TlsConnector::from(Arc::clone(config));
+                let name = ServerName::IpAddress(target.addr.ip().into());
+                Stream::Tls(Box::new(connector.connect(name, stream).await?))
+            }
+        };
+        let token = target.token.as_deref();
+        let more_head =
+            token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+        let answer = Vec::with_capacity(ANSWER_BYTES);
+        Ok(Self { stream, more_head, request: Vec::new(), answer })
     }
 
     /// Reads what is at a path.
@@ -99,7 +162,7 @@ impl Connection {
     }
 
     fn head(&mut self, method: &str, path: &str) {
-        for part in [method, " ", path, " HTTP/1.1\r\nHost: bench\r\n"] {
+        for part in [method, " ", path, " HTTP/1.1\r\nHost: bench\r\n", &self.more_head] {
             self.request.extend_from_slice(part.as_bytes());
         }
     }

@@ -17,6 +17,7 @@
 //! - `slow-peer`: what a peer that is slow, or stands still, costs the others.
 //! - `snapshot`: how long a store takes to go out as a file and to come back, and what that costs its node.
 //! - `watchers`: what a thousand who watch, and have nothing to hear, cost a writer.
+//! - `tls`: what TLS and tokens cost clients, and TLS the links between nodes.
 //! - `bad-clients`: what clients that are slow, stand still or do not listen cost a good one.
 
 pub mod bare;
@@ -33,6 +34,7 @@ pub mod load;
 pub mod mesh;
 pub mod node;
 pub mod page;
+pub mod papers;
 pub mod process;
 pub mod random;
 pub mod report;

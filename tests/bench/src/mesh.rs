@@ -14,6 +14,7 @@ use gridkv_cluster::{Client, Cluster, Deadline, Node, wait_for};
 use tempfile::TempDir;
 
 use crate::connection::Connection;
+use crate::papers::{Inside, Papers};
 use crate::process::Process;
 use crate::workload;
 
@@ -51,7 +52,15 @@ impl Plan<'_> {
     /// # Errors
     /// When they do not get there.
     pub fn start(self) -> Result<Mesh, Box<dyn Error>> {
-        let mesh = self.build()?;
+        self.start_with(None)
+    }
+
+    /// The same of nodes that have these papers, for what is to be inside TLS.
+    ///
+    /// # Errors
+    /// As for [`Plan::start`].
+    pub fn start_with(self, papers: Option<(&Papers, Inside)>) -> Result<Mesh, Box<dyn Error>> {
+        let mesh = self.build_with(papers)?;
         mesh.cluster.nodes().iter().try_for_each(Node::start)?;
         let deadline = Deadline::after(PATIENCE);
         mesh.cluster.wait_ready(deadline)?;
@@ -71,6 +80,10 @@ impl Plan<'_> {
     /// # Errors
     /// When there are no ports for them.
     pub fn build(self) -> Result<Mesh, Box<dyn Error>> {
+        self.build_with(None)
+    }
+
+    fn build_with(self, papers: Option<(&Papers, Inside)>) -> Result<Mesh, Box<dyn Error>> {
         let directory = TempDir::new()?;
         let gates = Gates::open(if self.proxies { self.nodes } else { 0 })?;
         let builder = Cluster::builder(self.gridkv, directory.path())
@@ -81,6 +94,10 @@ impl Plan<'_> {
             .env("GRIDKV_LOG__LEVEL", "warn");
         let settings = self.settings.iter();
         let builder = settings.fold(builder, |builder, (name, value)| builder.env(name, value));
+        let builder = match papers {
+            Some((papers, inside)) => papers.give(builder, inside)?,
+            None => builder,
+        };
         let cluster = Arc::new(builder.build()?);
         let weather = Arc::new(Weather::default());
         let proxies = gates.lead_to(&cluster, &weather, 0)?;

@@ -3,20 +3,17 @@
 //! Every status is an answer, 404 and 503 included; only a conversation that broke off is an error. Every request has a
 //! timeout, redirects are not followed, and no proxy of the environment is used: these nodes are next door.
 
+use crate::agent;
 use crate::reply::{Reply, ReplyError, StoreStats};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use ureq::http;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 /// A whole request, from connecting to the last byte of the body, takes no longer unless the caller says so.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connecting takes no longer: on loopback a listener answers at once or not at all.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// No larger body is read; snapshots of tests are smaller.
 const MAX_BODY_BYTES: u64 = 256 * 1024 * 1024;
 /// Keys asked for per page when all are listed: the most that a node gives.
@@ -82,19 +79,6 @@ pub struct Client {
     token: Option<String>,
 }
 
-fn agent(timeout: Duration, tls: TlsConfig) -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .proxy(None)
-        .timeout_global(Some(timeout))
-        .timeout_connect(Some(CONNECT_TIMEOUT.min(timeout)))
-        .tls_config(tls)
-        .build();
-    config.new_agent()
-}
-
 impl Client {
     /// A client of the node at this base URL, such as `http://127.0.0.1:7401`.
     #[must_use]
@@ -106,22 +90,13 @@ impl Client {
     #[must_use]
     pub fn with_timeout(base_url: &str, timeout: Duration) -> Self {
         let base = base_url.trim_end_matches('/').to_owned();
-        Self { agent: agent(timeout, TlsConfig::default()), base, timeout, token: None }
+        Self { agent: agent::plain(timeout), base, timeout, token: None }
     }
 
     /// The same one, which takes certificates of this authority (PEM) and of no other.
     #[must_use]
     pub fn trusting(mut self, authority: &str) -> Self {
-        let parsed = parse_pem(authority.as_bytes()).filter_map(Result::ok);
-        let roots = parsed.filter_map(|item| {
-            if let PemItem::Certificate(certificate) = item { Some(certificate) } else { None }
-        });
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::Specific(Arc::new(roots.collect())))
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
-        self.agent = agent(self.timeout, tls);
+        self.agent = agent::trusting(self.timeout, authority);
         self
     }
 

@@ -1,0 +1,183 @@
+//! Requests of clients: plain and without a token, and inside TLS with one.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use gridkv_bench::bulk;
+use gridkv_bench::connection::{Connection, Target};
+use gridkv_bench::figure::{float, median, median_ratio, per_second};
+use gridkv_bench::mesh::{Mesh, Plan};
+use gridkv_bench::papers::{Inside, Papers};
+use gridkv_bench::random::Random;
+use gridkv_bench::report::Report;
+use gridkv_bench::stopwatch::Stopwatch;
+use gridkv_bench::subject::Subject;
+use gridkv_bench::table::Table;
+use gridkv_bench::workload;
+use tokio::runtime::Runtime;
+
+/// How clients ask.
+pub(crate) struct Clients {
+    pub(crate) connections: usize,
+    pub(crate) keys: usize,
+    pub(crate) lasts: Duration,
+}
+
+/// What they ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Get,
+    Put,
+    /// On a connection of its own.
+    GetAnew,
+}
+
+impl Work {
+    const ALL: [Self; 3] = [Self::Get, Self::Put, Self::GetAnew];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Put => "put",
+            Self::GetAnew => "connect, get",
+        }
+    }
+}
+
+/// A node, and the figures of each kind of work in each round.
+struct Contender {
+    mesh: Mesh,
+    target: Target,
+    rates: [Vec<f64>; 3],
+    cpu_us: [Vec<f64>; 3],
+}
+
+impl Contender {
+    fn start(subject: &Subject, papers: Option<&Papers>) -> Result<Self, Box<dyn Error>> {
+        let gridkv = &subject.gridkv;
+        let plan = Plan { gridkv, nodes: 1, backend: "memory", proxies: false, settings: &[] };
+        let mesh = plan.start_with(papers.map(|papers| (papers, Inside::Http)))?;
+        let addr = mesh.address(1);
+        let target = match papers {
+            None => Target { addr, tls: None, token: None },
+            Some(papers) => {
+                Target { addr, tls: Some(papers.client()?), token: Some(papers.token()?) }
+            }
+        };
+        Ok(Self { mesh, target, rates: Default::default(), cpu_us: Default::default() })
+    }
+}
+
+impl Clients {
+    /// Measures both, in turns.
+    pub(crate) fn measure(
+        &self,
+        subject: &Subject,
+        runtime: &Runtime,
+        rounds: usize,
+        report: &mut Report,
+    ) -> Result<(), Box<dyn Error>> {
+        let papers = Papers::make(&subject.gridkv, 1)?;
+        let mut both =
+            [Contender::start(subject, None)?, Contender::start(subject, Some(&papers))?];
+        for contender in &both {
+            runtime.block_on(self.fill(&contender.target))?;
+        }
+        for round in 0..rounds {
+            eprintln!("clients, round {}", round + 1);
+            for (place, work) in Work::ALL.into_iter().enumerate() {
+                for turn in 0..both.len() {
+                    let at = (turn + round) % both.len();
+                    if let Some(contender) = both.get_mut(at) {
+                        self.turn(contender, runtime, (place, work))?;
+                    }
+                }
+            }
+        }
+        let [plain, safe] = &both;
+        let mut table =
+            Table::new(&["", "plain/s", "TLS, token/s", "ratio", "plain CPU us", "TLS CPU us"]);
+        for (place, work) in Work::ALL.into_iter().enumerate() {
+            let of = |figures: &[Vec<f64>; 3]| figures.get(place).cloned().unwrap_or_default();
+            let (plain_rates, safe_rates) = (of(&plain.rates), of(&safe.rates));
+            table.row([
+                work.name().to_owned(),
+                per_second(median(&plain_rates)),
+                per_second(median(&safe_rates)),
+                format!("{:.2}", median_ratio(&safe_rates, &plain_rates)),
+                format!("{:.1}", median(&of(&plain.cpu_us))),
+                format!("{:.1}", median(&of(&safe.cpu_us))),
+            ]);
+        }
+        plain.mesh.stop()?;
+        safe.mesh.stop()?;
+        let title = "Clients: HTTPS with a token beside plain HTTP without one";
+        Ok(report.section(title, &table, "")?)
+    }
+
+    async fn fill(&self, target: &Target) -> Result<(), Box<dyn Error>> {
+        let mut connection = Connection::open_to(target).await?;
+        for body in bulk::bodies(0..self.keys)? {
+            let path = "/v1/stores/main/batch";
+            let answer = connection.post(path, &body, "application/json").await?;
+            if answer.status != 200 {
+                return Err(format!("a batch was answered {}", answer.status).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(
+        &self,
+        contender: &mut Contender,
+        runtime: &Runtime,
+        (place, work): (usize, Work),
+    ) -> Result<(), Box<dyn Error>> {
+        let process = contender.mesh.process(1)?;
+        let cpu = process.cpu()?;
+        let (begun, done) = (Stopwatch::start(), Cell::new(0));
+        let connections = (0..self.connections)
+            .map(|number| self.ask(&contender.target, work, number, (&begun, &done)));
+        runtime.block_on(try_join_all(connections))?;
+        let (took, count) = (begun.elapsed().as_secs_f64(), float(done.get()));
+        let spent = process.cpu()?.saturating_sub(cpu).as_secs_f64();
+        if let (Some(rates), Some(cpu_us)) =
+            (contender.rates.get_mut(place), contender.cpu_us.get_mut(place))
+        {
+            rates.push(count / took);
+            cpu_us.push(spent * 1e6 / count);
+        }
+        Ok(())
+    }
+
+    /// One connection, which asks until the turn is over.
+    async fn ask(
+        &self,
+        target: &Target,
+        work: Work,
+        number: usize,
+        (begun, done): (&Stopwatch, &Cell<usize>),
+    ) -> io::Result<()> {
+        let mut random = Random::seeded(u64::try_from(number).unwrap_or(0));
+        let mut connection = Connection::open_to(target).await?;
+        while begun.elapsed() < self.lasts {
+            if work == Work::GetAnew {
+                connection = Connection::open_to(target).await?;
+            }
+            let key = random.below(self.keys);
+            let path = format!("/v1/kv/main/{}", workload::key(key));
+            let answer = match work {
+                Work::Put => connection.put(&path, &workload::value(key)).await?,
+                Work::Get | Work::GetAnew => connection.get(&path).await?,
+            };
+            if !answer.is_success() {
+                return Err(io::Error::other(format!("a request was answered {}", answer.status)));
+            }
+            done.set(done.get() + 1);
+        }
+        Ok(())
+    }
+}

@@ -39,17 +39,17 @@ fn secret(secret: &str) -> PeerSecurity {
 /// What becomes of a connection at both ends, at the dialler's after it tried to read a frame: a refusal of its
 /// certificate comes only then.
 struct Met {
-    dialler: Result<Secured, String>,
-    dialled: Result<Secured, String>,
+    near: Result<Secured, String>,
+    far: Result<Secured, String>,
 }
 
-async fn meet(dialler: &PeerSecurity, dialled: &PeerSecurity) -> Met {
+async fn meet(near: &PeerSecurity, far: &PeerSecurity) -> Met {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let dial = async {
         let stream = TcpStream::connect(addr).await.unwrap();
         let mut secured =
-            dialler.secure(stream, Side::Dialler).await.map_err(|error| error.to_string())?;
+            near.secure(stream, Side::Dialler).await.map_err(|error| error.to_string())?;
         // A peer that lets this one in says something at once, here.
         let first = read_message(&mut secured.read, HANDSHAKE_FRAME_BYTES).await;
         first.map(|_| secured).map_err(|error| error.to_string())
@@ -57,14 +57,14 @@ async fn meet(dialler: &PeerSecurity, dialled: &PeerSecurity) -> Met {
     let take = async {
         let (stream, _) = listener.accept().await.unwrap();
         let mut secured =
-            dialled.secure(stream, Side::Dialled).await.map_err(|error| error.to_string())?;
+            far.secure(stream, Side::Dialled).await.map_err(|error| error.to_string())?;
         secured.write.write_all(&frame()).await.map_err(|error| error.to_string())?;
         secured.write.flush().await.map_err(|error| error.to_string())?;
         Ok(secured)
     };
     let both = async { tokio::join!(dial, take) };
-    let (dialler, dialled) = timeout(Duration::from_secs(20), both).await.unwrap();
-    Met { dialler, dialled }
+    let (near, far) = timeout(Duration::from_secs(20), both).await.unwrap();
+    Met { near, far }
 }
 
 fn message() -> Message {
@@ -75,12 +75,12 @@ fn frame() -> Vec<u8> {
     message().to_frame(HANDSHAKE_FRAME_BYTES).unwrap()
 }
 
-/// Both ends refuse, the dialler in words that have `dialler` in them, and the other end so too.
-async fn refuse(ends: (&PeerSecurity, &PeerSecurity), dialler: &str, dialled: &str) {
+/// Both ends refuse, who dials in words that have `near` in them, and the other end so too.
+async fn refuse(ends: (&PeerSecurity, &PeerSecurity), near: &str, far: &str) {
     let met = meet(ends.0, ends.1).await;
-    let said = [met.dialler.err(), met.dialled.err()].map(Option::unwrap_or_default);
-    assert!(said[0].contains(dialler) && !said[0].is_empty(), "the dialler: {said:?}");
-    assert!(said[1].contains(dialled) && !said[1].is_empty(), "who was dialled: {said:?}");
+    let said = [met.near.err(), met.far.err()].map(Option::unwrap_or_default);
+    assert!(said[0].contains(near) && !said[0].is_empty(), "the dialler: {said:?}");
+    assert!(said[1].contains(far) && !said[1].is_empty(), "who was dialled: {said:?}");
 }
 
 #[actix_rt::test]
@@ -89,10 +89,10 @@ async fn frames_cross_in_every_way_that_both_ends_have() {
     let (n1, n2) = (mutual_as(&authority, "n1"), mutual_as(&authority, "n2"));
     let (one, other) = (secret(SECRET), secret(SECRET));
     let (plain, plain_too) = (PeerSecurity::Plain, PeerSecurity::Plain);
-    for (dialler, dialled) in [(n2, n1), (one, other), (plain, plain_too)] {
-        let met = meet(&dialler, &dialled).await;
-        let (mut near, mut far) = (met.dialler.unwrap(), met.dialled.unwrap());
-        let named = matches!(dialler, PeerSecurity::Mutual(_));
+    for (from, to) in [(n2, n1), (one, other), (plain, plain_too)] {
+        let met = meet(&from, &to).await;
+        let (mut near, mut far) = (met.near.unwrap(), met.far.unwrap());
+        let named = matches!(from, PeerSecurity::Mutual(_));
         assert_eq!(near.credentials.name_node("n1"), named);
         assert_eq!(far.credentials.name_node("n2"), named && far.credentials.name_cluster("grid"));
         // More than any buffer on the way, so that both halves are at work at once.
@@ -198,13 +198,13 @@ async fn renewed_certificates_hold_for_the_next_connection_and_leave_open_ones_a
     let security = PeerSecurity::Mutual(Arc::clone(&n1));
     let (stays, moved) = (mutual_as(&old, "n2"), mutual_as(&new, "n2"));
     let met = meet(&stays, &security).await;
-    let (mut near, mut far) = (met.dialler.unwrap(), met.dialled.unwrap());
+    let (mut near, mut far) = (met.near.unwrap(), met.far.unwrap());
     let bad = n1.prepare(old.papers("grid", "n1", Span::Over), [], now());
     assert!(matches!(bad, Err(SecurityError::Refused(TlsFault::Expired))));
-    assert!(meet(&stays, &security).await.dialled.is_ok(), "what was used before still is");
+    assert!(meet(&stays, &security).await.far.is_ok(), "what was used before still is");
     n1.take(n1.prepare(papers(&new, "n1"), [], now()).unwrap());
     refuse((&stays, &security), "of another authority", "").await;
-    assert!(meet(&moved, &security).await.dialled.is_ok());
+    assert!(meet(&moved, &security).await.far.is_ok());
     near.write.write_all(&frame()).await.unwrap();
     near.write.flush().await.unwrap();
     let (read, _) = read_message(&mut far.read, HANDSHAKE_FRAME_BYTES).await.unwrap();

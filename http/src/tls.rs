@@ -115,3 +115,7 @@ impl fmt::Debug for HttpTls {
         f.write_str("HttpTls")
     }
 }
+
+#[cfg(test)]
+#[path = "tls_test.rs"]
+mod tests;

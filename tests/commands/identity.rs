@@ -1,10 +1,12 @@
-//! Who asks: tokens from a file, from the environment, and what is said when one is missing or not enough.
+//! Who asks, and whom: tokens, certificates, and what is said when one is missing or not enough.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::desk::{Desk, gridkv, said};
+use gridkv_cluster::wait_until;
+
+use super::desk::{Desk, PATIENCE, gridkv, said};
 
 /// A role, its token, and the token's SHA-256.
 const TOKENS: [(&str, &str, &str); 2] = [
@@ -60,4 +62,51 @@ fn a_token_says_who_asks() {
     let shown = said({ shown }.env("GRIDKV_PEERS__SECRET", "0123456789abcdef0123456789abcdef"));
     assert_eq!(shown.code, Some(0), "{}", shown.error);
     assert!(!shown.text().contains("0123456789abcdef"), "{}", shown.text());
+}
+
+#[test]
+fn commands_reach_nodes_inside_tls_and_believe_only_their_authority() {
+    let dir = tempfile::tempdir().unwrap();
+    for (cluster, nodes) in
+        [("grid", &["--node", "n1", "--node", "n2"][..]), ("other", &["--node", "n1"])]
+    {
+        let made = said(&mut gridkv(
+            dir.path(),
+            &[&["init", "--dir", cluster, "--cluster", cluster], nodes].concat(),
+        ));
+        assert_eq!(made.code, Some(0), "{}", made.error);
+    }
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let read = |name: &str| fs::read_to_string(path(name)).unwrap();
+    let (authority, token) = (read("grid/ca.pem"), read("grid/tokens/admin.token"));
+    let config = |node: &str| ["--config".to_owned(), path(&format!("grid/{node}/gridkv.toml"))];
+    let (first, second) = (config("n1"), config("n2"));
+    let desk = Desk::over(dir, |builder| {
+        let builder = builder.nodes(2).https(&authority).token(&token);
+        builder.node_args(1, first).node_args(2, second)
+    });
+
+    let who = ["--ca", "grid/ca.pem", "--token-file", "grid/tokens/admin.token"];
+    let run = |arguments: &[&str]| desk.run(&[arguments, &who].concat());
+    let linked = || run(&["peers", "-o", "text"]).text().contains("\tup\t");
+    wait_until(PATIENCE, "the peer to be up", linked).unwrap();
+    let put = run(&["put", "k", "v", "--acks", "1"]);
+    assert_eq!(put.code, Some(0), "{}", put.error);
+    run(&["get", "k"]).printed("v");
+    assert_eq!(run(&["backup", "main.gkvs", "--verify"]).code, Some(0));
+    assert!(run(&["watch", "--since", "0", "--limit", "1"]).text().starts_with("put    k "));
+    assert_eq!(run(&["bench", "-t", "put", "-n", "200", "-c", "2"]).code, Some(0));
+    let node = desk.cluster.node(1);
+    let mut by_environment = desk.command(node, &["get", "k"]);
+    by_environment.env("GRIDKV_CA", "grid/ca.pem").env("GRIDKV_TOKEN", token.trim());
+    said(&mut by_environment).printed("v");
+
+    desk.run(&["put", "k", "x"]).failed(2, &["--ca"]);
+    desk.run(&["put", "k", "x", "--ca", "other/ca.pem"])
+        .failed(5, &["trusted", "nothing was sent"]);
+    desk.run(&["get", "k", "--ca", "grid/ca.pem"]).failed(1, &["unauthorized"]);
+    // In clear, where TLS is spoken: nobody can know what such a node made of it.
+    let clear = node.base_url().replace("https", "http");
+    desk.run(&["put", "k", "x", "--url", &clear]).failed(5, &["unknown"]);
+    run(&["get", "k"]).printed("v");
 }

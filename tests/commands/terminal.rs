@@ -16,7 +16,7 @@ struct Terminal {
 impl Terminal {
     fn open(desk: &Desk) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
-            println!("skipped: there is no tmux here");
+            eprintln!("skipped: there is no tmux here");
             return None;
         }
         let terminal = Self { socket: desk.dir.path().join("tmux").to_str().unwrap().to_owned() };

@@ -159,12 +159,18 @@ mod tests {
         assert_eq!(hear(None), ["STATUS=ready"]);
     }
 
+    /// Somebody asks, and how often it wants to hear that the node lives.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Asked {
+        every: Option<Duration>,
+    }
+
     /// What the environment asks for.
-    fn asked(variables: &[(&str, &str)]) -> Option<Option<Duration>> {
+    fn asked(variables: &[(&str, &str)]) -> Option<Asked> {
         let find = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         };
-        ServiceManager::of(find).unwrap().map(|manager| manager.feed_every)
+        ServiceManager::of(find).unwrap().map(|manager| Asked { every: manager.feed_every })
     }
 
     #[test]
@@ -176,17 +182,18 @@ mod tests {
         let own = std::process::id().to_string();
         assert_eq!(asked(&[]), None);
         assert_eq!(asked(&[("NOTIFY_SOCKET", "")]), None);
-        assert_eq!(asked(&[socket]), Some(None));
-        let every = Some(Duration::from_secs(10));
+        let never = || Some(Asked { every: None });
+        assert_eq!(asked(&[socket]), never());
+        let every = || Some(Asked { every: Some(Duration::from_secs(10)) });
         let usec = ("WATCHDOG_USEC", "30000000");
         assert_eq!(asked(&[socket, usec]), Some(every));
         assert_eq!(asked(&[socket, usec, ("WATCHDOG_PID", &own)]), Some(every));
-        assert_eq!(asked(&[socket, usec, ("WATCHDOG_PID", "1")]), Some(None), "it is another's");
-        assert_eq!(asked(&[socket, ("WATCHDOG_USEC", "0")]), Some(None));
+        assert_eq!(asked(&[socket, usec, ("WATCHDOG_PID", "1")]), never(), "it is another's");
+        assert_eq!(asked(&[socket, ("WATCHDOG_USEC", "0")]), never());
         let name = format!("gridkv-{own}");
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let _listens = UnixDatagram::bind_addr(&address).unwrap();
-        assert_eq!(asked(&[("NOTIFY_SOCKET", &format!("@{name}"))]), Some(None));
+        assert_eq!(asked(&[("NOTIFY_SOCKET", &format!("@{name}"))]), never());
         assert!(ServiceManager::of(|_| Some("/dev/null/none".into())).is_err());
     }
 }

@@ -92,7 +92,7 @@ impl Client {
     }
 
     /// Goes on to the next node.
-    fn turn(&self) {
+    pub(crate) fn turn(&self) {
         let next = self.current.load(Ordering::Relaxed) + 1;
         self.current.store(next % self.urls.len().max(1), Ordering::Relaxed);
     }

@@ -146,6 +146,9 @@ impl DelArgs {
         let query = Query::of(format!("/v1/kv/{}", encoded(store)))
             .with("prefix", Some(prefix))
             .with("all", prefix.is_empty().then_some("true"));
+        context
+            .standing
+            .set("how many were deleted is unknown; the same command goes on".to_owned());
         let answer =
             context.client.call(Call::delete(self.terms.on(query)).patience(Patience::Long))?;
         let reply = answer.json()?;

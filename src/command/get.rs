@@ -71,15 +71,16 @@ impl Run for GetArgs {
         let in_json = context.output.format(Format::Text) != Format::Text;
         let query = Query::of(key_path(&context.store, &self.key))
             .with("min_version", self.min_version.as_deref())
-            .with("timeout", self.min_version.as_ref().and(self.settings.timeout).map(in_words))
+            .with("timeout", self.min_version.as_ref().and(context.settings.timeout).map(in_words))
             .with("wait", self.wait.map(in_words))
             .with("format", (in_json && !self.meta).then_some("json"));
         let call =
             if self.meta && self.wait.is_none() { Call::head(query) } else { Call::get(query) };
         // A long poll may be stretched by the node.
         let wait = self.wait.unwrap_or_default();
-        let wait =
-            wait.saturating_add(wait / 8).saturating_add(self.settings.timeout.unwrap_or_default());
+        let wait = wait
+            .saturating_add(wait / 8)
+            .saturating_add(context.settings.timeout.unwrap_or_default());
         let call = call
             .header("if-none-match", known.map(|known| format!("\"{}\"", known.trim_matches('"'))))
             .patience(Patience::Answer { beyond: wait });

@@ -36,7 +36,7 @@ impl Run for HealthArgs {
     fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
         if self.live {
             context.client.call(Call::get("/livez"))?;
-            if !self.settings.quiet {
+            if !context.settings.quiet {
                 context.output.line("ok")?;
             }
             return Ok(Exit::Done);
@@ -49,7 +49,7 @@ impl Run for HealthArgs {
             }
             Err(error) => return Err(error.into()),
         };
-        if !self.settings.quiet {
+        if !context.settings.quiet {
             print(context, &report)?;
         }
         Ok(if ready { Exit::Done } else { Exit::Failed })

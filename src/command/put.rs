@@ -68,6 +68,7 @@ impl Run for PutArgs {
 
     fn run(mut self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
         let value = self.take_value()?;
+        context.standing.set("whether it was written is unknown".to_owned());
         let fields = if needs_batch(&self.key) {
             self.by_batch(context, &value)?
         } else {

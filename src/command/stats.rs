@@ -41,7 +41,7 @@ impl Run for StatsArgs {
     plain_settings!();
 
     fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
-        let only = self.settings.store.as_deref();
+        let only = context.settings.store.as_deref();
         let Some(every) = self.watch else {
             let stores = ask(context, only)?;
             context.output.report(&report(&stores, None), Format::Table)?;

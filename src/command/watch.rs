@@ -190,6 +190,8 @@ impl WatchArgs {
         };
         let Some(problem) = refused else {
             context.output.note(&format!("{error:#}; trying again"));
+            // A node that is silent may stay so; at another one the place means nothing, which is then said.
+            context.client.turn();
             return Ok(());
         };
         let oldest = problem.fields.get("oldest").and_then(Json::as_str);

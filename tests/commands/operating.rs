@@ -105,6 +105,9 @@ fn everything_is_said_about_the_node_that_was_asked() {
         "{}",
         verbose.error
     );
+    desk.run(&["-q", "health"]).printed("");
+    let one = desk.run(&["-s", "sessions", "stats", "-o", "text"]);
+    assert_eq!(one.text().lines().count(), 1, "{}", one.text());
     let quiet = said(&mut desk.command(desk.cluster.node(2), &["export", "-q"]));
     assert_eq!(quiet.error, "");
 }

@@ -182,18 +182,18 @@ mod tests {
         let own = std::process::id().to_string();
         assert_eq!(asked(&[]), None);
         assert_eq!(asked(&[("NOTIFY_SOCKET", "")]), None);
-        let never = || Some(Asked { every: None });
-        assert_eq!(asked(&[socket]), never());
-        let every = || Some(Asked { every: Some(Duration::from_secs(10)) });
+        let asks = |every| Some(Asked { every });
+        assert_eq!(asked(&[socket]), asks(None));
+        let every = Some(Duration::from_secs(10));
         let usec = ("WATCHDOG_USEC", "30000000");
-        assert_eq!(asked(&[socket, usec]), Some(every));
-        assert_eq!(asked(&[socket, usec, ("WATCHDOG_PID", &own)]), Some(every));
-        assert_eq!(asked(&[socket, usec, ("WATCHDOG_PID", "1")]), never(), "it is another's");
-        assert_eq!(asked(&[socket, ("WATCHDOG_USEC", "0")]), never());
+        assert_eq!(asked(&[socket, usec]), asks(every));
+        assert_eq!(asked(&[socket, usec, ("WATCHDOG_PID", &own)]), asks(every));
+        assert_eq!(asked(&[socket, usec, ("WATCHDOG_PID", "1")]), asks(None), "it is another's");
+        assert_eq!(asked(&[socket, ("WATCHDOG_USEC", "0")]), asks(None));
         let name = format!("gridkv-{own}");
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let _listens = UnixDatagram::bind_addr(&address).unwrap();
-        assert_eq!(asked(&[("NOTIFY_SOCKET", &format!("@{name}"))]), never());
+        assert_eq!(asked(&[("NOTIFY_SOCKET", &format!("@{name}"))]), asks(None));
         assert!(ServiceManager::of(|_| Some("/dev/null/none".into())).is_err());
     }
 }

@@ -210,7 +210,7 @@ mod tests {
     fn into(dir: &Path, file: File) -> Spool {
         let head = SnapshotHead {
             store: StoreName::new("main").unwrap(),
-            node: "".into(),
+            node: String::new(),
             made_at: UnixMs(0),
         };
         let (writer, unwritten) = SnapshotWriter::start(&head).unwrap();

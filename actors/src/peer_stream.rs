@@ -76,7 +76,12 @@ impl PeerSecurity {
                 connector.connect(server_name, stream).await.map(Into::into)
             }
         };
-        let mut stream = stream.map_err(|error| fault(TlsFault::of_handshake(&error)))?;
+        let mut stream = stream.map_err(|error| {
+            fault(match side {
+                Side::Dialled => TlsFault::of_handshake(&error),
+                Side::Dialler => TlsFault::of_dialling(&error),
+            })
+        })?;
         if stream.get_ref().1.alpn_protocol() != self.alpn() {
             return Err(fault(TlsFault::OtherWay));
         }

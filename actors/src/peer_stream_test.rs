@@ -337,3 +337,24 @@ async fn a_proof_is_worth_nothing_on_another_connection_nor_when_it_is_echoed() 
     assert!(impostor(&ours, Side::Dialler, other).await.is_err(), "the other side's proof");
     assert!(impostor(&ours, Side::Dialler, |_, _, _| vec![0; BINDING_BYTES]).await.is_err());
 }
+
+#[actix_rt::test]
+async fn an_alert_of_who_has_not_proved_anything_is_no_refusal() {
+    let ours = mutual_as(&Authority::new("grid"), "n1");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let dial = async {
+        let stream = TcpStream::connect(addr).await.unwrap();
+        ours.secure(stream, Side::Dialler).await.err().unwrap()
+    };
+    let take = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // Fatal: the authority is not known.
+        stream.write_all(&[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x30]).await.unwrap();
+        let mut hello = Vec::new();
+        drop(stream.read_to_end(&mut hello).await);
+    };
+    let (error, ()) = tokio::join!(dial, take);
+    let fault = TlsFault::behind(&error).unwrap();
+    assert!(matches!(fault, TlsFault::Other(_)) && !fault.is_refusal(), "{fault}");
+}

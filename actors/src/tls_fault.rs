@@ -112,6 +112,16 @@ impl TlsFault {
         Self::Other(format!("the other side said {alert:?}"))
     }
 
+    /// The same of a handshake that this side began and that did not come to its end: whoever refuses it has not
+    /// proved who it is, and could be anybody on the way.
+    pub(crate) fn of_dialling(error: &io::Error) -> Self {
+        let fault = Self::of_handshake(error);
+        if fault.is_refusal() {
+            return Self::Other("it ended the handshake with an alert".to_owned());
+        }
+        fault
+    }
+
     /// Whether the other side, which proved who it is, does not take this node.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::RefusesOurs(_))

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "tokens/flood.rs"]
+mod flood;
 mod mesh;
 
 use std::collections::BTreeMap;

@@ -107,7 +107,7 @@ where
         Operated::new(loaded, log, (&tls, node.handle()), read)?;
     let server = gridkv_http::server(node.handle().clone(), http_config(config), http, operating)
         .map_err(RunError::Serve)?;
-    actix_rt::spawn(signals::reload_at_each(hangups, reloader));
+    actix_rt::spawn(signals::reload_when_told(hangups, reloader));
     actix_rt::spawn(exposure::remind(exposed));
     actix_rt::spawn(tls::watch(tls, node.handle().clone()));
     let http = server.handle();

@@ -1,4 +1,4 @@
-//! The configuration read again while the node runs: SIGHUP.
+//! The configuration read again while the node runs: at SIGHUP, and when the file of tokens has changed.
 //!
 //! Why it exists: tokens are rotated, certificates are renewed and a log is turned up without a restart. A part
 //! of the node says which keys it can take while it runs. It refuses a configuration that is not whole: all parts
@@ -6,8 +6,15 @@
 //! and needs a restart is named.
 
 use std::error::Error;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::config::{Config, ConfigError, Loaded};
+
+/// Between two looks at files that may have changed: certificates, and the file of tokens.
+pub(crate) const LOOK: Duration = Duration::from_secs(30);
 
 /// What a part could not take.
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;
@@ -73,6 +80,25 @@ pub(crate) struct Reloader {
     holds: Loaded,
     parts: Vec<Part>,
     show: Box<Show>,
+    /// The file of tokens as it was when it was looked at last.
+    tokens: Option<Stamp>,
+}
+
+/// What can be known of a file without reading it. One that is put in the place of another is another one.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// `None` when there is no such file.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let modified = metadata.modified().ok();
+        Some(Self { inode: metadata.ino(), bytes: metadata.len(), modified })
+    }
 }
 
 impl Reloader {
@@ -83,7 +109,17 @@ impl Reloader {
         holds: Loaded,
         show: impl Fn(&Loaded) + Send + 'static,
     ) -> Self {
-        Self { read: Box::new(read), holds, parts: Vec::new(), show: Box::new(show) }
+        let tokens = holds.config.auth.tokens_file.as_deref().and_then(Stamp::of);
+        Self { read: Box::new(read), holds, parts: Vec::new(), show: Box::new(show), tokens }
+    }
+
+    /// Whether the file of tokens has changed since this was asked last: in a container nobody can send a signal.
+    pub(crate) fn has_other_tokens(&mut self) -> bool {
+        let Some(path) = self.holds.config.auth.tokens_file.as_deref() else { return false };
+        let now = Stamp::of(path);
+        let is_other = now.is_some() && now != self.tokens;
+        self.tokens = now;
+        is_other
     }
 
     /// One more part.
@@ -112,6 +148,7 @@ impl Reloader {
 
     /// The keys that changed and need a restart.
     fn try_reload(&mut self) -> Result<Vec<String>, ReloadError> {
+        self.has_other_tokens(); // what is read now need not be read again at the next look
         let new = (self.read)().map_err(ReloadError::Refused)?;
         let keys: Vec<&str> = self.parts.iter().flat_map(|part| part.keys).copied().collect();
         let next = self.holds.with(&new, &keys);

@@ -1,5 +1,7 @@
 //! What a configuration that is read again changes, and that a bad one changes nothing.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -122,4 +124,31 @@ fn who_is_asked_is_asked_until_a_restart() {
         (Ok(vec![]), "a"),
         "the other way round there is no danger"
     );
+}
+
+#[test]
+fn another_file_of_tokens_is_noticed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tokens.toml");
+    let put = |name: &str| {
+        let new = dir.path().join("new");
+        fs::write(&new, tokens(&[name]).replace("[auth]\n", "")).unwrap();
+        fs::set_permissions(&new, Permissions::from_mode(0o600)).unwrap();
+        fs::rename(&new, &path).unwrap();
+    };
+    put("one");
+    let text = format!("[auth]\ntokens_file = '{}'\n", path.display());
+    let load = move || Trial::default().file(&text).load();
+    let mut reloader = Reloader::new(load.clone(), load().unwrap(), |_| {});
+    let mut news = || reloader.has_other_tokens();
+    assert!(!news());
+    put("two");
+    assert_eq!((news(), news()), (true, false));
+    fs::remove_file(&path).unwrap();
+    assert!(!news(), "it may come back");
+    put("two");
+    assert_eq!((news(), news()), (true, false));
+    put("three");
+    reloader.reload();
+    assert!(!reloader.has_other_tokens(), "it was read");
 }

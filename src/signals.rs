@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Exit code after a second signal, as shells have it for an interrupted program.
 const EXIT_INTERRUPTED: i32 = 130;
 
-use crate::reload::Reloader;
+use crate::reload::{LOOK, Reloader};
 
 /// The signals that end the node.
 pub(crate) struct Signals {
@@ -54,12 +54,25 @@ impl Signals {
     }
 }
 
-/// Has the configuration read again at each SIGHUP, away from the threads that serve: files may be slow.
-pub(crate) async fn reload_at_each(mut hangups: Signal, mut reloader: Reloader) {
-    while hangups.recv().await.is_some() {
-        tracing::info!(signal = "SIGHUP", "reading the configuration again");
+/// Has the configuration read again at each SIGHUP and when the file of tokens has changed, away from the threads that
+/// serve: files may be slow.
+pub(crate) async fn reload_when_told(mut hangups: Signal, mut reloader: Reloader) {
+    loop {
+        let is_told = tokio::select! {
+            hangup = hangups.recv() => match hangup {
+                Some(()) => true,
+                None => return,
+            },
+            () = tokio::time::sleep(LOOK) => false,
+        };
         let read = tokio::task::spawn_blocking(move || {
-            reloader.reload();
+            if is_told {
+                tracing::info!(signal = "SIGHUP", "reading the configuration again");
+                reloader.reload();
+            } else if reloader.has_other_tokens() {
+                tracing::info!("the file of tokens has changed: reading the configuration again");
+                reloader.reload();
+            }
             reloader
         });
         reloader = match read.await {

@@ -4,12 +4,14 @@
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
+use gridkv_actors::clock::ClockSource;
 use serde_json::{Value as Json, json};
 
 use super::Exit;
 use crate::cli::{self, ServeArgs};
 use crate::config::{self, ConfigError, Loaded};
 use crate::output::{Output, complain};
+use crate::tls::Tls;
 
 /// Column at which the origin starts, unless the value is longer.
 const COLUMN: usize = 40;
@@ -72,7 +74,13 @@ pub(crate) fn run(args: ConfigArgs, output: &Output) -> anyhow::Result<Exit> {
     match args.what {
         What::Example => output.bytes(EXAMPLE.as_bytes())?,
         What::Check { serve } => match load(&serve) {
-            Ok(_) => output.note("the configuration is fine"),
+            Ok(loaded) => {
+                // As a node would: the files that it names are part of it.
+                if let Err(error) = Tls::read(&loaded.config, ClockSource::start().now()) {
+                    return Ok(refused(&error));
+                }
+                output.note("the configuration is fine");
+            }
             Err(error) => return Ok(refused(&error)),
         },
         What::Show { origin, output: shape, serve } => match load(&serve) {
@@ -96,7 +104,7 @@ fn load(args: &ServeArgs) -> Result<Loaded, Box<ConfigError>> {
     loaded.map_err(Box::new)
 }
 
-fn refused(error: &ConfigError) -> Exit {
+fn refused(error: &impl std::fmt::Display) -> Exit {
     complain(&error.to_string());
     Exit::Usage
 }

@@ -1,17 +1,12 @@
 //! Looks at the files of certificates now and then, and tells in time when a certificate ends.
 
-use std::time::Duration;
-
 use gridkv_actors::node::NodeHandle;
 use gridkv_http::certificates::Listener;
 use gridkv_http::rfc3339;
 use gridkv_protocol::UnixMs;
 
 use super::Tls;
-use crate::reload::Part;
-
-/// Between two looks.
-const LOOK: Duration = Duration::from_secs(30);
+use crate::reload::{LOOK, Part};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 

@@ -4,9 +4,9 @@
 //! file that group or others may read, and says how to mend it. A file of root may be readable by the group of
 //! a node that is not root: so secrets are mounted into containers.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Bytes of such a file, at most: far above any key, far below what would hurt to read.
@@ -51,7 +51,7 @@ pub(crate) enum PrivateFileError {
 /// [`PrivateFileError`]; not a byte of it was taken.
 pub(crate) fn read(path: &Path) -> Result<String, PrivateFileError> {
     let unreadable = |source| PrivateFileError::Unreadable { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open(path).map_err(unreadable)?;
     check(path, &file)?;
     let mut text = String::new();
     file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
@@ -59,6 +59,16 @@ pub(crate) fn read(path: &Path) -> Result<String, PrivateFileError> {
         return Err(PrivateFileError::TooLong(path.to_owned()));
     }
     Ok(text)
+}
+
+/// Opens a regular file, and waits for nobody: a pipe would be waited for, maybe for ever.
+///
+/// # Errors
+/// When it can not be opened, or is something else.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let at_once = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(at_once).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }
 
 /// Refuses an open file that others than its owner may read.
@@ -135,6 +145,16 @@ mod tests {
         assert!(matches!(read(&path), Err(PrivateFileError::Unreadable { .. })));
         fs::write(&path, "x".repeat(1 + (1 << 20))).unwrap();
         assert!(matches!(read(&path), Err(PrivateFileError::TooLong(_))));
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            dir.path().join("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        let said = read(&dir.path().join("pipe")).unwrap_err().to_string();
+        assert!(said.ends_with("not a regular file"), "{said}");
         let missing = dir.path().join("missing");
         assert!(matches!(read(&missing), Err(PrivateFileError::Unreadable { .. })));
     }

@@ -35,7 +35,7 @@ pub(crate) struct Dialled {
 }
 
 /// What becomes of a link after its handshake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It serves.
     Serve,
@@ -45,6 +45,8 @@ pub(crate) enum Verdict {
     NotNeeded,
     /// The address is this node's own.
     Myself,
+    /// Who answers is not taken, and why: to be dialled again, but not soon.
+    Unfit(String),
 }
 
 /// A dialled address did not answer, or refused.

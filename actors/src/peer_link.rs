@@ -113,13 +113,21 @@ impl LinkError {
 /// Keeps a link to `addr` until it is aborted, or the address turns out to be this node's own.
 pub(crate) async fn keep(addr: String, parts: LinkParts) {
     let mut pause = FIRST_PAUSE;
-    let mut told = None;
+    let (mut told, mut told_unfit) = (None, None);
     loop {
         match connect(&addr, &parts).await {
             Ok(Ended::AtOnce(Verdict::Myself)) | Err(LinkError::Stopping) => return,
             // Another address leads to the same node: look again now and then whether it still does.
             Ok(Ended::AtOnce(Verdict::NotNeeded)) => pause = LONGEST_PAUSE,
-            Ok(Ended::AtOnce(_)) => pause = FIRST_PAUSE,
+            // Whoever sees to it that it is taken may take days.
+            Ok(Ended::AtOnce(Verdict::Unfit(reason))) => {
+                if told_unfit.as_ref() != Some(&reason) {
+                    tracing::warn!(%addr, %reason, "a node that answers is not taken for a peer");
+                }
+                told_unfit = Some(reason);
+                pause = LONGEST_PAUSE;
+            }
+            Ok(Ended::AtOnce(Verdict::NotYet | Verdict::Serve)) => pause = FIRST_PAUSE,
             Ok(Ended::AfterAWhile(error)) => {
                 tracing::info!(%addr, reason = %error, "a link ended");
                 pause = FIRST_PAUSE;

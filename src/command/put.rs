@@ -68,6 +68,11 @@ impl Run for PutArgs {
 
     fn run(mut self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
         let value = self.take_value()?;
+        if context.interrupt.is_set() {
+            // What was piped in may have been cut off by the same Ctrl-C.
+            context.output.note("interrupted; nothing was written");
+            return Ok(Exit::Interrupted);
+        }
         context.standing.set("whether it was written is unknown".to_owned());
         let fields = if needs_batch(&self.key) {
             self.by_batch(context, &value)?

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde_json::Value as Json;
 
@@ -92,8 +92,12 @@ impl Run for RestoreArgs {
         } else {
             let name = || format!("can not read {}", self.file.display());
             let file = File::open(&self.file).with_context(name)?;
-            let length = file.metadata().with_context(name)?.len();
-            (Box::new(file), Some(length))
+            let metadata = file.metadata().with_context(name)?;
+            if metadata.is_dir() {
+                bail!("{} is a directory", self.file.display());
+            }
+            // A pipe has no length that could be known before its end.
+            (Box::new(file), metadata.is_file().then_some(metadata.len()))
         };
         context.standing.hold();
         let query = Query::of(format!("/v1/stores/{}/snapshot", encoded(&context.store)))

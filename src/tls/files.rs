@@ -1,5 +1,6 @@
 //! Certificates and keys in PEM files.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use gridkv_protocol::UnixMs;
@@ -10,6 +11,9 @@ use super::TlsError;
 use super::validity::Validity;
 use crate::config::TlsFiles;
 use crate::private_file;
+
+/// Bytes of a certificate file that are looked at: far above any chain.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What the two files of a section hold.
 #[derive(PartialEq, Eq)]
@@ -32,7 +36,10 @@ type Keys = (&'static str, &'static str);
 /// The bytes of the file that `key` names.
 pub(super) fn read(path: &Path, key: &'static str) -> Result<Vec<u8>, TlsError> {
     let unreadable = |source| TlsError::Unreadable { key, path: path.to_owned(), source };
-    std::fs::read(path).map_err(unreadable)
+    let mut bytes = Vec::new();
+    let file = private_file::open(path).map_err(unreadable)?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// The certificates in these bytes, which are of the file that `key` names; one at least.

@@ -92,7 +92,11 @@ fn a_million_lines_tell_no_token_secret_key_or_value() {
     let mut log = Log::open(&nodes[0].log_path(), secrets.clone());
     let over = AtomicBool::new(false);
     let until_over = |act: &dyn Fn(usize)| {
-        (0..).take_while(|_| !over.load(Ordering::Relaxed)).for_each(act);
+        let mut number = 0;
+        while !over.load(Ordering::Relaxed) {
+            act(number);
+            number += 1;
+        }
     };
     let (until_over, node) = (&until_over, nodes[0]);
     thread::scope(|scope| {

@@ -47,9 +47,8 @@ impl Handler<Dialled> for ClusterActor {
         let Dialled { addr, welcome, credentials, outbox, reply } = message;
         self.contacts.refusals.note(&addr, None);
         let objection = self.objection(&credentials, &welcome.member);
-        let unfit = if let Some(objection) = objection {
-            tracing::warn!(%addr, reason = %objection, "a peer is not who it says it is");
-            Some(objection)
+        let unfit = if objection.is_some() {
+            objection
         } else if self.parts.membership.is_copy(&welcome.member, &self.contacts.up()) {
             Some("it runs on a copy of a member's data".to_owned())
         } else if welcome.protocol.common(ProtocolRange::OWN).is_none() {
@@ -60,8 +59,8 @@ impl Handler<Dialled> for ClusterActor {
         if let Some(reason) = unfit {
             let outcome = Err(AddError::Refused(reason.clone()));
             self.came_to(&addr, &outcome, ctx);
-            self.step(Event::Silent { addr, reason }, ctx);
-            post::answer(reply, Verdict::NotYet);
+            self.step(Event::Silent { addr, reason: reason.clone() }, ctx);
+            post::answer(reply, Verdict::Unfit(reason));
             return;
         }
         let name = welcome.member.name.clone();
@@ -84,7 +83,7 @@ impl Handler<Dialled> for ClusterActor {
             self.parts.links.open(origin.node(), outbox);
             tracing::info!(peer = %origin, "linked");
         }
-        post::answer(reply, verdict);
+        post::answer(reply, verdict.clone());
         self.dialled(&addr, (name, origin), verdict, ctx);
     }
 }

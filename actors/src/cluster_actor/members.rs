@@ -113,6 +113,7 @@ impl ClusterActor {
             }
             Verdict::Myself => Err(AddError::Myself),
             Verdict::NotNeeded | Verdict::NotYet => Err(AddError::NotJoined),
+            Verdict::Unfit(reason) => Err(AddError::Refused(reason)),
         };
         self.came_to(addr, &outcome, ctx);
     }

@@ -12,6 +12,8 @@ use crate::command::write_terms::ttl;
 
 /// Bytes of a line, at most: the largest value in base64 with all that is around it.
 const MAX_LINE_BYTES: u64 = 4 << 20;
+/// Bytes of a longer one that are told of it.
+const MAX_SHOWN_BYTES: usize = 1 << 10;
 
 /// What shall be written.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -102,11 +104,18 @@ impl Iterator for Source {
 fn next_line(from: &mut BufReader<Box<dyn Read>>, line: &mut u64) -> anyhow::Result<Option<Entry>> {
     loop {
         let mut bytes = Vec::new();
-        let read = from.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
+        let read = from.by_ref().take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut bytes);
         if read.context("can not read")? == 0 {
             return Ok(None);
         }
         *line += 1;
+        if bytes.len() as u64 > MAX_LINE_BYTES && !bytes.ends_with(b"\n") {
+            skip_line(from)?;
+            bytes.truncate(MAX_SHOWN_BYTES);
+            let text = format!("{}...", String::from_utf8_lossy(&bytes));
+            let record = Err(format!("a line has at most {MAX_LINE_BYTES} bytes"));
+            return Ok(Some(Entry { line: *line, text, record }));
+        }
         let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
         if text.is_empty() {
             continue;
@@ -118,6 +127,20 @@ fn next_line(from: &mut BufReader<Box<dyn Read>>, line: &mut u64) -> anyhow::Res
             Err(error) => Err(format!("not JSON: {error}")),
         };
         return Ok(Some(Entry { line: *line, text, record }));
+    }
+}
+
+/// Reads to the end of a line, and keeps nothing of it.
+fn skip_line(from: &mut BufReader<Box<dyn Read>>) -> anyhow::Result<()> {
+    loop {
+        let piece = from.fill_buf().context("can not read")?;
+        let end = piece.iter().position(|byte| *byte == b'\n');
+        let (bytes, is_over) =
+            (end.map_or(piece.len(), |at| at + 1), end.is_some() || piece.is_empty());
+        from.consume(bytes);
+        if is_over {
+            return Ok(());
+        }
     }
 }
 
@@ -213,6 +236,8 @@ fn moment(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     fn read(format: FileFormat, text: &'static str) -> Vec<(u64, Result<Record, String>)> {
@@ -234,6 +259,20 @@ mod tests {
         assert!(read[2].1.as_ref().is_err_and(|why| why.starts_with("not JSON")), "{:?}", read[2]);
         assert_eq!(read[3], (5, Err("no key".to_owned())));
         assert_eq!(read[4].1.as_ref().unwrap().ttl.as_deref(), Some("60000ms"));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_one_line() {
+        let long = "{\"key\":\"long\",\"value\":\"".to_owned() + &"a".repeat(5 << 20);
+        let text = format!(
+            "{long}\"}}{{\"key\":\"injected\",\"value\":\"\"}}\n{{\"key\":\"b\",\"value\":\"\"}}\n{long}"
+        );
+        let source = Source::new(FileFormat::Ndjson, Box::new(io::Cursor::new(text))).unwrap();
+        let read: Vec<_> = source.map(Result::unwrap).collect();
+        assert_eq!(read.iter().map(|entry| entry.line).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(read[0].record.is_err() && read[2].record.is_err());
+        assert!(read[0].text.len() < 2 << 10);
+        assert_eq!(read[1].record, Ok(record("b", b"")));
     }
 
     #[test]

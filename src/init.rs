@@ -2,17 +2,20 @@
 //! nobody has to know how certificates are made to have a cluster that is safe.
 //!
 //! It refuses to touch what is there: a directory is made whole or not at all, and only a certificate and its key
-//! are ever replaced, by `--renew`, with new ones of the same authority. Every file is its owner's alone.
+//! are ever replaced, by `--renew`, with new ones of the same authority, and `cluster.toml`, by `--add`, with one that
+//! has more nodes. Every file is its owner's alone.
 //!
 //! CAVEATS: the authority's key lies unencrypted beside what it made; it belongs off the nodes. A renewed
 //! certificate and its key are two renames: a node that starts between them refuses them, and starts the next time.
 
 pub(crate) mod authority;
 mod files;
+mod growth;
+mod manifest;
 mod node_files;
 mod token;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -21,11 +24,13 @@ use std::sync::Arc;
 use gridkv_actors::peer_security::{Mutual, SecurityError};
 use gridkv_http::rfc3339;
 use gridkv_protocol::UnixMs;
-use serde::{Deserialize, Serialize};
 
 use authority::{Authority, AuthorityError};
 pub(crate) use authority::{Days, Made, Names};
 use files::Fresh;
+pub(crate) use growth::{Grown, Growth, add};
+use manifest::Manifest;
+use node_files::Place;
 pub(crate) use node_files::Ports;
 use token::Token;
 
@@ -61,7 +66,7 @@ pub(crate) enum InitError {
     #[error("there are not enough ports above {0}")]
     Ports(u16),
     /// Something is there already.
-    #[error("{} is there already, and nothing is overwritten; --renew makes new certificates in it", .0.display())]
+    #[error("{} is there already, and nothing is overwritten; in a cluster that is there --renew makes new certificates, --add more nodes", .0.display())]
     Exists(PathBuf),
     /// A file or directory can not be made or read.
     #[error("{}: {source}", path.display())]
@@ -86,6 +91,36 @@ pub(crate) enum InitError {
         /// What is wrong with it.
         why: String,
     },
+    /// A node that is to be added is there.
+    #[error("the cluster has a node {0:?} already; --renew makes a new certificate for it")]
+    Known(String),
+    /// The file that says what the cluster is made of does not say where a node is: an earlier release made it.
+    #[error(
+        "{} does not tell the ports of {node:?}, which new nodes must know; \
+         put a line such as `ports = {{ http = 7400, peers = 7500 }}` after the hosts of each node there",
+        path.display()
+    )]
+    NoPorts {
+        /// Where it is.
+        path: PathBuf,
+        /// Whose ports are missing.
+        node: String,
+    },
+    /// Nodes know different tokens.
+    #[error(
+        "{} and {} differ: which tokens is a new node to know? Make them the same first",
+        first.display(),
+        second.display()
+    )]
+    Tokens {
+        /// One of the files.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+    },
+    /// No node's tokens are there.
+    #[error("no node's directory in {} has a tokens.toml: put one of a node's there", .0.display())]
+    NoTokens(PathBuf),
     /// The cluster was not made with such a node.
     #[error("the cluster has no node {name:?}; it has {known}")]
     Unknown {
@@ -113,8 +148,8 @@ pub(crate) enum InitError {
 pub(crate) struct NodePlan {
     /// Its name.
     pub(crate) name: String,
-    /// Where others reach it; `None`: on this machine alone.
-    pub(crate) host: Option<Host>,
+    /// Where others reach it, and then what else its certificate names; none: on this machine alone.
+    pub(crate) hosts: Vec<Host>,
 }
 
 /// Where a node is reached.
@@ -144,6 +179,8 @@ pub(crate) struct Plan {
 /// What was made.
 #[derive(Debug)]
 pub(crate) struct Cluster {
+    /// Its name.
+    pub(crate) name: String,
     /// Where, as an absolute path.
     pub(crate) dir: PathBuf,
     /// When the authority ends.
@@ -154,37 +191,25 @@ pub(crate) struct Cluster {
     pub(crate) urls: Vec<(String, String)>,
 }
 
-/// What is remembered of a cluster, for those who renew a certificate.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Manifest {
-    cluster: String,
-    nodes: BTreeMap<String, ManifestNode>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ManifestNode {
-    hosts: Vec<String>,
-}
-
 impl NodePlan {
-    /// `NAME` or `NAME=HOST`.
+    /// `NAME`, or `NAME=HOST,HOST...`.
     ///
     /// # Errors
     /// [`InitError`] for what is neither.
     pub(crate) fn parse(text: &str) -> Result<Self, InitError> {
-        let (name, host) = text.split_once('=').map_or((text, None), |(n, h)| (n, Some(h)));
+        let (name, hosts) = text.split_once('=').map_or((text, None), |(n, h)| (n, Some(h)));
         check_name(name)?;
         if TAKEN.contains(&name) {
             return Err(InitError::Taken(name.to_owned()));
         }
-        let host = host.map(Host::parse).transpose()?;
-        Ok(Self { name: name.to_owned(), host })
+        let hosts = hosts.into_iter().flat_map(|hosts| hosts.split(','));
+        let hosts = hosts.map(Host::parse).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.to_owned(), hosts })
     }
 
-    fn hosts(&self) -> Vec<String> {
-        self.host.iter().map(ToString::to_string).collect()
+    /// What its certificate names.
+    fn certified(&self) -> Vec<String> {
+        self.hosts.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -227,46 +252,87 @@ fn check_name(name: &str) -> Result<(), InitError> {
     if fits { Ok(()) } else { Err(InitError::Name(name.to_owned())) }
 }
 
+fn check_twice(nodes: &[NodePlan]) -> Result<(), InitError> {
+    let mut names = BTreeSet::new();
+    let twice = nodes.iter().find(|node| !names.insert(&node.name));
+    twice.map_or(Ok(()), |twice| Err(InitError::Twice(twice.name.clone())))
+}
+
+/// What all nodes that are made at once share.
+struct Work<'a> {
+    /// The cluster's directory.
+    dir: &'a Path,
+    cluster: &'a str,
+    authority: &'a Authority,
+    tokens: &'a str,
+    days: Days,
+    now: UnixMs,
+}
+
+impl Work<'_> {
+    /// The files of a node, by name, and when its certificate ends.
+    fn node<'a>(
+        &self,
+        (node, place): (&NodePlan, &Place),
+        seeds: impl Iterator<Item = &'a Place>,
+    ) -> Result<([(&'static str, String); 5], UnixMs), InitError> {
+        let Self { authority, cluster, .. } = *self;
+        let names = (cluster, node.name.as_str());
+        let made = certify(authority, names, &node.certified(), self.days, self.now)?;
+        let data = self.dir.join(&node.name).join("data");
+        let files = [
+            ("ca.pem", authority.certificate()),
+            ("node.pem", made.certificate),
+            ("node.key", made.key),
+            ("tokens.toml", self.tokens.to_owned()),
+            ("gridkv.toml", node_files::configuration(cluster, place, seeds, &data)),
+        ];
+        Ok((files, made.ends))
+    }
+}
+
 /// Makes all files of a new cluster.
 ///
 /// # Errors
 /// [`InitError`]; there is nothing of it then.
 pub(crate) fn make(plan: &Plan, now: UnixMs) -> Result<Cluster, InitError> {
     check_name(&plan.cluster)?;
-    let mut names = BTreeSet::new();
-    if let Some(twice) = plan.nodes.iter().find(|node| !names.insert(&node.name)) {
-        return Err(InitError::Twice(twice.name.clone()));
-    }
+    check_twice(&plan.nodes)?;
     let authority = Authority::make(&plan.cluster, now)?;
     let tokens = ROLES.map(Token::make);
     let tokens = tokens.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let places = node_files::places(&plan.nodes, plan.ports)?;
+    let places = node_files::places(&[], &plan.nodes, plan.ports)?;
+    let mut manifest = Manifest::new(&plan.cluster);
     let fresh = Fresh::begin(&plan.dir)?;
     fresh.write("ca.pem", &authority.certificate())?;
     fresh.write("ca.key", &authority.key())?;
-    fresh.write("cluster.toml", &manifest(plan)?)?;
     fresh.directory("tokens")?;
     for token in &tokens {
         fresh.write(&format!("tokens/{}.token", token.role), &token.text)?;
     }
+    let work = Work {
+        dir: fresh.goal(),
+        cluster: &plan.cluster,
+        authority: &authority,
+        tokens: &token::file(&tokens),
+        days: plan.days,
+        now,
+    };
     let mut ends = UnixMs(u64::MAX);
     for (node, place) in plan.nodes.iter().zip(&places) {
-        let name = &node.name;
-        let made = certify(&authority, (&plan.cluster, name), &node.hosts(), plan.days, now)?;
-        ends = ends.min(made.ends);
-        fresh.directory(name)?;
-        fresh.write(&format!("{name}/ca.pem"), &authority.certificate())?;
-        fresh.write(&format!("{name}/node.pem"), &made.certificate)?;
-        fresh.write(&format!("{name}/node.key"), &made.key)?;
-        fresh.write(&format!("{name}/tokens.toml"), &token::file(&tokens))?;
+        manifest.insert(node, place);
         let seeds = places.iter().filter(|other| *other != place);
-        let data = fresh.goal().join(name).join("data");
-        let text = node_files::configuration(&plan.cluster, place, seeds, &data);
-        fresh.write(&format!("{name}/gridkv.toml"), &text)?;
+        let (files, end) = work.node((node, place), seeds)?;
+        ends = ends.min(end);
+        fresh.directory(&node.name)?;
+        for (file, text) in files {
+            fresh.write(&format!("{}/{file}", node.name), &text)?;
+        }
     }
+    fresh.write("cluster.toml", &manifest.text(&plan.dir)?)?;
     let urls = places.iter().map(|place| (place.name.clone(), place.url())).collect();
-    let dir = fresh.finish()?;
-    Ok(Cluster { dir, authority_ends: authority.ends(), ends, urls })
+    let (name, dir) = (plan.cluster.clone(), fresh.finish()?);
+    Ok(Cluster { name, dir, authority_ends: authority.ends(), ends, urls })
 }
 
 /// Makes a new certificate and key for a node of a cluster that [`make`] made, in the place of the old ones. Says
@@ -275,22 +341,22 @@ pub(crate) fn make(plan: &Plan, now: UnixMs) -> Result<Cluster, InitError> {
 /// # Errors
 /// [`InitError`]; the old ones stay, unless only the second of two files could not be put in place.
 pub(crate) fn renew(dir: &Path, name: &str, days: Days, now: UnixMs) -> Result<UnixMs, InitError> {
-    let path = dir.join("cluster.toml");
-    let damaged = |why: String| InitError::Manifest { path: path.clone(), why };
-    let manifest: Manifest =
-        toml::from_str(&read(&path)?).map_err(|error| damaged(error.to_string()))?;
-    check_name(&manifest.cluster)?;
-    let Some(node) = manifest.nodes.get(name) else {
-        let known = manifest.nodes.keys().cloned().collect::<Vec<_>>().join(", ");
+    let manifest = Manifest::read(dir)?;
+    let Some(node) = manifest.node(name) else {
+        let known = manifest.names().collect::<Vec<_>>().join(", ");
         return Err(InitError::Unknown { name: name.to_owned(), known });
     };
-    let key = private_file::read(&dir.join("ca.key"))?;
-    let authority = Authority::load(&manifest.cluster, &read(&dir.join("ca.pem"))?, &key)?;
+    let authority = load_authority(dir, &manifest.cluster)?;
     let made = certify(&authority, (&manifest.cluster, name), &node.hosts, days, now)?;
     let of_node = dir.join(name);
     files::replace(&of_node.join("node.key"), &made.key)?;
     files::replace(&of_node.join("node.pem"), &made.certificate)?;
     Ok(made.ends)
+}
+
+fn load_authority(dir: &Path, cluster: &str) -> Result<Authority, InitError> {
+    let key = private_file::read(&dir.join("ca.key"))?;
+    Ok(Authority::load(cluster, &read(&dir.join("ca.pem"))?, &key)?)
 }
 
 /// A certificate that its node and its peers take: that is tried before anybody gets it.
@@ -306,17 +372,6 @@ fn certify(
     let taken = Mutual::new((cluster, node), papers, [], now).map(Arc::new);
     taken.map_err(|source| InitError::Unfit { node: node.to_owned(), source })?;
     Ok(made)
-}
-
-fn manifest(plan: &Plan) -> Result<String, InitError> {
-    let node = |node: &NodePlan| (node.name.clone(), ManifestNode { hosts: node.hosts() });
-    let nodes = plan.nodes.iter().map(node).collect();
-    let text = toml::to_string(&Manifest { cluster: plan.cluster.clone(), nodes });
-    let text = text.map_err(|error| InitError::Manifest {
-        path: plan.dir.join("cluster.toml"),
-        why: error.to_string(),
-    })?;
-    Ok(format!("# What this cluster was made of; `gridkv init --renew` reads it.\n{text}"))
 }
 
 fn read(path: &Path) -> Result<String, InitError> {

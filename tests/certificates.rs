@@ -172,6 +172,36 @@ fn a_certificate_is_renewed_under_writes_without_a_restart_or_a_lost_write() {
 }
 
 #[test]
+fn a_node_that_is_added_joins_a_cluster_that_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let papers = Papers::make(dir.path(), "grid");
+    let made = papers.cluster(dir.path(), 4).node_args(4, ["--config", &papers.config("n4")]);
+    let cluster = made.node_env(1, "GRIDKV_PEERS__BOOTSTRAP", "true").build().unwrap();
+    let nodes = all(&cluster);
+    for node in &nodes[..3] {
+        node.start().unwrap();
+        node.wait_ready(PATIENCE).unwrap();
+    }
+    let mut model = Model::new();
+    put(&nodes[0].client(), "before", &mut model);
+    let directory = papers.0.to_str().unwrap();
+    let add = || gridkv(&["init", "--dir", directory, "--add", "n4"]);
+    let (added, again) = (add(), add());
+    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+    assert_eq!(again.status.code(), Some(1), "it is there");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("has a node \"n4\" already"));
+    nodes[3].start().unwrap();
+    nodes[3].wait_ready(PATIENCE).unwrap();
+    for number in 0..20 {
+        put(&nodes[number % 4].client(), &format!("k{number}"), &mut model);
+    }
+    settle(&nodes);
+    agree(&nodes, "main", &model);
+    cluster.stop(PATIENCE).unwrap();
+    no_panic(&nodes);
+}
+
+#[test]
 fn who_is_of_another_authority_or_shows_no_certificate_stays_outside() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, theirs) = (Papers::make(dir.path(), "grid"), Papers::make(dir.path(), "other"));

@@ -10,9 +10,10 @@ use super::InitError;
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// A directory that is made beside its place, and put there when it is whole. Dropped before, it is gone.
+/// A directory that is made beside its place, and put there when it is whole. Dropped before it is kept, it is gone.
 pub(super) struct Fresh {
     goal: PathBuf,
+    /// Where it is now.
     building: PathBuf,
     done: bool,
 }
@@ -63,8 +64,8 @@ impl Fresh {
         write_new(&self.building.join(name), text)
     }
 
-    /// Puts it in its place, and says where that is.
-    pub(super) fn finish(mut self) -> Result<PathBuf, InitError> {
+    /// Puts it in its place. It is not kept yet.
+    pub(super) fn place(&mut self) -> Result<(), InitError> {
         fs::rename(&self.building, &self.goal).map_err(|error| {
             let kind = error.kind();
             if kind == io::ErrorKind::DirectoryNotEmpty || kind == io::ErrorKind::AlreadyExists {
@@ -73,8 +74,21 @@ impl Fresh {
                 failed(&self.goal)(error)
             }
         })?;
+        self.building.clone_from(&self.goal);
+        Ok(())
+    }
+
+    /// Leaves it where it is.
+    pub(super) fn keep(mut self) {
         self.done = true;
-        Ok(self.goal.clone())
+    }
+
+    /// Puts it in its place for good, and says where that is.
+    pub(super) fn finish(mut self) -> Result<PathBuf, InitError> {
+        self.place()?;
+        let goal = self.goal.clone();
+        self.keep();
+        Ok(goal)
     }
 }
 

@@ -137,6 +137,8 @@ fn names_and_hosts_that_can_not_be_are_refused() {
         "n1=h:7500",
         "n1=1.2.3",
         "n1=*.x",
+        "n1=a,",
+        "n1=a,,b",
     ] {
         assert!(NodePlan::parse(node).is_err(), "{node:?}");
     }
@@ -182,4 +184,112 @@ fn a_renewed_certificate_takes_the_place_of_the_old_one_and_no_other() {
     assert_eq!(all(), now_there);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
     assert!(matches!(renew(&dir, "n1", Days(1), now()), Err(InitError::Private(_))));
+}
+
+fn growth(dir: &Path, nodes: &[&str]) -> Growth {
+    let Plan { dir, nodes, days, ports, .. } = plan(dir, nodes);
+    Growth { dir, nodes, days, ports }
+}
+
+/// The names and contents of all files below `dir`.
+fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = modes(dir).into_iter().map(|(path, _)| path).filter(|path| path.is_file());
+    let mut all: Vec<_> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    all.sort();
+    all
+}
+
+fn names_of_certificate(file: &Path, names: &[&str]) -> bool {
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    let der = CertificateDer::from_pem_file(file).unwrap();
+    names.iter().all(|name| der.windows(name.len()).any(|bytes| bytes == name.as_bytes()))
+}
+
+#[test]
+fn added_nodes_know_those_before_them_and_nothing_of_these_is_touched() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("grid");
+    make(&plan(&dir, &["n1=10.0.0.1", "n2=two.example.org,kv.example.org"]), now()).unwrap();
+    let two = dir.join("n2/node.pem");
+    assert!(names_of_certificate(&two, &["two.example.org", "kv.example.org"]));
+    let before = contents(&dir);
+    let new = ["n3=10.0.0.1,kv.example.org", "n4=10.0.0.4", "n5=10.0.0.1"];
+    let grown = add(&growth(&dir, &new), now()).unwrap();
+    let urls: Vec<&str> = grown.cluster.urls.iter().map(|(_, url)| url.as_str()).collect();
+    assert_eq!(urls, ["https://10.0.0.1:7401", "https://10.0.0.4:7400", "https://10.0.0.1:7402"]);
+    assert!(grown.choosy.is_empty());
+    for (path, content) in &before {
+        let same = fs::read(path).unwrap() == *content;
+        assert_eq!(same, !path.ends_with("cluster.toml"), "{}", path.display());
+    }
+    assert_eq!(contents(&dir).len(), before.len() + 3 * 5);
+    assert!(modes(&dir).iter().all(|(_, mode)| [0o600, 0o700].contains(mode)));
+    for name in ["n3", "n4", "n5"] {
+        let config = load(&dir.join(name).join("gridkv.toml"));
+        assert_eq!((config.node.name.as_str(), config.node.cluster.as_str()), (name, "grid"));
+        let seeds: Vec<_> = config.peers.seeds.iter().map(ToString::to_string).collect();
+        assert_eq!(seeds, ["10.0.0.1:7500", "two.example.org:7500"]);
+        assert_eq!(config.auth.tokens, load(&dir.join("n1/gridkv.toml")).auth.tokens);
+        Tls::read(&config, now()).unwrap();
+    }
+    // What was added is known like the others: for more nodes, and for a new certificate with all its names.
+    let more = add(&growth(&dir, &["n6=10.0.0.6"]), now()).unwrap();
+    assert_eq!(more.cluster.name, "grid");
+    assert_eq!(load(&dir.join("n6/gridkv.toml")).peers.seeds.len(), 5);
+    renew(&dir, "n3", Days(700), now()).unwrap();
+    assert!(names_of_certificate(&dir.join("n3/node.pem"), &["kv.example.org", "n3.node.gridkv"]));
+}
+
+#[test]
+fn what_can_not_be_added_leaves_all_as_it_was() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("grid");
+    make(&plan(&dir, &["n1=10.0.0.1", "n2"]), now()).unwrap();
+    fs::create_dir(dir.join("n5")).unwrap();
+    fs::write(dir.join("n5/mine"), "x").unwrap();
+    let before = contents(&dir);
+    let refused = |nodes: &[&str]| {
+        let error = add(&growth(&dir, nodes), now()).unwrap_err();
+        assert_eq!(contents(&dir), before, "{error}");
+        error
+    };
+    assert!(matches!(refused(&["n3", "n1"]), InitError::Known(_)));
+    assert!(matches!(refused(&["n3", "n3"]), InitError::Twice(_)));
+    // The first is whole when the second one fails.
+    assert!(matches!(refused(&["n3", "n5"]), InitError::Exists(_)));
+    // And both are in their places when the cluster's file can not be replaced.
+    let in_the_way = dir.join("cluster.toml.new");
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(matches!(refused(&["n3", "n4"]), InitError::Io { .. }));
+    fs::remove_dir(&in_the_way).unwrap();
+    let mut left: Vec<_> =
+        fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["ca.key", "ca.pem", "cluster.toml", "n1", "n2", "n5", "tokens"]);
+
+    let file = dir.join("n2/gridkv.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("allow = []", "allow = [\"n1\"]")).unwrap();
+    assert_eq!(add(&growth(&dir, &["n3"]), now()).unwrap().choosy, ["n2"]);
+    fs::write(dir.join("n2/tokens.toml"), "tokens = []").unwrap();
+    assert!(matches!(add(&growth(&dir, &["n4"]), now()), Err(InitError::Tokens { .. })));
+    for name in ["n1", "n2", "n3"] {
+        fs::remove_file(dir.join(name).join("tokens.toml")).unwrap();
+    }
+    assert!(matches!(add(&growth(&dir, &["n4"]), now()), Err(InitError::NoTokens(_))));
+}
+
+#[test]
+fn a_cluster_that_was_made_before_nodes_could_be_added_is_renewed_and_tells_what_is_missing() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("grid");
+    make(&plan(&dir, &["n1=10.0.0.1"]), now()).unwrap();
+    let old = "cluster = \"grid\"\n\n[nodes.n1]\nhosts = [\"10.0.0.1\"]\n";
+    fs::write(dir.join("cluster.toml"), old).unwrap();
+    renew(&dir, "n1", Days(1), now()).unwrap();
+    let said = add(&growth(&dir, &["n2"]), now()).unwrap_err().to_string();
+    let line = "ports = { http = 7400, peers = 7500 }";
+    assert!(said.contains(line) && said.contains("\"n1\""), "{said}");
+    fs::write(dir.join("cluster.toml"), format!("{old}{line}\n")).unwrap();
+    add(&growth(&dir, &["n2"]), now()).unwrap();
 }

@@ -1,14 +1,16 @@
 //! Where each node listens, and the configuration that says so.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Host, InitError, NodePlan};
 
-/// The ports of the first node on each host; those after it have the next ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A node's ports; or those of the first node on each host, where those after it have the next ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Ports {
     /// For clients.
     pub(crate) http: u16,
@@ -27,6 +29,30 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// That of a node with these ports.
+    pub(super) fn new(name: &str, host: Option<&Host>, ports: Ports) -> Self {
+        let (ip, host) = match host {
+            None => (IpAddr::from(Ipv4Addr::LOCALHOST), None),
+            Some(Host::Ip(ip)) => (*ip, None),
+            Some(Host::Name(name)) => (IpAddr::from(Ipv4Addr::UNSPECIFIED), Some(name.clone())),
+        };
+        let socket = |port| SocketAddr::new(ip, port);
+        Self { name: name.to_owned(), http: socket(ports.http), peers: socket(ports.peers), host }
+    }
+
+    /// Its ports.
+    pub(super) fn ports(&self) -> Ports {
+        Ports { http: self.http.port(), peers: self.peers.port() }
+    }
+
+    /// Whether both can not be at once.
+    fn collides(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.ports(), other.ports());
+        let shared =
+            [theirs.http, theirs.peers].iter().any(|p| [ours.http, ours.peers].contains(p));
+        shared && self.host == other.host && self.http.ip() == other.http.ip()
+    }
+
     /// Where peers dial it.
     fn dialled(&self) -> String {
         match &self.host {
@@ -44,23 +70,24 @@ impl Place {
     }
 }
 
-/// A place for each node.
-pub(super) fn places(nodes: &[NodePlan], ports: Ports) -> Result<Vec<Place>, InitError> {
-    let mut on_host: BTreeMap<String, u16> = BTreeMap::new();
-    let mut place = |node: &NodePlan| {
-        let (ip, host) = match &node.host {
-            None => (IpAddr::from(Ipv4Addr::LOCALHOST), None),
-            Some(Host::Ip(ip)) => (*ip, None),
-            Some(Host::Name(name)) => (IpAddr::from(Ipv4Addr::UNSPECIFIED), Some(name.clone())),
-        };
-        let before = on_host.entry(host.clone().unwrap_or_else(|| ip.to_string())).or_default();
-        let port = |first: u16| first.checked_add(*before).ok_or(InitError::Ports(first));
-        let (http, peers) = (port(ports.http)?, port(ports.peers)?);
-        *before = before.saturating_add(1);
-        let (http, peers) = (SocketAddr::new(ip, http), SocketAddr::new(ip, peers));
-        Ok(Place { name: node.name.clone(), http, peers, host })
-    };
-    nodes.iter().map(&mut place).collect()
+/// A place for each of these nodes, beside those that are known.
+pub(super) fn places(
+    known: &[Place],
+    nodes: &[NodePlan],
+    ports: Ports,
+) -> Result<Vec<Place>, InitError> {
+    let mut all = known.to_vec();
+    for node in nodes {
+        let mut place = Place::new(&node.name, node.hosts.first(), ports);
+        while all.iter().any(|other| place.collides(other)) {
+            let next = |port: u16, first| port.checked_add(1).ok_or(InitError::Ports(first));
+            let Ports { http, peers } = place.ports();
+            let (http, peers) = (next(http, ports.http)?, next(peers, ports.peers)?);
+            place = Place::new(&node.name, node.hosts.first(), Ports { http, peers });
+        }
+        all.push(place);
+    }
+    Ok(all.split_off(known.len()))
 }
 
 /// The configuration of the node at `place`.

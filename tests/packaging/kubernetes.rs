@@ -52,6 +52,15 @@ fn secret(dir: &Path) {
             }
         })
         .collect();
+    let services = documents(&manifest("services.yaml"));
+    for node in arguments.iter().filter_map(|word| word.split_once('=')) {
+        for service in services.iter().filter(|one| one["spec"]["clusterIP"].as_str().is_none()) {
+            let name = service["metadata"]["name"].as_str().unwrap();
+            let outside = format!("{name}.gridkv.svc");
+            let hosts: Vec<&str> = node.1.split(',').collect();
+            assert!(hosts.contains(&name) && hosts.contains(&outside.as_str()), "{node:?}");
+        }
+    }
     init(&arguments);
     fs::DirBuilder::new().mode(0o700).create(dir.join("secret")).unwrap();
     let created = commands("kubectl");

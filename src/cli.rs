@@ -4,6 +4,7 @@
 //! layer and knows nothing else. It refuses to judge values: the configuration does, so that all
 //! problems are reported together, wherever they were given.
 
+pub(crate) mod help;
 pub(crate) mod settings;
 
 use std::path::PathBuf;
@@ -55,14 +56,17 @@ time, 6 done in part, 130 interrupted. Examples of each command: gridkv COMMAND 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a node
+    #[command(after_long_help = SERVE_HELP, after_help = "More, with examples: gridkv serve --help")]
     Serve(ServeArgs),
     /// Make the certificates, tokens and configuration of a new cluster
     Init(InitArgs),
     /// Print the value of a key
     Get(GetArgs),
     /// Write a value
+    #[command(alias = "set")]
     Put(PutArgs),
     /// Delete keys, or all keys with a prefix
+    #[command(aliases = ["rm", "delete"])]
     Del(DelArgs),
     /// List keys
     Ls(LsArgs),
@@ -115,7 +119,6 @@ or configuration.";
 
 /// `gridkv serve`.
 #[derive(Clone, Debug, Default, Args)]
-#[command(after_long_help = SERVE_HELP, after_help = "More, with examples: gridkv serve --help")]
 pub(crate) struct ServeArgs {
     /// Read this TOML file; without it no file is read
     #[arg(short, long, value_name = "FILE")]

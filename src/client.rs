@@ -7,6 +7,8 @@
 
 mod call;
 mod client_error;
+mod json;
+mod lines;
 mod path;
 mod problem;
 mod token;
@@ -21,6 +23,7 @@ use ureq::{Agent, Body, RequestExt as _, SendBody};
 
 pub(crate) use call::{Answer, Call, Patience, Payload};
 pub(crate) use client_error::{ClientError, SetupError};
+pub(crate) use lines::MAX_LINE_BYTES;
 pub(crate) use path::{Query, encoded, key_path, needs_batch};
 pub(crate) use problem::Problem;
 
@@ -36,6 +39,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STREAM_SILENCE: Duration = Duration::from_mins(1);
 /// Bytes of a refusal that are looked at.
 const MAX_PROBLEM_BYTES: u64 = 64 * 1_024;
+/// Bytes of the headers of an answer, at most.
+const MAX_HEADER_BYTES: usize = 64 * 1_024;
 
 /// Talks to nodes.
 pub(crate) struct Client {
@@ -57,6 +62,9 @@ impl Client {
         let token = token::find(settings.token_file.as_deref())?;
         let ca = settings.ca.clone().or_else(|| std::env::var_os("GRIDKV_CA").map(Into::into));
         let needs_trust = urls.iter().any(|url| url.starts_with("https://"));
+        if let (Some(_), Some(url)) = (&token, in_clear(&urls, ca.is_some())) {
+            return Err(SetupError::TokenInClear(url.clone()));
+        }
         let tls = match (ca, needs_trust) {
             (Some(ca), true) => Some(trust::only(&ca)?),
             (None, true) => return Err(SetupError::NoAuthority),
@@ -67,6 +75,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
+            .max_response_header_size(MAX_HEADER_BYTES)
             .user_agent(concat!("gridkv/", env!("CARGO_PKG_VERSION")))
             .max_idle_connections_per_host(1);
         let config = if let Some(tls) = tls { config.tls_config(tls) } else { config };
@@ -83,12 +92,6 @@ impl Client {
     pub(crate) fn url(&self) -> &str {
         let current = self.current.load(Ordering::Relaxed);
         self.urls.get(current).map_or(DEFAULT_URL, String::as_str)
-    }
-
-    /// Whether a token would cross a network in clear.
-    pub(crate) fn exposes_token(&self) -> bool {
-        let in_clear = |url: &String| url.starts_with("http://") && !path::is_loopback(url);
-        self.token.is_some() && self.urls.iter().any(in_clear)
     }
 
     /// Goes on to the next node.
@@ -171,6 +174,13 @@ fn urls(settings: &Settings) -> Result<Vec<String>, SetupError> {
     given.iter().map(|url| path::base(url)).collect()
 }
 
+/// The first address to which a token would go in clear: over a network, or although there is an authority, so that
+/// TLS is meant.
+fn in_clear(urls: &[String], has_authority: bool) -> Option<&String> {
+    let is_open = |url: &&String| has_authority || !path::is_loopback(url);
+    urls.iter().filter(|url| url.starts_with("http://")).find(is_open)
+}
+
 fn accept(url: String, response: Response<Body>, changes: bool) -> Result<Answer, ClientError> {
     let status = response.status();
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
@@ -214,7 +224,10 @@ fn said(error: &ureq::Error) -> String {
 }
 
 fn broken(url: String, error: &ureq::Error, changes: bool) -> ClientError {
-    let why = said(error);
+    let mut why = said(error);
+    if url.starts_with("http://") && matches!(error, ureq::Error::Protocol(_)) {
+        why.push_str("; it may speak TLS: write https:// and name its authority with --ca FILE");
+    }
     if is_handshake(error) {
         ClientError::Untrusted { url, why }
     } else if matches!(error, ureq::Error::Http(_) | ureq::Error::BadUri(_)) {

@@ -70,9 +70,6 @@ impl Context {
             || std::env::var("GRIDKV_STORE").ok().filter(|name| !name.is_empty());
         let store = settings.store.clone().or_else(from_environment);
         let output = Output::new(settings);
-        if client.exposes_token() {
-            output.note("warning: the token is sent in clear over the network; use https");
-        }
         Ok(Self {
             client,
             settings: settings.clone(),

@@ -25,14 +25,13 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use gridkv_actors::clock::ClockSource;
 
 /// Exit code of a node that could not start or go on.
 const EXIT_FAILED: i32 = 1;
 
 fn main() -> ExitCode {
-    let cli::Cli { command, settings } = cli::Cli::parse();
+    let cli::Cli { command, settings } = cli::help::parsed();
     let cli::Command::Serve(args) = command else { return command::run(command, settings) };
     let done = match settings.first_given() {
         Some(flag) => Ok(refused(flag)),

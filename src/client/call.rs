@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 use ureq::Body;
 use ureq::http::{Method, Response};
 
-use super::ClientError;
+use super::lines::Lines;
+use super::{ClientError, json};
 
 /// Bytes of an answer that is read into memory, at most: a page of values is some megabytes.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
@@ -159,11 +160,15 @@ impl Answer {
     pub(crate) fn json(self) -> Result<Json, ClientError> {
         let url = self.url.clone();
         let bytes = self.bytes()?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| ClientError::Strange { url, what: error.to_string() })
+        json::read(&bytes).map_err(|what| ClientError::Strange { url, what })
     }
 
-    /// Its bytes as they come.
+    /// Its lines as they come.
+    pub(crate) fn into_lines(self) -> Lines<impl Read + 'static> {
+        Lines::new(self.into_reader())
+    }
+
+    /// Its bytes as they come, however many: for who keeps none of them.
     pub(crate) fn into_reader(self) -> impl Read + 'static {
         self.response.into_body().into_reader()
     }

@@ -82,6 +82,12 @@ pub(crate) enum SetupError {
     /// https without an authority.
     #[error("https needs --ca FILE (or GRIDKV_CA): the authority of the nodes' certificates")]
     NoAuthority,
+    /// A token that would be sent in clear.
+    #[error(
+        "{0} would get the token in clear: nothing was sent; write https:// and name the nodes' authority with --ca \
+         FILE (or GRIDKV_CA); in clear, a token is sent to this machine only, and only without an authority"
+    )]
+    TokenInClear(String),
     /// A file can not be read.
     #[error("can not read {path} ({what})", path = path.display())]
     File {

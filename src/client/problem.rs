@@ -71,6 +71,36 @@ impl Problem {
             || (self.changes && self.code.is_empty() && self.status >= 500)
     }
 
+    /// What a node says in terms of its interface, in those of the command line.
+    fn in_words_of_commands(&self) -> Option<(String, String)> {
+        let named = |field: &str| match self.fields.get(field).and_then(Json::as_str) {
+            Some(name) => format!(" `{name}`"),
+            None => String::new(),
+        };
+        let at = |what: &str| {
+            if self.url.is_empty() {
+                format!("There is no {what}")
+            } else {
+                format!("There is no {what} at {}", self.url)
+            }
+        };
+        match self.code.as_str() {
+            "unauthorized" => Some((
+                self.title.clone(),
+                "say who asks with --token-file FILE or GRIDKV_TOKEN".to_owned(),
+            )),
+            "store_not_found" => Some((
+                at(&format!("store{}", named("store"))),
+                "gridkv stores lists those that are there".to_owned(),
+            )),
+            "peer_not_found" => Some((
+                at(&format!("member{}", named("peer"))),
+                "gridkv peers lists those that are there".to_owned(),
+            )),
+            _ => None,
+        }
+    }
+
     /// How long to wait when the node only has too much to do; nothing was changed then.
     pub(crate) fn pause(&self) -> Option<Duration> {
         let is_busy = matches!(self.code.as_str(), "overloaded" | "rate_limited");
@@ -84,6 +114,9 @@ impl fmt::Display for Problem {
         if self.is_unknown() {
             f.write_str("unknown: ")?;
         }
+        let words = self.in_words_of_commands();
+        let (title, detail) =
+            words.as_ref().map_or((title, detail), |(title, detail)| (title, detail));
         f.write_str(&escape(title))?;
         if !detail.is_empty() {
             write!(f, ": {}", escape(detail))?;
@@ -123,6 +156,29 @@ mod tests {
         let write = Problem { changes: true, ..problem };
         assert!(write.to_string().starts_with("unknown: "), "{write}");
         assert_eq!(Problem::read(500, b"").to_string(), "HTTP 500");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_told_in_commands() {
+        let refused = |code: &str, field: &str| Problem {
+            code: code.to_owned(),
+            title: "There is none".to_owned(),
+            detail: "GET /v1/stores".to_owned(),
+            fields: Map::from_iter([(field.to_owned(), Json::from("n9"))]),
+            url: "http://a".to_owned(),
+            ..Problem::default()
+        };
+        let text = refused("store_not_found", "store").to_string();
+        let expected = "There is no store `n9` at http://a: gridkv stores lists those that are there (store_not_found)";
+        assert_eq!(text, expected);
+        let text = refused("peer_not_found", "peer").to_string();
+        assert!(
+            text.starts_with("There is no member `n9` at http://a: gridkv peers lists"),
+            "{text}"
+        );
+        assert!(
+            refused("unauthorized", "x").to_string().contains("--token-file FILE or GRIDKV_TOKEN")
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod keys;
 mod kind;
 mod outcome;
+mod start;
 mod worker;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use serde_json::{Value as Json, json};
 use self::keys::Keys;
 pub(crate) use self::kind::Kind;
 use self::outcome::Outcome;
+use self::start::Start;
 use self::worker::{Job, Worker};
 use super::progress::Unit;
 use super::write_terms::WriteTerms;
@@ -25,7 +27,6 @@ use super::{Context, Exit, Progress, Run, Usage, plain_settings};
 use crate::cli::settings::{Format, Settings, duration};
 use crate::client::Client;
 use crate::output::{Cell, Paint, Report, left, right};
-use crate::stopwatch::Stopwatch;
 
 /// How often the live line looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -110,9 +111,16 @@ struct Printing {
 impl Run for BenchArgs {
     plain_settings!();
 
-    fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
+    fn run(mut self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
         if self.size > 64 << 20 {
             return Err(Usage("no node takes values of that size".to_owned()).into());
+        }
+        let (clients, most) = (u64::from(self.clients), self.requests.div_ceil(self.batch).max(1));
+        if clients > most {
+            context
+                .output
+                .note(&format!("{most} clients of {clients}: there are no more requests"));
+            self.clients = u16::try_from(most).unwrap_or(self.clients);
         }
         context.standing.hold();
         let keys = Arc::new(Keys::new(self.range, self.shape.zipf));
@@ -192,18 +200,25 @@ impl BenchArgs {
         total: u64,
     ) -> anyhow::Result<Outcome> {
         let total_outcome = Arc::new(Mutex::new(Outcome::new(job.kind)?));
-        let mut threads = Vec::new();
+        let start = Arc::new(Start::of(self.clients));
+        let (mut workers, mut threads) = (Vec::new(), Vec::new());
         for _ in 0..self.clients {
             // Each has a connection of its own.
             let client = Client::new(&context.settings)?;
-            let (job, total) = (Arc::clone(job), Arc::clone(&total_outcome));
-            let worker = Worker::new(client, job)?;
+            let job = Arc::clone(job);
+            workers.push(Worker::new(client, job)?);
+        }
+        for worker in workers {
+            let (total, start) = (Arc::clone(&total_outcome), Arc::clone(&start));
             threads.push(thread::spawn(move || {
-                let own = worker.run();
+                worker.connect();
+                start.wait();
+                let mut own = worker.run();
+                own.seconds = start.elapsed().as_secs_f64();
                 total.lock().unwrap_or_else(PoisonError::into_inner).add(&own);
             }));
         }
-        let stopwatch = Stopwatch::start();
+        let stopwatch = start.give();
         let mut progress =
             Progress::new(&context.output, what, Unit::Things("operations"), Some(total));
         while threads.iter().any(|thread| !thread.is_finished()) {
@@ -214,15 +229,13 @@ impl BenchArgs {
             progress.set(job.done.load(Ordering::Relaxed));
             thread::sleep(LOOK.min(stopwatch.elapsed() / 8).max(Duration::from_millis(1)));
         }
-        let seconds = stopwatch.elapsed().as_secs_f64();
         progress.end();
         for thread in threads {
             if thread.join().is_err() {
                 anyhow::bail!("a client of the benchmark failed; this is a fault of gridkv");
             }
         }
-        let mut outcome = total_outcome.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        outcome.seconds = seconds;
+        let outcome = total_outcome.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(outcome)
     }
 

@@ -41,6 +41,7 @@ pub(crate) struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Print the effective configuration of a node that is started like this
+    #[command(after_help = "Examples: gridkv config --help")]
     Show {
         /// Say which layer set each value
         #[arg(long)]
@@ -54,6 +55,7 @@ enum What {
     /// Print a configuration with every key, to begin with
     Example,
     /// Look for problems, and print all of them
+    #[command(after_help = "Examples: gridkv config --help")]
     Check {
         #[command(flatten)]
         serve: Box<ServeArgs>,

@@ -22,8 +22,8 @@ Examples:
       Only when it still has this version; exit code 4 when it has another one.
   gridkv del --prefix session:
       Every key that begins like this; it asks first, unless -y is given.
-  gridkv del --prefix '' --all -y
-      Everything in the store.
+  gridkv del --all
+      Everything in the store; it asks first, unless -y is given.
 
 Exit codes: 0 deleted, also when there was nothing, 4 the condition does not hold, 5 no node answered, 6 some were
 deleted and some not.";
@@ -33,13 +33,13 @@ deleted and some not.";
 #[command(after_long_help = HELP, after_help = "More, with examples: gridkv del --help")]
 pub(crate) struct DelArgs {
     /// The keys
-    #[arg(required_unless_present = "prefix", conflicts_with = "prefix")]
+    #[arg(required_unless_present_any = ["prefix", "all"], conflicts_with_all = ["prefix", "all"])]
     keys: Vec<String>,
     /// Every key that begins like this
     #[arg(long, value_name = "PREFIX", conflicts_with = "if_match")]
     prefix: Option<String>,
-    /// An empty prefix is meant: every key of the store
-    #[arg(long, requires = "prefix")]
+    /// Every key of the store
+    #[arg(long, conflicts_with = "if_match")]
     all: bool,
     /// Do not ask
     #[arg(short, long)]
@@ -57,8 +57,8 @@ impl Run for DelArgs {
     plain_settings!();
 
     fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
-        if let Some(prefix) = &self.prefix {
-            return self.with_prefix(context, prefix);
+        if self.all || self.prefix.is_some() {
+            return self.with_prefix(context, self.prefix.as_deref().unwrap_or_default());
         }
         if self.if_match.is_some() && self.keys.len() > 1 {
             return Err(Usage("--if-match is about one key".to_owned()).into());

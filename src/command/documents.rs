@@ -1,14 +1,15 @@
 //! `gridkv completions` and `gridkv man`: what is made of the command line itself.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
+use clap_mangen::Man;
 
 use super::Exit;
-use crate::cli::Cli;
+use crate::cli::help;
 use crate::output::Output;
 
 const COMPLETIONS_HELP: &str = "\
@@ -47,7 +48,7 @@ pub(crate) struct ManArgs {
 /// When the output can not be written.
 pub(crate) fn completions(args: &CompletionsArgs, output: &Output) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "gridkv", &mut script);
+    clap_complete::generate(args.shell, &mut help::command(), "gridkv", &mut script);
     output.bytes(&script)?;
     Ok(Exit::Done)
 }
@@ -60,7 +61,9 @@ pub(crate) fn man(args: &ManArgs, output: &Output) -> anyhow::Result<Exit> {
     let directory = &args.directory;
     fs::create_dir_all(directory)
         .with_context(|| format!("can not make {}", directory.display()))?;
-    clap_mangen::generate_to(Cli::command(), directory)
+    let mut command = help::command().disable_help_subcommand(true);
+    command.build();
+    pages(&command, directory)
         .with_context(|| format!("can not write into {}", directory.display()))?;
     output.note(&format!(
         "the manual is in {}; begin with man {}",
@@ -68,4 +71,22 @@ pub(crate) fn man(args: &ManArgs, output: &Output) -> anyhow::Result<Exit> {
         directory.join("gridkv.1").display()
     ));
     Ok(Exit::Done)
+}
+
+/// The page of a command, and those of its commands.
+fn pages(command: &Command, directory: &Path) -> io::Result<()> {
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+        pages(inner, directory)?;
+    }
+    let page = Man::new(command.clone())
+        .manual("GridKV")
+        .date(concat!("version ", env!("CARGO_PKG_VERSION")));
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    // What stands there are examples; its own headline is then one too many.
+    let text = String::from_utf8_lossy(&text);
+    let text = text
+        .replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n")
+        .replace(".SH EXTRA\n", ".SH NOTES\n");
+    fs::write(directory.join(page.get_filename()), text)
 }

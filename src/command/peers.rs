@@ -58,6 +58,7 @@ struct View {
 #[derive(Debug, Subcommand)]
 enum What {
     /// List them
+    #[command(alias = "ls")]
     List {
         #[command(flatten)]
         view: View,
@@ -271,7 +272,8 @@ fn forget(context: &Context, name: &str, yes: bool) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     }
     let path = format!("/v1/cluster/peers/{}", encoded(name));
-    let answer = context.client.call(Call::delete(path).patience(Patience::Long))?;
+    let answer = context.client.call(Call::delete(path).patience(Patience::Long));
+    let answer = answer.map_err(|error| about(error, name))?;
     if answer.status() == 202 {
         let reply = answer.json()?;
         context.output.note(field(&reply, "detail").as_str().unwrap_or_default());
@@ -279,6 +281,13 @@ fn forget(context: &Context, name: &str, yes: bool) -> anyhow::Result<Exit> {
         context.output.note(&format!("{name} is forgotten"));
     }
     Ok(Exit::Done)
+}
+
+/// A refusal that says which member it is about.
+fn about(error: ClientError, name: &str) -> ClientError {
+    let ClientError::Refused(mut problem) = error else { return error };
+    problem.fields.insert("peer".to_owned(), name.into());
+    ClientError::Refused(problem)
 }
 
 fn sync(context: &Context, name: &str, mode: Mode, yes: bool) -> anyhow::Result<Exit> {
@@ -295,7 +304,8 @@ fn sync(context: &Context, name: &str, mode: Mode, yes: bool) -> anyhow::Result<
     let path = Query::of(format!("/v1/cluster/peers/{}/full-sync", encoded(name)))
         .with("store", Some(store))
         .with("mode", Some(mode));
-    let begun = context.client.call(Call::post(path).patience(Patience::Long))?;
+    let begun = context.client.call(Call::post(path).patience(Patience::Long));
+    let begun = begun.map_err(|error| about(error, name))?;
     follow(context, begun)
 }
 

@@ -1,7 +1,7 @@
 //! `gridkv put`: a value for a key.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -67,7 +67,7 @@ impl Run for PutArgs {
     plain_settings!();
 
     fn run(mut self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
-        let value = self.take_value()?;
+        let value = self.take_value(context)?;
         if context.interrupt.is_set() {
             // What was piped in may have been cut off by the same Ctrl-C.
             context.output.note("interrupted; nothing was written");
@@ -111,13 +111,18 @@ impl Run for PutArgs {
 }
 
 impl PutArgs {
-    fn take_value(&mut self) -> anyhow::Result<Vec<u8>> {
+    fn take_value(&mut self, context: &Context) -> anyhow::Result<Vec<u8>> {
         match (self.value.take(), &self.file) {
             (Some(value), _) => Ok(value.into_bytes()),
             (None, Some(path)) if path.as_os_str() != "-" => {
                 fs::read(path).with_context(|| format!("can not read {}", path.display()))
             }
             (None, _) => {
+                if io::stdin().is_terminal() {
+                    context.output.note(
+                        "the value is read from here; Ctrl-D at the beginning of a line ends it",
+                    );
+                }
                 let mut value = Vec::new();
                 io::stdin()
                     .lock()

@@ -14,7 +14,7 @@ use super::progress::Unit;
 use super::question::confirmed;
 use super::{Context, Exit, Progress, Run, Usage, plain_settings};
 use crate::cli::settings::{Format, Settings};
-use crate::client::{Call, Patience, Payload, Query, encoded};
+use crate::client::{Call, ClientError, Patience, Payload, Query, encoded};
 
 const HELP: &str = "\
 Examples:
@@ -116,7 +116,18 @@ impl Run for RestoreArgs {
                 .note(&format!("interrupted after {words} were sent; nothing was changed"));
             return Ok(Exit::Interrupted);
         }
-        self.print(context, &answer?.json()?)
+        let answer = answer.map_err(|error| {
+            let is_foreign = matches!(&error, ClientError::Refused(problem)
+                if problem.code == "snapshot_corrupt" && problem.detail.contains("at byte 0:"));
+            let error = anyhow::Error::from(error);
+            let name = if is_stdin { "standard input".into() } else { self.file.to_string_lossy() };
+            if is_foreign { error.context(format!("{name} is no snapshot")) } else { error }
+        })?;
+        let mut counts = answer.json()?;
+        if let (true, Some(counts)) = (self.dry_run, counts.as_object_mut()) {
+            counts.insert("dry_run".to_owned(), true.into());
+        }
+        self.print(context, &counts)
     }
 }
 

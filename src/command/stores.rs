@@ -35,6 +35,7 @@ pub(crate) struct StoresArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// List them
+    #[command(alias = "ls")]
     List {
         #[command(flatten)]
         settings: Settings,

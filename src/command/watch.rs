@@ -6,7 +6,6 @@
 mod events;
 mod hook;
 
-use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use clap::Args;
@@ -23,6 +22,8 @@ use crate::output::{Paint, in_lines};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The place before all changes.
+const FROM_THE_OLDEST: &str = "0";
 
 const HELP: &str = "\
 Examples:
@@ -93,7 +94,7 @@ impl Run for WatchArgs {
                     // The same node first: the place means nothing at another one.
                     pause = FIRST_PAUSE;
                 }
-                Err(error) => Self::survive(context, error, &mut place, shown.is_connected)?,
+                Err(error) => self.survive(context, error, &mut place, shown.is_connected)?,
             }
             if !context.interrupt.sleep(pause) {
                 return Ok(Exit::Interrupted);
@@ -135,19 +136,17 @@ impl WatchArgs {
         shown.is_connected = true;
         let hook = self.exec.as_deref().map(|command| Hook::new(command, context, answer.url()));
         let mut events = Events::default();
-        let mut lines = BufReader::new(answer.into_reader());
-        let mut line = Vec::new();
+        let mut lines = answer.into_lines();
         loop {
             if context.interrupt.is_set() {
                 return Ok(Cut::Interrupted);
             }
-            line.clear();
-            match lines.read_until(b'\n', &mut line) {
-                Ok(0) => return Ok(Cut::Ended("the connection was closed".to_owned())),
-                Ok(_) => {}
+            let line = match lines.next() {
+                Ok(Some(line)) => String::from_utf8_lossy(line),
+                Ok(None) => return Ok(Cut::Ended("the connection was closed".to_owned())),
                 Err(error) => return Ok(Cut::Ended(format!("the connection was cut ({error})"))),
-            }
-            match events.line(&String::from_utf8_lossy(&line)) {
+            };
+            match events.line(&line) {
                 None => {}
                 Some(Item::Place(id)) => *place = Some(id),
                 Some(Item::Change(change)) => {
@@ -172,8 +171,10 @@ impl WatchArgs {
         }
     }
 
-    /// A connection that could not be made: reason to go on, once there was one.
+    /// A connection that could not be made: reason to go on, once there was one, and when all that a node remembers
+    /// is wanted.
     fn survive(
+        &self,
         context: &Context,
         error: anyhow::Error,
         place: &mut Option<String>,
@@ -204,6 +205,17 @@ impl WatchArgs {
                 );
                 *place = Some(oldest.to_owned());
                 Ok(())
+            }
+            (410, Some(oldest)) if self.since == FROM_THE_OLDEST => {
+                context.output.note(&format!(
+                    "earlier changes are forgotten; beginning with the oldest that is known, {oldest}"
+                ));
+                *place = Some(oldest.to_owned());
+                Ok(())
+            }
+            (410, Some(oldest)) => {
+                let why = format!("begin with --since {oldest}, the oldest that is known");
+                Err(error.context(why))
             }
             (500.., _) if was_connected => {
                 context.output.note(&format!("{problem}; trying again"));

@@ -4,6 +4,7 @@
 //! what would be allowed. It refuses to stop at the first one. The node's state is always
 //! "nothing was started".
 
+use super::nearest::told;
 use std::fmt;
 use std::io;
 
@@ -95,15 +96,15 @@ pub(super) enum Fault {
     #[error("not TOML: {0}")]
     Syntax(String),
     /// A key of the file that no room knows.
-    #[error("unknown key; the nearest known key is {nearest}")]
+    #[error("unknown key{}", told("known key ", nearest))]
     UnknownKey {
-        /// Dotted path.
+        /// Dotted path; empty when none looks like it.
         nearest: String,
     },
     /// A variable that no room knows.
-    #[error("unknown variable; the nearest known variable is {nearest}")]
+    #[error("unknown variable{}", told("known variable ", nearest))]
     UnknownVariable {
-        /// Name of the variable.
+        /// Name of the variable; empty when none looks like it.
         nearest: String,
     },
     /// A variable that is not text.
@@ -129,11 +130,11 @@ pub(super) enum Fault {
         help: &'static str,
     },
     /// A value that is none of the choices.
-    #[error("must be one of {choices}; the nearest is {nearest}")]
+    #[error("must be one of {choices}{}", told("", nearest))]
     Choice {
         /// All of them.
         choices: String,
-        /// One of them.
+        /// One of them; empty when none looks like it.
         nearest: String,
     },
     /// A value that no layer may set twice.

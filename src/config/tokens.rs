@@ -10,7 +10,7 @@ use super::auth::TokenConfig;
 use super::fault::Fault;
 use super::kind;
 use super::limits;
-use super::nearest::nearest;
+use super::nearest::{nearest, told};
 use super::overlay::{Origin, Overlay};
 use super::{file, hex};
 use crate::private_file;
@@ -37,7 +37,7 @@ pub(super) fn check(given: &[Value]) -> Result<Value, Fault> {
 fn canonical(fields: &Table) -> Result<Table, String> {
     if let Some(unknown) = fields.keys().find(|key| !FIELDS.contains(&key.as_str())) {
         let nearest = nearest(unknown, FIELDS).unwrap_or_default();
-        return Err(format!("has an unknown key; the nearest known key is {nearest}"));
+        return Err(format!("has an unknown key{}", told("known key ", nearest)));
     }
     let text = |key: &str| {
         let text = fields.get(key).and_then(Value::as_str);
@@ -50,7 +50,7 @@ fn canonical(fields: &Table) -> Result<Table, String> {
     if !ROLES.contains(&role) {
         let nearest = nearest(role, ROLES).unwrap_or_default();
         let all = ROLES.join(", ");
-        return Err(format!("needs a role, one of {all}; the nearest is {nearest}"));
+        return Err(format!("needs a role, one of {all}{}", told("", nearest)));
     }
     if hex::bytes(digest).is_none() {
         return Err(

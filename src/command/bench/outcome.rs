@@ -55,6 +55,8 @@ impl Outcome {
     pub(super) fn add(&mut self, other: &Self) {
         self.operations += other.operations;
         self.errors += other.errors;
+        // They began together.
+        self.seconds = self.seconds.max(other.seconds);
         if self.first_error.is_none() {
             self.first_error.clone_from(&other.first_error);
         }

@@ -57,6 +57,11 @@ impl Worker {
         Ok(Self { client, job, outcome, random, value })
     }
 
+    /// Connects, so that no request that is measured has to; who can not be reached will not be then either.
+    pub(super) fn connect(&self) {
+        drop(self.client.call(Call::get("/livez")).and_then(Answer::bytes));
+    }
+
     /// Works until there is nothing left.
     pub(super) fn run(mut self) -> Outcome {
         let job = Arc::clone(&self.job);

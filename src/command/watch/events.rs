@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+use crate::client::MAX_LINE_BYTES;
+
 /// What a block of lines means.
 #[derive(Debug, PartialEq)]
 pub(super) enum Item {
@@ -33,7 +35,11 @@ impl Events {
             match field {
                 "id" => self.id = Some(value.to_owned()),
                 "event" => value.clone_into(&mut self.event),
-                "data" => self.data.push_str(value),
+                "data" if self.data.len() + value.len() <= MAX_LINE_BYTES => {
+                    self.data.push_str(value)
+                }
+                // More than any change: not what a node sends, and nothing is made of half of it.
+                "data" => self.data.clear(),
                 // A comment, or how long to wait before coming back, which is decided here.
                 _ => {}
             }

@@ -29,7 +29,7 @@ use authority::{Authority, AuthorityError};
 pub(crate) use authority::{Days, Made, Names};
 use files::Fresh;
 pub(crate) use growth::{Grown, Growth, add};
-use manifest::Manifest;
+use manifest::{Manifest, ManifestNode};
 use node_files::Place;
 pub(crate) use node_files::Ports;
 use token::Token;
@@ -258,6 +258,9 @@ fn check_twice(nodes: &[NodePlan]) -> Result<(), InitError> {
     twice.map_or(Ok(()), |twice| Err(InitError::Twice(twice.name.clone())))
 }
 
+/// The files of a node, by name.
+type Files = [(&'static str, String); 5];
+
 /// What all nodes that are made at once share.
 struct Work<'a> {
     /// The cluster's directory.
@@ -275,7 +278,7 @@ impl Work<'_> {
         &self,
         (node, place): (&NodePlan, &Place),
         seeds: impl Iterator<Item = &'a Place>,
-    ) -> Result<([(&'static str, String); 5], UnixMs), InitError> {
+    ) -> Result<(Files, UnixMs), InitError> {
         let Self { authority, cluster, .. } = *self;
         let names = (cluster, node.name.as_str());
         let made = certify(authority, names, &node.certified(), self.days, self.now)?;
@@ -335,6 +338,22 @@ pub(crate) fn make(plan: &Plan, now: UnixMs) -> Result<Cluster, InitError> {
     Ok(Cluster { name, dir, authority_ends: authority.ends(), ends, urls })
 }
 
+/// Says whether the cluster in `dir` has all of these nodes.
+///
+/// # Errors
+/// [`InitError`] for the first that it has not.
+pub(crate) fn check_known(dir: &Path, names: &[String]) -> Result<(), InitError> {
+    let manifest = Manifest::read(dir)?;
+    names.iter().try_for_each(|name| known(&manifest, name).map(|_| ()))
+}
+
+fn known<'a>(manifest: &'a Manifest, name: &str) -> Result<&'a ManifestNode, InitError> {
+    manifest.node(name).ok_or_else(|| {
+        let known = manifest.names().collect::<Vec<_>>().join(", ");
+        InitError::Unknown { name: name.to_owned(), known }
+    })
+}
+
 /// Makes a new certificate and key for a node of a cluster that [`make`] made, in the place of the old ones. Says
 /// until when it is valid.
 ///
@@ -342,10 +361,7 @@ pub(crate) fn make(plan: &Plan, now: UnixMs) -> Result<Cluster, InitError> {
 /// [`InitError`]; the old ones stay, unless only the second of two files could not be put in place.
 pub(crate) fn renew(dir: &Path, name: &str, days: Days, now: UnixMs) -> Result<UnixMs, InitError> {
     let manifest = Manifest::read(dir)?;
-    let Some(node) = manifest.node(name) else {
-        let known = manifest.names().collect::<Vec<_>>().join(", ");
-        return Err(InitError::Unknown { name: name.to_owned(), known });
-    };
+    let node = known(&manifest, name)?;
     let authority = load_authority(dir, &manifest.cluster)?;
     let made = certify(&authority, (&manifest.cluster, name), &node.hosts, days, now)?;
     let of_node = dir.join(name);

@@ -75,11 +75,15 @@ mod tests {
             for pair in lines.windows(3) {
                 let [before, line, after] = pair else { continue };
                 // A short line between full ones of the same paragraph.
-                let is_lone = before.len() > 80 && line.len() < 40 && after.len() > 40;
+                let is_alone = before.len() > 80 && line.len() < 40 && after.len() > 40;
                 let indent = |line: &str| line.len() - line.trim_start().len();
-                let is_one = indent(before) == indent(line) && indent(line) == indent(after);
+                let same_indent = indent(before) == indent(line) && indent(line) == indent(after);
                 let is_end = line.is_empty() || line.ends_with(['.', ']', ':']);
-                assert!(!(is_lone && is_one) || is_end, "{}: {line}\n{text}", command.get_name());
+                assert!(
+                    !(is_alone && same_indent) || is_end,
+                    "{}: {line}\n{text}",
+                    command.get_name()
+                );
                 assert!(line.len() <= 110, "{line}");
             }
         }

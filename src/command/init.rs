@@ -79,6 +79,7 @@ pub(crate) fn run(args: InitArgs, output: &Output) -> anyhow::Result<Exit> {
     let ports = Ports { http: args.http_port, peers: args.peer_port };
     let said = if !args.renew.is_empty() {
         let mut said = String::new();
+        init::check_known(&args.dir, &args.renew)?;
         for name in &args.renew {
             let ends = init::renew(&args.dir, name, days, now)?;
             said.push_str(&renewed(&args.dir, name, ends));
@@ -158,7 +159,7 @@ fn nodes(text: &mut String, cluster: &Cluster, start: &str) {
         write!(
             text,
             "\nThen ask one of them:\n  \
-             curl --cacert {dir}/ca.pem -H \"Authorization: Bearer $(cat {dir}/tokens/admin.token)\" {url}/v1/cluster\n"
+             gridkv --url {url} --ca {dir}/ca.pem --token-file {dir}/tokens/admin.token peers\n"
         )
         .unwrap_or_default();
     }

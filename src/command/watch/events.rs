@@ -36,7 +36,7 @@ impl Events {
                 "id" => self.id = Some(value.to_owned()),
                 "event" => value.clone_into(&mut self.event),
                 "data" if self.data.len() + value.len() <= MAX_LINE_BYTES => {
-                    self.data.push_str(value)
+                    self.data.push_str(value);
                 }
                 // More than any change: not what a node sends, and nothing is made of half of it.
                 "data" => self.data.clear(),

@@ -18,5 +18,7 @@ mod local;
 mod moving;
 #[path = "commands/operating.rs"]
 mod operating;
+#[path = "commands/pretender.rs"]
+mod pretender;
 #[path = "commands/terminal.rs"]
 mod terminal;

@@ -138,7 +138,11 @@ impl Run for PeersArgs {
 fn list(context: &Context, view: &View) -> anyhow::Result<Exit> {
     let ask = || -> Result<Report, ClientError> {
         let mesh = context.client.call(Call::get("/v1/cluster"))?.json()?;
-        Ok(if view.stores { by_store(mesh) } else { by_peer(mesh) })
+        if !view.stores {
+            return Ok(by_peer(mesh));
+        }
+        let stores = context.client.call(Call::get("/v1/stores"))?.json()?;
+        Ok(by_store(mesh, &stores))
     };
     if let Some(every) = view.watch {
         return watch(context, every, || Ok(context.output.rendered(&ask()?, Format::Table)));
@@ -204,7 +208,8 @@ fn by_peer(mesh: Json) -> Report {
     }
 }
 
-fn by_store(mesh: Json) -> Report {
+/// A line for each store of each member, and for each store of the node that a member lacks.
+fn by_store(mesh: Json, stores: &Json) -> Report {
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for peer in peers_of(&mesh) {
         for (name, store) in stores_of(&peer) {
@@ -222,6 +227,19 @@ fn by_store(mesh: Json) -> Report {
                 "peer": field(&peer, "name"), "state": field(&peer, "state"), "store": name,
                 "key_count": field(store, "key_count"), "pending": field(store, "pending"),
                 "lag_seconds": field(store, "lag_seconds"), "frontier_covered": covered,
+            }));
+        }
+        let own = field(stores, "stores").as_array().into_iter().flatten();
+        let names = own.filter_map(|store| field(store, "store").as_str());
+        let is_up = field(&peer, "state").as_str() == Some("up");
+        // Of one that is down, nobody knows.
+        for name in names.filter(|name| is_up && stores_of(&peer).all(|(has, _)| has != name)) {
+            let none = || Cell::json(&Json::Null);
+            let lacks = Cell::painted("no such store", Paint::Bad);
+            let (who, state) = (Cell::json(field(&peer, "name")), state(&peer));
+            rows.push(vec![who, state, Cell::text(name), none(), none(), none(), lacks]);
+            lines.push(json!({
+                "peer": field(&peer, "name"), "state": field(&peer, "state"), "store": name, "lacks_store": true,
             }));
         }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
+use gridkv_actors::clock::ClockSource;
+use gridkv_http::rfc3339;
 use serde_json::{Value as Json, json};
 
 use super::{Context, Exit, Run, plain_settings};
@@ -56,7 +58,7 @@ impl Run for StatsArgs {
     }
 }
 
-/// Shows a block again and again until Ctrl-C; a node that does not answer is said so in its place.
+/// Shows a block again and again until Ctrl-C; a node that does not answer is said so above what it said before.
 pub(crate) fn watch(
     context: &Context,
     every: Duration,
@@ -64,15 +66,26 @@ pub(crate) fn watch(
 ) -> anyhow::Result<Exit> {
     context.standing.hold();
     let mut screen = Screen::new(&context.output);
-    let mut is_first = true;
+    // What a program reads has no head.
+    let has_head = context.output.format(Format::Table) == Format::Table;
+    let clock = ClockSource::start();
+    let mut last: Option<(String, String)> = None;
     loop {
-        match block() {
-            Ok(block) => screen.show(&block)?,
+        let answer = block();
+        let now = rfc3339::format(clock.now());
+        let head = format!("{}  {now}  every {every:?}; Ctrl-C ends\n", context.client.url());
+        match (answer, &last) {
+            (Ok(block), _) => {
+                screen.show(&if has_head { format!("{head}{block}") } else { block.clone() })?;
+                last = Some((now, block));
+            }
             // The first time, it is a command that failed; later, a node that may come back.
-            Err(error) if is_first => return Err(error.into()),
-            Err(error) => screen.show(&format!("{error}\n"))?,
+            (Err(error), None) => return Err(error.into()),
+            (Err(error), Some((then, block))) if has_head => {
+                screen.show(&format!("{head}no answer: {error}\nold, of {then}:\n{block}"))?;
+            }
+            (Err(error), Some(_)) => context.output.note(&format!("no answer: {error}")),
         }
-        is_first = false;
         if !context.interrupt.sleep(every) {
             return Ok(Exit::Interrupted);
         }

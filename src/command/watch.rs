@@ -6,6 +6,7 @@
 mod events;
 mod hook;
 
+use std::io;
 use std::time::Duration;
 
 use clap::Args;
@@ -136,6 +137,7 @@ impl WatchArgs {
         shown.is_connected = true;
         let hook = self.exec.as_deref().map(|command| Hook::new(command, context, answer.url()));
         let mut events = Events::default();
+        let url = answer.url().to_owned();
         let mut lines = answer.into_lines();
         loop {
             if context.interrupt.is_set() {
@@ -144,6 +146,9 @@ impl WatchArgs {
             let line = match lines.next() {
                 Ok(Some(line)) => String::from_utf8_lossy(line),
                 Ok(None) => return Ok(Cut::Ended("the connection was closed".to_owned())),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(ClientError::Strange { url, what: error.to_string() }.into());
+                }
                 Err(error) => return Ok(Cut::Ended(format!("the connection was cut ({error})"))),
             };
             match events.line(&line) {

@@ -31,7 +31,8 @@ fn changes_come_as_they_are_made() {
         "echo $GRIDKV_EVENT $GRIDKV_KEY; cat",
     ];
     desk.run(&run).printed("put b\n2");
-    desk.run(&["watch", "-s", "none"]).failed(3, &["store_not_found"]);
+    desk.run(&["watch", "-s", "none"])
+        .failed(3, &["no store `none`", "gridkv stores", "store_not_found"]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_token_says_who_asks() {
     let file = dir.path().join("tokens.toml").to_str().unwrap().to_owned();
     let desk = Desk::over(dir, |builder| builder.nodes(1).env("GRIDKV_AUTH__TOKENS_FILE", &file));
 
-    desk.run(&["put", "k", "v"]).failed(1, &["unauthorized"]);
+    desk.run(&["put", "k", "v"]).failed(1, &["unauthorized", "--token-file FILE or GRIDKV_TOKEN"]);
     let put = desk.run(&["--token-file", "write.token", "put", "k", "v"]);
     assert_eq!(put.code, Some(0), "{}", put.error);
     desk.run(&["get", "k", "--token-file", "read.token"]).printed("v");
@@ -107,6 +107,7 @@ fn commands_reach_nodes_inside_tls_and_believe_only_their_authority() {
     desk.run(&["get", "k", "--ca", "grid/ca.pem"]).failed(1, &["unauthorized"]);
     // In clear, where TLS is spoken: nobody can know what such a node made of it.
     let clear = node.base_url().replace("https", "http");
-    desk.run(&["put", "k", "x", "--url", &clear]).failed(5, &["unknown"]);
+    desk.run(&["put", "k", "x", "--url", &clear])
+        .failed(5, &["unknown", "it may speak TLS", "https://"]);
     run(&["get", "k"]).printed("v");
 }

@@ -82,6 +82,8 @@ fn conditions_and_refusals_have_codes_of_their_own() {
     desk.run(&["put", "k", "v", "--acks", "some"]).failed(2, &["majority"]);
     desk.run(&["put", "k", "v", "--ttl", "soon"]).failed(2, &["250ms"]);
     desk.run(&["del", "--prefix", ""]).failed(2, &["--all"]);
+    desk.run(&["del", "--all"]).failed(2, &["all keys", "-y"]);
+    desk.run(&["del", "--all", "key"]).failed(2, &["cannot be used with"]);
     desk.run(&["del", "--prefix", "l"]).failed(2, &["-y"]);
     desk.run(&["del", "--prefix", "l", "-y"]).printed("1\n");
     let some = desk.run(&["del", "a", &"k".repeat(2_000)]);
@@ -145,4 +147,18 @@ fn what_can_not_be_meant_is_refused_before_anything_is_sent() {
     run(&["get", "k", "--url", "http://127.0.0.1:1"]).failed(5, &["connection refused"]);
     run(&["get"]).failed(2, &["Usage"]);
     run(&["got", "k"]).failed(2, &["get"]);
+}
+
+#[test]
+fn everything_is_deleted_by_one_word_and_other_names_of_commands_are_known() {
+    let desk = Desk::with_nodes(1);
+    for key in ["a", "b", "c", "d"] {
+        assert_eq!(desk.run(&["set", key, "v"]).code, Some(0));
+    }
+    desk.run(&["rm", "a"]).printed("1\n");
+    desk.run(&["delete", "b"]).printed("1\n");
+    desk.run(&["del", "--all", "-y"]).printed("2\n");
+    desk.run(&["ls"]).printed("");
+    assert!(desk.run(&["stores", "ls"]).text().contains("sessions"));
+    assert!(!desk.run(&["--help"]).text().contains("  set "));
 }

@@ -38,6 +38,8 @@ fn a_configuration_is_checked_and_the_example_passes() {
     fs::write(dir.path().join("c.toml"), "[http]\nlisten = 1\nworkerz = 2\n").unwrap();
     let bad = said(&mut gridkv(dir.path(), &["config", "check", "-c", "c.toml", "--store", "M=x"]));
     bad.failed(2, &["c.toml:2", "workerz", "--store"]);
+    let help = said(&mut gridkv(dir.path(), &["config", "check", "--help"]));
+    assert!(!help.text().contains("gridkv serve"), "{}", help.text());
 }
 
 #[test]
@@ -58,7 +60,8 @@ fn completions_and_manual_name_every_command() {
     checked.printed("");
     assert_eq!(said(&mut gridkv(dir.path(), &["man", "man"])).code, Some(0));
     let page = fs::read_to_string(dir.path().join("man/gridkv-put.1")).unwrap();
-    assert!(page.contains("if\\-absent") && page.contains("Examples"), "{page}");
+    assert!(page.contains("if\\-absent") && page.contains(".SH EXAMPLES"), "{page}");
+    assert!(page.contains(concat!("version ", env!("CARGO_PKG_VERSION"))), "{page}");
     assert!(dir.path().join("man/gridkv-stores-create.1").try_exists().unwrap());
 }
 

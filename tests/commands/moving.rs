@@ -38,6 +38,9 @@ fn a_backup_is_whole_or_is_not_there() {
     };
     into(&["--dry-run"])
         .printed("would be: 2500 applied, 0 not newer than what is there, 0 expired\n");
+    let dry = into(&["--dry-run", "-o", "json"]);
+    let dry: serde_json::Value = serde_json::from_slice(&dry.out).unwrap();
+    assert_eq!((&dry["dry_run"], &dry["applied"]), (&true.into(), &2_500.into()));
     into(&[]).printed("2500 applied, 0 not newer than what is there, 0 expired\n");
     desk.run(&["put", "more", "x", "-s", "sessions"]);
     into(&["--mode", "replace"]).failed(2, &["-y"]);
@@ -47,6 +50,8 @@ fn a_backup_is_whole_or_is_not_there() {
     let bytes = fs::read(desk.dir.path().join("main.gkvs")).unwrap();
     fs::write(desk.dir.path().join("cut"), &bytes[..bytes.len() - 1]).unwrap();
     desk.run(&["restore", "cut"]).failed(1, &["snapshot_corrupt", "nothing was changed"]);
+    fs::write(desk.dir.path().join("notes"), "no snapshot at all\n".repeat(100)).unwrap();
+    desk.run(&["restore", "notes"]).failed(1, &["notes is no snapshot", "nothing was changed"]);
     let lines = desk.run(&["backup", "--format", "ndjson"]);
     assert_eq!(lines.text().lines().count(), 2_501);
     assert_eq!(desk.fed(&["restore", "-"], &lines.out).code, Some(0));

@@ -18,6 +18,8 @@ fn stores_and_members_are_listed_made_and_dropped() {
     desk.run(&make).failed(1, &["store_exists"]);
     desk.run(&["stores", "create", "bad", "--backend", "memory", "--set", "colour=red"])
         .failed(1, &["invalid_definition", "colour"]);
+    let lacking = || desk.run(&["peers", "ls", "--stores", "-o", "text"]).text().to_owned();
+    assert!(lacking().contains("n2\tup\ttmp\t\t\t\tno such store\n"), "{}", lacking());
     desk.run(&["stores", "rm", "tmp"]).failed(2, &["-y"]);
     assert_eq!(desk.run(&["stores", "rm", "tmp", "-y"]).code, Some(0));
     desk.run(&["stores", "rm", "main", "-y"]).failed(1, &["store_configured"]);
@@ -32,7 +34,8 @@ fn stores_and_members_are_listed_made_and_dropped() {
     desk.run(&["put", "k", "v", "--acks", "1"]);
     let synced = desk.run(&["peers", "sync", "n2"]);
     assert_eq!((synced.code, synced.text()), (Some(0), "done\n"), "{}", synced.error);
-    desk.run(&["peers", "rm", "n9", "-y"]).failed(3, &["peer_not_found"]);
+    desk.run(&["peers", "rm", "n9", "-y"])
+        .failed(3, &["no member `n9`", "gridkv peers lists", "peer_not_found"]);
     desk.run(&["peers", "add", "127.0.0.1:1"]).failed(5, &["peer_unreachable"]);
 }
 
@@ -59,11 +62,17 @@ fn live_tables_are_blocks_without_a_terminal() {
     let child = desk.start(&["stats", "--watch", "100ms"], Stdio::null(), desk.file("blocks"));
     let blocks = || desk.read("blocks").matches("READS/S").count();
     wait_until(PATIENCE, "two blocks", || blocks() >= 2).unwrap();
+    let coloured = desk.run(&["health", "--color", "always", "-o", "table"]);
+    assert!(coloured.text().contains("\x1b[32mok"), "{}", coloured.text());
+    desk.cluster.node(1).kill().unwrap();
+    wait_until(PATIENCE, "old numbers", || desk.read("blocks").contains("old, of 2")).unwrap();
+    assert!(desk.read("blocks").contains("no answer: "), "{}", desk.read("blocks"));
     interrupt(&child);
     assert_eq!(ended(child).code, Some(130));
     assert!(!desk.read("blocks").contains('\x1b'));
-    let coloured = desk.run(&["health", "--color", "always", "-o", "table"]);
-    assert!(coloured.text().contains("\x1b[32mok"), "{}", coloured.text());
+    let lines = desk.read("blocks");
+    assert!(lines.starts_with(&desk.cluster.node(1).base_url()), "{lines}");
+    assert!(lines.contains("every 100ms; Ctrl-C ends"), "{lines}");
 }
 
 #[test]
@@ -82,6 +91,13 @@ fn a_benchmark_counts_what_was_done_and_what_failed() {
         let latency = |name: &str| result["latency_ms"][name].as_f64().unwrap();
         assert!(latency("p50") <= latency("p99") && latency("p99") <= latency("max"), "{result}");
     }
+    let few = desk.run(&["bench", "-t", "put", "-n", "50", "-c", "100", "-r", "10", "--json"]);
+    assert!(few.error.contains("50 clients of 100"), "{}", few.error);
+    let few: Value = serde_json::from_slice(&few.out).unwrap();
+    let (result, seconds) = (&few["results"][0], few["results"][0]["seconds"].as_f64().unwrap());
+    // No request can have taken longer than all of them.
+    let longest = result["latency_ms"]["max"].as_f64().unwrap() / 1_000.0;
+    assert!(result["operations"] == 50 && longest <= seconds * 1.01, "{result}");
     let csv = bench(&["-t", "put", "-n", "200", "-P", "50", "--csv", "--acks", "1", "--clean"]);
     assert_eq!(csv.code, Some(0), "{}", csv.error);
     assert!(csv.text().lines().nth(1).unwrap().starts_with("put,200,"), "{}", csv.text());

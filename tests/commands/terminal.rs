@@ -90,6 +90,11 @@ fn a_terminal_shows_tables_bars_and_questions() {
         screen.contains("interrupted") && screen.contains("P99 MS")
     });
 
+    terminal.run("gridkv put typed >/dev/null");
+    terminal.wait("what is waited for", |screen| screen.contains("Ctrl-D at the beginning"));
+    terminal.press("C-d");
+    terminal.wait("its end", |screen| screen.trim_end().ends_with("ready>"));
+
     desk.run(&["put", "x\x1b[2Jy", "v\x1b[2J"]);
     terminal.run("gridkv ls x; gridkv get k; gridkv del --prefix x");
     let screen = terminal.wait("a question", |screen| screen.contains("[y/N]"));

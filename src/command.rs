@@ -40,7 +40,7 @@ use crate::cli::settings::Settings;
 use crate::client::Client;
 use crate::interrupt::Interrupt;
 use crate::output::{Output, complain};
-use crate::stopwatch::Stopwatch;
+use gridkv_http::stopwatch::Stopwatch;
 
 pub(crate) use exit::{Exit, Usage};
 pub(crate) use progress::Progress;

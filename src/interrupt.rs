@@ -9,7 +9,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::stopwatch::Stopwatch;
+use gridkv_http::stopwatch::Stopwatch;
 
 /// Exit code after a second Ctrl-C, as shells have it for an interrupted program.
 const EXIT_INTERRUPTED: i32 = 130;

@@ -16,7 +16,6 @@ mod private_file;
 mod reload;
 mod service_manager;
 mod signals;
-mod stopwatch;
 mod store_setup;
 mod telemetry;
 mod tls;

@@ -50,7 +50,7 @@ pub mod site;
 mod snapshot_lines;
 mod snapshot_upload;
 mod socket;
-mod stopwatch;
+pub mod stopwatch;
 mod store_view;
 pub mod tls;
 mod waiting;

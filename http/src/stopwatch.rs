@@ -1,21 +1,21 @@
-//! How long something took: the only monotonic clock of this room, and it can tell nothing but a
+//! How long something took: the only monotonic clock of requests and commands, and it can tell nothing but a
 //! difference. What time it is comes from the node's handle.
 
 use std::time::{Duration, Instant};
 
 /// A measurement that has begun.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stopwatch(Instant);
+pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Begins.
     #[expect(clippy::disallowed_methods, reason = "durations only, never a timestamp")]
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self(Instant::now())
     }
 
     /// Since the beginning.
-    pub(crate) fn elapsed(self) -> Duration {
+    pub fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 }

@@ -295,7 +295,7 @@ fn print(context: &Context, counts: &Counts) -> anyhow::Result<()> {
 /// What time it is at the node: deadlines are as good as its clock. Asked once, when it is needed.
 #[derive(Default)]
 struct Clock {
-    asked: std::cell::OnceCell<(u64, crate::stopwatch::Stopwatch)>,
+    asked: std::cell::OnceCell<(u64, gridkv_http::stopwatch::Stopwatch)>,
 }
 
 impl Clock {
@@ -309,7 +309,7 @@ impl Clock {
             let now = now
                 .and_then(gridkv_http::rfc3339::parse)
                 .context("the node does not tell the time")?;
-            *self.asked.get_or_init(|| (now.0, crate::stopwatch::Stopwatch::start()))
+            *self.asked.get_or_init(|| (now.0, gridkv_http::stopwatch::Stopwatch::start()))
         };
         let passed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(moment.saturating_sub(then.saturating_add(passed)).max(1))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::output::{Output, complain};
-use crate::stopwatch::Stopwatch;
+use gridkv_http::stopwatch::Stopwatch;
 
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);

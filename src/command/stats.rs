@@ -12,7 +12,7 @@ use super::{Context, Exit, Run, plain_settings};
 use crate::cli::settings::{Format, Settings, duration};
 use crate::client::{Call, ClientError};
 use crate::output::{Cell, Paint, Report, Screen, left, right};
-use crate::stopwatch::Stopwatch;
+use gridkv_http::stopwatch::Stopwatch;
 
 /// Length of the op ring from which on peers lag behind.
 const DEEP_RING: u64 = 1_000;

@@ -192,14 +192,13 @@ pub(crate) const VENDORS: [(&str, &[&str]); 11] = [
 /// The ways to read a clock.
 pub(crate) const CLOCKS: [&str; 2] = ["SystemTime::now", "Instant::now"];
 
-/// Who may: one file of the node, the stopwatches of requests and of commands, the deadlines of sockets, and what tests
+/// Who may: one file of the node, the stopwatch of requests and commands, the deadlines of sockets, and what tests
 /// and measures.
-pub(crate) const CLOCK_READERS: [&str; 7] = [
+pub(crate) const CLOCK_READERS: [&str; 6] = [
     "actors/src/clock.rs",
     "http/src/alarm.rs",
     "http/src/stopwatch.rs",
     "http/tests/",
-    "src/stopwatch.rs",
     "tests/cluster/src/deadline.rs",
     "tests/bench/",
 ];

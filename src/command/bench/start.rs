@@ -5,7 +5,7 @@
 use std::sync::{Barrier, OnceLock};
 use std::time::Duration;
 
-use crate::stopwatch::Stopwatch;
+use gridkv_http::stopwatch::Stopwatch;
 
 /// Where clients wait for each other and for the clock.
 pub(super) struct Start {

@@ -10,7 +10,7 @@ use super::{Keys, Kind};
 use crate::client::{Answer, Call, Client, ClientError, Payload, Query, encoded, key_path};
 use crate::command::record::in_base64;
 use crate::command::write_terms::WriteTerms;
-use crate::stopwatch::Stopwatch;
+use gridkv_http::stopwatch::Stopwatch;
 
 /// Of so many operations of a mixed test, one is a write.
 const MIX: u64 = 10;

@@ -1,4 +1,7 @@
 //! Bad clients: so many at a time, on a thread of their own. Each comes again once it was let go, until all leave.
+//!
+//! The thread is as nice as can be: elsewhere bad clients have machines of their own, and what they take of this one is
+//! no cost of the node.
 
 use std::error::Error;
 use std::io;
@@ -22,6 +25,9 @@ const WHOLE: &[u8] = b"GET /livez HTTP/1.1\r\nHost: bench\r\n\r\n";
 const SMALL_BUFFER: u32 = 16 * 1_024;
 /// Between two tries of a client that asks and asks.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// More than that there is not.
+const NICENESS: i32 = 19;
 
 /// What is to come.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +69,7 @@ impl Crowd {
         let state = Arc::<State>::default();
         let shared = Arc::clone(&state);
         let thread = thread::spawn(move || {
+            rustix::process::nice(NICENESS)?; // of this thread alone, on Linux
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let clients = (0..order.count).map(|number| order.client(number, &shared));
             let mut all = Toll::default();

@@ -21,7 +21,8 @@
 //! end of its connection: the soonest and the latest of all rounds. `allowed` is what the node promises: the
 //! deadline, and for bodies, whose clients are told that they are refused, the five seconds that they have to read
 //! that. The framework's clock may be half a second early. Memory is how much more the node had at most in a turn than
-//! before it, the most of all rounds. A connection of the good client that breaks ends the benchmark.
+//! before it, the most of all rounds. A connection of the good client that breaks ends the benchmark. Bad clients get
+//! the processor when nobody else wants it: what they take of it themselves is no cost of the node.
 //!
 //! **Aims**: the good client's p99 at most doubles, none of its requests is refused, and all bad clients are let go
 //! no more than two seconds later than promised.

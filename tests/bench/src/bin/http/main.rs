@@ -20,7 +20,7 @@
 //! straight ones.
 //!
 //! ```text
-//! cargo run --release -p gridkv-bench --bin http -- --workers 1 --connections 64 --rounds 9
+//! cargo run --release -p gridkv-bench --bin http -- --workers 1 --connections 64 --rounds 31
 //! ```
 
 mod batches;
@@ -57,7 +57,7 @@ struct Settings {
     #[arg(long, default_value_t = 10_000)]
     keys: usize,
     /// Rounds.
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 31)]
     rounds: usize,
     /// Seconds that each contender works in a round.
     #[arg(long, default_value_t = 0.5)]

@@ -13,7 +13,7 @@
 //! place within a frame before it, or anything changed.
 //!
 //! **Reading it**: memory is what is resident, at most, meanwhile, above what is at rest. Of a download that is what
-//! the node had before the first one, when all had been read once, so that an engine's caches were full. Of an upload
+//! the node had when all had been read and walked once, so that an engine's caches were full. Of an upload
 //! it is what the data took in the first node, where they came in batches and nothing had been read, or what the node
 //! keeps afterwards, if that is less: so what a live node has beside the data, other keys and what a peer costs,
 //! counts too. `equal after` is from the end of upload and writes until both nodes have found their digests to be the

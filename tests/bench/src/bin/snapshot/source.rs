@@ -49,8 +49,10 @@ pub(crate) fn measure(case: &Case, desk: &Desk) -> Result<(Source, Vec<Turn>), B
     desk.runtime.block_on(bulk::fill(addr, 0..case.keys))?;
     rest();
     let at_rest = process.resident()?;
-    // Engines fill their caches, which are bounded, once.
+    // Engines fill their caches, which are bounded, once: those of records by reads, those of blocks by a walk.
     desk.runtime.block_on(bulk::read(addr, 0..case.keys))?;
+    let walk = Download { addr, query: "", into: &desk.frames(), pace: None };
+    desk.runtime.block_on(walk.run())?;
     rest();
     let read_once = process.resident()?;
     let node = Downloading { case, desk, addr, process, read_once };
@@ -70,7 +72,7 @@ struct Downloading<'a> {
     desk: &'a Desk,
     addr: SocketAddr,
     process: Process,
-    /// Resident bytes when all was read once.
+    /// Resident bytes when all was read and walked once.
     read_once: u64,
 }
 

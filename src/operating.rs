@@ -6,13 +6,20 @@ use std::sync::Arc;
 use gridkv_actors::node::NodeHandle;
 use gridkv_http::access::{Exposed, Token};
 use gridkv_http::log_control::LogError;
-use gridkv_http::{Access, LogControl, Operating, ShownConfig};
+use gridkv_http::{Access, Build, LogControl, Operating, ShownConfig};
 use tokio::sync::watch;
 
 use crate::config::{Config, ConfigError, Exposure, Loaded, Role};
 use crate::reload::{Part, Reloader};
 use crate::telemetry::{Directive, Switch, TelemetryError};
 use crate::tls::{self, Tls};
+
+/// What this program was built from, as `build.rs` found it.
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: env!("GRIDKV_REVISION"),
+    rustc: env!("GRIDKV_RUSTC"),
+};
 
 /// The configuration can not be shown, which is a mistake in the table of keys.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +58,7 @@ impl Operated {
             access: Access::new(tokens(&loaded.config), exposed(&loaded.config)),
             tls: tls.http.clone(),
             certificates: tls.certificates.clone(),
+            build: BUILD,
         };
         let show = move |loaded: &Loaded| match toml::from_str(&loaded.to_toml()) {
             Ok(config) => shown.set(config),

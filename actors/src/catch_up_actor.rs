@@ -2,10 +2,10 @@
 //! says.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext as _, Addr, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext as _, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::catchup::{self, CatchUp, Effect, Event, RebuildWait, View};
 use gridkv_protocol::forgetting::{self, Forget, Forgetting};
 use gridkv_protocol::message::{Message as WireMessage, NoPage};
@@ -16,52 +16,18 @@ use gridkv_protocol::{Frontier, Hlc, NodeId, Origin};
 use gridkv_storage::reader::StoreReader;
 use tokio::sync::oneshot;
 
+use crate::catch_up_counters::CatchUpCounters;
 use crate::clock::ClockSource;
 use crate::links::Links;
+use crate::mail::{Mail, takes_letters};
+use crate::mailbox::Mailbox;
 use crate::operations::{Operation, Tracked};
 use crate::post::post;
 use crate::storage_actor::StorageActor;
 use crate::storage_messages::{Empty, ForgetAll, Hold, MergePage, Retire, TakeStretch};
-use crate::views::CatchUpCounts;
 
 /// How often the machine looks at its deadlines.
 const TICK: Duration = Duration::from_millis(50);
-
-/// Counts of a store's catch-ups. Shared with views.
-#[derive(Debug, Default)]
-pub(crate) struct CatchUpCounters {
-    pub(crate) completed: AtomicU64,
-    pub(crate) aborted: AtomicU64,
-    pub(crate) running: AtomicBool,
-    pub(crate) pages_served: AtomicU64,
-    pub(crate) forgot: AtomicU64,
-    /// The store is filled from scratch.
-    pub(crate) bootstrapping: AtomicBool,
-    /// It is to be emptied for that, once peers have all that it has.
-    pub(crate) rebuilding: AtomicBool,
-    /// It was made a moment ago, and has not yet what peers had.
-    pub(crate) filling: AtomicBool,
-    /// Records that sessions have brought.
-    pub(crate) records: AtomicU64,
-}
-
-impl CatchUpCounters {
-    pub(crate) fn is_bootstrapping(&self) -> bool {
-        self.bootstrapping.load(Ordering::Acquire) || self.rebuilding.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn view(&self) -> CatchUpCounts {
-        CatchUpCounts {
-            completed: self.completed.load(Ordering::Relaxed),
-            aborted: self.aborted.load(Ordering::Relaxed),
-            running: self.running.load(Ordering::Relaxed),
-            pages_served: self.pages_served.load(Ordering::Relaxed),
-            forgot: self.forgot.load(Ordering::Relaxed),
-            bootstrapping: self.is_bootstrapping(),
-            records: self.records.load(Ordering::Relaxed),
-        }
-    }
-}
 
 /// What a store does behind a gap.
 pub(crate) enum Machine {
@@ -75,10 +41,13 @@ pub(crate) enum Machine {
 pub(crate) struct CatchUpActor {
     machine: Machine,
     reader: StoreReader,
-    storage: Addr<StorageActor>,
+    storage: Mail<StorageActor>,
     clock: Arc<ClockSource>,
     links: Arc<Links>,
     counters: Arc<CatchUpCounters>,
+    mailbox: Arc<Mailbox>,
+    /// When the last session began, in microseconds since the node started.
+    began_us: u64,
     tracked: Tracked,
     /// What the store was told last.
     holds: bool,
@@ -90,10 +59,11 @@ pub(crate) struct CatchUpActor {
 pub(crate) struct CatchUpParts {
     pub(crate) machine: Machine,
     pub(crate) reader: StoreReader,
-    pub(crate) storage: Addr<StorageActor>,
+    pub(crate) storage: Mail<StorageActor>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) links: Arc<Links>,
     pub(crate) counters: Arc<CatchUpCounters>,
+    pub(crate) mailbox: Arc<Mailbox>,
 }
 
 /// A batch of this peer left a gap.
@@ -154,7 +124,7 @@ pub(crate) struct NewOrigin(pub(crate) Origin);
 
 impl CatchUpActor {
     pub(crate) fn new(parts: CatchUpParts) -> Self {
-        let CatchUpParts { machine, reader, storage, clock, links, counters } = parts;
+        let CatchUpParts { machine, reader, storage, clock, links, counters, mailbox } = parts;
         let tracked = Tracked::default();
         Self {
             machine,
@@ -163,6 +133,8 @@ impl CatchUpActor {
             clock,
             links,
             counters,
+            mailbox,
+            began_us: 0,
             tracked,
             holds: false,
             rebuilds: None,
@@ -208,18 +180,18 @@ impl CatchUpActor {
                 self.count(&records);
                 let (reply, merged) = oneshot::channel();
                 post(&self.storage, MergePage { records, install: None, reply });
-                Self::tell_when(merged, ctx);
+                self.tell_when(merged, ctx);
             }
             Effect::Replace(stretch) => {
                 self.count(&stretch.records);
                 let (reply, taken) = oneshot::channel();
                 post(&self.storage, TakeStretch { stretch, reply });
-                Self::tell_when(taken, ctx);
+                self.tell_when(taken, ctx);
             }
             Effect::Empty { covered } => {
                 let (reply, emptied) = oneshot::channel();
                 post(&self.storage, Empty { covered, reply });
-                let me = ctx.address();
+                let me = Mail::new(ctx.address(), &self.mailbox);
                 actix_rt::spawn(async move {
                     // A store that is gone is as it was.
                     post(&me, Emptied(emptied.await.unwrap_or(catchup::Emptied::Failed)));
@@ -236,6 +208,7 @@ impl CatchUpActor {
             Effect::Install { frontier, floor } => self.install(frontier, floor),
             Effect::Started { peer, bootstrap } => {
                 tracing::info!(%store, %peer, from_scratch = bootstrap, "catching up");
+                self.began_us = self.clock.elapsed_us();
                 // What runs while a rebuild waits is none of its.
                 if self.rebuilds.is_none() {
                     self.tracked.began(peer);
@@ -243,6 +216,7 @@ impl CatchUpActor {
             }
             Effect::Ended { peer, records, complete: true } => {
                 self.counters.completed.fetch_add(1, Ordering::Relaxed);
+                self.counters.times.observe(self.clock.elapsed_us().saturating_sub(self.began_us));
                 tracing::info!(%store, %peer, records, "caught up");
                 self.tracked.ended(true);
             }
@@ -277,12 +251,13 @@ impl CatchUpActor {
 
     fn count(&self, records: &[KeyedRecord]) {
         let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        self.counters.pages_taken.fetch_add(1, Ordering::Relaxed);
         self.counters.records.fetch_add(count, Ordering::Relaxed);
         self.tracked.brought(count);
     }
 
-    fn tell_when(answer: oneshot::Receiver<bool>, ctx: &mut Context<Self>) {
-        let me = ctx.address();
+    fn tell_when(&self, answer: oneshot::Receiver<bool>, ctx: &mut Context<Self>) {
+        let me = Mail::new(ctx.address(), &self.mailbox);
         actix_rt::spawn(async move {
             // A store that is gone has merged nothing.
             let merged = answer.await.unwrap_or(false);
@@ -294,7 +269,8 @@ impl CatchUpActor {
         tracing::warn!(store = %self.reader.name(), stuck = ?forget.stuck, "a gap that nobody fills: the cache forgets everything");
         let (reply, answer) = oneshot::channel();
         post(&self.storage, ForgetAll { forget, reply });
-        let (me, counters) = (ctx.address(), Arc::clone(&self.counters));
+        let me = Mail::new(ctx.address(), &self.mailbox);
+        let counters = Arc::clone(&self.counters);
         actix_rt::spawn(async move {
             let done = answer.await.unwrap_or(false);
             counters.forgot.fetch_add(u64::from(done), Ordering::Relaxed);
@@ -313,11 +289,16 @@ impl CatchUpActor {
     }
 }
 
+takes_letters!(CatchUpActor);
+
 impl Actor for CatchUpActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(TICK, |actor, ctx| actor.step(Event::Tick, ctx));
+        ctx.run_interval(TICK, |actor, ctx| {
+            actor.mailbox.turned();
+            actor.step(Event::Tick, ctx);
+        });
     }
 }
 

@@ -59,6 +59,16 @@ impl Feed {
         self.handle.log().read(place, |key| key.as_str().starts_with(&self.prefix))
     }
 
+    /// The same for who has read up to `place` here: what it did not come to read in time is counted.
+    ///
+    /// # Errors
+    /// [`Truncated`] likewise.
+    pub fn read_on(&self, place: ChangePlace) -> Result<ReadChanges, Truncated> {
+        self.read(place).inspect_err(|Truncated { oldest }| {
+            self.handle.inner().watches.miss(oldest.number.saturating_sub(place.number));
+        })
+    }
+
     /// The live record under a key now: a change tells its version, and a later one may stand there already.
     ///
     /// # Errors

@@ -65,6 +65,16 @@ impl ClockSource {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Microseconds since the node started, unslewed.
+    pub fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Milliseconds that slews and steps have added to physical time.
+    pub fn corrected_ms(&self) -> i64 {
+        self.slewed.load(Ordering::Relaxed).cast_signed()
+    }
+
     /// Takes a course beside the wall clock: slews by at most 0.5% of the time since the last call, or steps
     /// forward. Says by how many milliseconds physical time was moved.
     #[expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]
@@ -148,6 +158,7 @@ mod tests {
         assert_eq!(clock.follow(Course::Step), 0);
         let moved = clock.follow(Course::Slew);
         assert!((-5_000..=0).contains(&moved), "{moved}");
+        assert_eq!(clock.corrected_ms(), moved);
         assert!(clock.now() >= before);
         clock.slewed.fetch_sub(60_000, Ordering::Relaxed);
         let stands = clock.now();

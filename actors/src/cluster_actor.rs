@@ -25,6 +25,8 @@ use crate::cluster_board::{Board, ClusterBoard, Neighbour};
 use crate::dialling::Dialling;
 use crate::identity::{Identity, IdentityError};
 use crate::links::Links;
+use crate::mail::{Mail, takes_letters};
+use crate::mailbox::Mailbox;
 use crate::member_change::Changes;
 use crate::node_state::{NodeState, Phase};
 use crate::operations::Operation;
@@ -54,6 +56,7 @@ pub(crate) struct ClusterParts {
     pub(crate) board: Arc<ClusterBoard>,
     pub(crate) origin: Arc<AtomicU64>,
     pub(crate) security: PeerSecurity,
+    pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) settings: ClusterSettings,
 }
 
@@ -135,6 +138,7 @@ impl ClusterActor {
         for store in self.parts.stores.all().values() {
             store.acks.keep(|peer| roster.members.contains(peer));
         }
+        self.parts.links.keep(|peer| roster.members.contains(peer));
         let kept = self.parts.identity.keep_roster(roster);
         if let Err(error) = &kept {
             tracing::error!(%error, "the roster can not be kept; the node stops");
@@ -174,7 +178,7 @@ impl ClusterActor {
         for peer in self.dialling.end_others(&targets) {
             self.unlink(peer);
         }
-        let (cluster, parts) = (ctx.address(), &self.parts);
+        let (cluster, parts) = (Mail::new(ctx.address(), &self.parts.mailbox), &self.parts);
         self.dialling.start(targets, |addr| {
             let link = LinkParts {
                 cluster: cluster.clone(),
@@ -368,6 +372,8 @@ impl ClusterActor {
     }
 }
 
+takes_letters!(ClusterActor);
+
 impl Actor for ClusterActor {
     type Context = Context<Self>;
 
@@ -378,6 +384,7 @@ impl Actor for ClusterActor {
         }
         self.step(Event::Started, ctx);
         ctx.run_interval(self.parts.settings.heartbeat, |actor, ctx| {
+            actor.parts.mailbox.turned();
             actor.heartbeat(ctx);
             actor.rebuild_what_is_covered(ctx);
         });

@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 
-use actix::Addr;
 use actix_rt::Arbiter;
 use futures_util::FutureExt as _;
 use gridkv_protocol::Frontier;
@@ -20,6 +19,7 @@ use crate::cluster_messages::{
 };
 use crate::credentials::Credentials;
 use crate::gate::GateLimits;
+use crate::mail::Mail;
 use crate::node_config::{NodeConfig, StoreSetup};
 use crate::operations::{Asked, Operations, Task};
 use crate::wire::{OutboxReceiver, outbox};
@@ -33,7 +33,7 @@ const LIMITS: OutboxLimits = OutboxLimits { frame_bytes: 1 << 20, queue_bytes: 1
 struct Stage {
     wiring: Wiring,
     ends: Arc<StoreEnds>,
-    cluster: Addr<ClusterActor>,
+    cluster: Mail<ClusterActor>,
     members: Members,
     /// Where the others are dialled; nobody answers there.
     _mute: [TcpListener; 2],
@@ -123,7 +123,9 @@ impl Stage {
 
     /// Waits until the actor has dealt with all that it was told.
     async fn done(&self) {
-        self.cluster.send(SayHello).await.unwrap();
+        let (reply, hello) = oneshot::channel();
+        post(&self.cluster, SayHello(reply));
+        hello.await.unwrap();
     }
 
     async fn reports(&self, origin: Origin, applied: Frontier, members: &Members) {

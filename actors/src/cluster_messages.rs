@@ -108,8 +108,8 @@ pub(crate) struct ForgetPeer {
 
 /// What to say first to a node that is dialled.
 #[derive(Message)]
-#[rtype(result = "Hello")]
-pub(crate) struct SayHello;
+#[rtype(result = "()")]
+pub(crate) struct SayHello(pub(crate) oneshot::Sender<Hello>);
 
 /// An operator wants a store to have all that a peer has; answered whether it begins.
 #[derive(Message)]

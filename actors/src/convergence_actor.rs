@@ -22,9 +22,11 @@ use gridkv_protocol::{Key, NodeId, Record};
 use gridkv_storage::reader::StoreReader;
 use tokio::sync::oneshot;
 
-use crate::catch_up_actor::CatchUpCounters;
+use crate::catch_up_counters::CatchUpCounters;
 use crate::clock::ClockSource;
 use crate::links::Links;
+use crate::mail::{Mail, takes_letters};
+use crate::mailbox::Mailbox;
 use crate::post::{answer as reply_to, post};
 use crate::storage_actor::StorageActor;
 use crate::storage_messages::{MergePage, Retire, TellDigest};
@@ -53,12 +55,13 @@ pub(crate) struct ConvergenceActor {
 /// What a convergence is made of.
 pub(crate) struct ConvergenceParts {
     pub(crate) reader: StoreReader,
-    pub(crate) storage: actix::Addr<StorageActor>,
+    pub(crate) storage: Mail<StorageActor>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) links: Arc<Links>,
     /// Whether the store is being caught up: then it is not repaired.
     pub(crate) catch_up: Arc<CatchUpCounters>,
     pub(crate) agreements: Arc<Agreements>,
+    pub(crate) mailbox: Arc<Mailbox>,
 }
 
 /// A peer said what its store amounts to.
@@ -181,7 +184,8 @@ impl ConvergenceActor {
 
     /// Reads what stands under these keys, on a blocking thread: it may touch a disk.
     fn look(&self, session: u64, keys: Vec<Key>, ctx: &mut Context<Self>) {
-        let (me, reader) = (ctx.address(), self.parts.reader.clone());
+        let me = Mail::new(ctx.address(), &self.parts.mailbox);
+        let reader = self.parts.reader.clone();
         actix_rt::spawn(async move {
             let read = move || keys.iter().map(|key| reader.standing(key)).collect();
             let here: Option<Result<Vec<_>, _>> = tokio::task::spawn_blocking(read).await.ok();
@@ -192,7 +196,7 @@ impl ConvergenceActor {
     fn merge(&self, session: u64, records: Vec<KeyedRecord>, ctx: &mut Context<Self>) {
         let (reply, answer) = oneshot::channel();
         post(&self.parts.storage, MergePage { records, install: None, reply });
-        let me = ctx.address();
+        let me = Mail::new(ctx.address(), &self.parts.mailbox);
         actix_rt::spawn(async move {
             // A store that is gone has merged nothing.
             let done = answer.await.unwrap_or(false);
@@ -204,7 +208,7 @@ impl ConvergenceActor {
     fn beside(&self, peer: NodeId, answer: DigestAnswer, ctx: &mut Context<Self>) {
         let (reply, mine) = oneshot::channel();
         post(&self.parts.storage, TellDigest(reply));
-        let me = ctx.address();
+        let me = Mail::new(ctx.address(), &self.parts.mailbox);
         actix_rt::spawn(async move {
             let mine = mine.await.ok().flatten();
             let theirs = answer.proof.map(|proof| Sums { proof, buckets: answer.buckets });
@@ -215,11 +219,14 @@ impl ConvergenceActor {
     }
 }
 
+takes_letters!(ConvergenceActor);
+
 impl Actor for ConvergenceActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(TICK, |actor, ctx| {
+            actor.parts.mailbox.turned();
             actor.compare(Event::Tick, ctx);
             let catches_up = actor.parts.catch_up.running.load(Ordering::Relaxed);
             let event = if catches_up { repair::Event::CatchingUp } else { repair::Event::Tick };

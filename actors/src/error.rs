@@ -1,5 +1,6 @@
 //! Why a request to a store failed, and what that says of the store's state.
 
+use gridkv_storage::stats::Undone;
 use gridkv_storage::write::Rejection;
 
 use crate::acknowledging::NotEnoughPeers;
@@ -40,6 +41,24 @@ pub enum WriteError {
     /// The store's actor ended while the write was under way. Whether it was made is not known.
     #[error("the store stopped while the write was under way")]
     Stopped,
+}
+
+impl WriteError {
+    /// How it is counted.
+    pub fn undone(&self) -> Undone {
+        match self {
+            Self::Rejected(rejection) => rejection.undone(),
+            Self::Overloaded => Undone::Overloaded,
+            Self::NotReady(_)
+            | Self::Draining
+            | Self::NotEnoughPeers(_)
+            | Self::ClockFenced
+            | Self::Poisoned
+            | Self::DiskFull(_)
+            | Self::NotCommitted(_)
+            | Self::Stopped => Undone::Error,
+        }
+    }
 }
 
 /// A store that can not be brought to the disk. What was there before still is.

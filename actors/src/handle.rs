@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
 use gridkv_protocol::differing::Differing;
 use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{Key, NodeId, Record, StoreName, UnixMs, Version};
@@ -17,21 +16,23 @@ use gridkv_storage::durability::Durability;
 use gridkv_storage::flusher::StoreFlusher;
 use gridkv_storage::list::{ListQuery, Listing};
 use gridkv_storage::reader::StoreReader;
-use gridkv_storage::stats::{ApplyCounters, OperationCounters, StoreStats};
+use gridkv_storage::stats::{ApplyCounters, OpKind, OperationCounters, StoreStats, Undone};
 use gridkv_storage::write::{Action, Batch, BatchItem, ItemOutcome, Rejection, Write, Written};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::acks::{AckCounts, Acks, Seat};
-use crate::catch_up_actor::CatchUpCounters;
+use crate::catch_up_counters::CatchUpCounters;
 use crate::clock::ClockSource;
 use crate::convergence_actor::{ConvergenceActor, TellDiffering};
 use crate::error::{ReadError, WaitError, WriteError, describe};
 use crate::gate::{Gate, Permit};
 use crate::intake::Intake;
+use crate::mail::Mail;
 use crate::node_state::{NodeState, Phase};
 use crate::post::post;
 use crate::storage_actor::StorageActor;
 use crate::storage_messages::{ClientBatch, ClientWrite, TakeWrites};
+use crate::store_meters::StoreMeters;
 use crate::version_waits::{Reached, VersionWaits};
 use crate::views::CatchUpCounts;
 use crate::watches::{Watch, WatchError, Watched, Watches};
@@ -48,7 +49,7 @@ pub(crate) struct Inner {
     pub(crate) flusher: StoreFlusher,
     /// Whether it was made while a node ran.
     pub(crate) made: bool,
-    pub(crate) storage: Addr<StorageActor>,
+    pub(crate) storage: Mail<StorageActor>,
     /// Places for those who read all of it at once.
     pub(crate) snapshots: Arc<Semaphore>,
     /// The place of the one who fills it from a snapshot.
@@ -63,8 +64,9 @@ pub(crate) struct Inner {
     pub(crate) acks: Arc<Acks>,
     pub(crate) version_waits: Arc<VersionWaits>,
     pub(crate) watches: Arc<Watches>,
+    pub(crate) meters: Arc<StoreMeters>,
     /// `None` for a cache.
-    pub(crate) convergence: Option<Addr<ConvergenceActor>>,
+    pub(crate) convergence: Option<Mail<ConvergenceActor>>,
 }
 
 /// The call to the actor that the first writer of a group owes; made also when its caller goes away.
@@ -112,13 +114,15 @@ impl StoreHandle {
     /// [`ReadError`] when the backend can not read.
     pub async fn get(&self, key: &Key) -> Result<Option<Record>, ReadError> {
         let now = self.now();
-        match self.inner.reader.get_near(key, now).map_err(|error| read_error(&error))? {
-            Near::Known(record) => Ok(record),
-            Near::Far => {
+        let read = match self.inner.reader.get_near(key, now) {
+            Ok(Near::Known(record)) => Ok(record),
+            Ok(Near::Far) => {
                 let (reader, key) = (self.inner.reader.clone(), key.clone());
                 on_blocking_thread(move || reader.get_far(&key, now)).await
             }
-        }
+            Err(error) => Err(read_error(&error)),
+        };
+        read.inspect_err(|_| self.operations().fail(OpKind::Get, Undone::Error))
     }
 
     /// Waits, at most for `patience`, until this node's state covers `version`: then a read sees that write,
@@ -188,14 +192,20 @@ impl StoreHandle {
     /// # Errors
     /// [`ReadError`] when the backend can not read.
     pub async fn list(&self, query: ListQuery) -> Result<Listing, ReadError> {
+        let listed = self.list_here(query).await;
+        listed.inspect_err(|_| self.operations().fail(OpKind::List, Undone::Error))
+    }
+
+    async fn list_here(&self, query: ListQuery) -> Result<Listing, ReadError> {
         let (reader, now) = (self.inner.reader.clone(), self.now());
         if reader.promises().reads_disk {
             return on_blocking_thread(move || reader.list(&query, now)).await;
         }
-        let mut walk = reader.begin_list(query);
+        let mut walk = StoreReader::begin_list(query);
         while reader.list_on(&mut walk, now).map_err(|error| read_error(&error))?.is_continue() {
             tokio::task::yield_now().await;
         }
+        self.operations().list.add(1);
         Ok(walk.into_listing())
     }
 
@@ -209,8 +219,9 @@ impl StoreHandle {
         write: Write,
         durability: Option<Durability>,
     ) -> Result<Written, WriteError> {
-        self.check_clock()?;
-        let permit = self.enter(1, weight(&write))?;
+        let kind = OpKind::of(&write.action);
+        let permit = self.check_clock().and_then(|()| self.enter(1, weight(&write)));
+        let permit = permit.inspect_err(|error| self.operations().fail(kind, error.undone()))?;
         let (reply, answer) = oneshot::channel();
         let first = self.inner.intake.add(ClientWrite { write, durability, reply, permit });
         if first {
@@ -227,14 +238,13 @@ impl StoreHandle {
     /// # Errors
     /// [`WriteError`] when the whole batch was not done; refusals of single items are outcomes.
     pub async fn batch(&self, batch: Batch) -> Result<Vec<ItemOutcome>, WriteError> {
-        if batch.has_writes() {
-            self.check_clock()?;
-        }
+        let clock = if batch.has_writes() { self.check_clock() } else { Ok(()) };
         let bytes = batch.items.iter().map(item_weight).sum();
         let ops = u64::try_from(batch.items.len()).unwrap_or(u64::MAX);
-        let permit = self.enter(ops, bytes)?;
+        let permit = clock.and_then(|()| self.enter(ops, bytes)).inspect_err(|error| {
+            self.operations().fail(OpKind::Batch, error.undone());
+        })?;
         let (reply, answer) = oneshot::channel();
-        self.inner.reader.operations().batch.add(1);
         post(&self.inner.storage, ClientBatch { batch, reply, permit });
         answer.await.map_err(|_| WriteError::Stopped)?
     }
@@ -289,10 +299,7 @@ impl StoreHandle {
 
     fn enter(&self, ops: u64, bytes: u64) -> Result<Permit, WriteError> {
         self.takes_writes()?;
-        self.inner.gate.enter(ops, bytes).ok_or_else(|| {
-            self.inner.reader.operations().overloaded.add(1);
-            WriteError::Overloaded
-        })
+        self.inner.gate.enter(ops, bytes).ok_or(WriteError::Overloaded)
     }
 
     /// A seat among those who wait for peers.
@@ -303,6 +310,21 @@ impl StoreHandle {
     /// Writes that waited for peers.
     pub fn acks(&self) -> AckCounts {
         self.inner.acks.counts()
+    }
+
+    /// What is measured of its commits.
+    pub fn meters(&self) -> &StoreMeters {
+        &self.inner.meters
+    }
+
+    /// Changes that are kept for those who follow the store, and that can be at most.
+    pub fn change_log(&self) -> (usize, usize) {
+        self.log().fill()
+    }
+
+    /// Changes that the log had dropped before those who follow the store had read them.
+    pub fn missed_changes(&self) -> u64 {
+        self.inner.watches.missed()
     }
 
     /// A snapshot of statistics.
@@ -328,6 +350,12 @@ impl StoreHandle {
     /// Writes in flight to the store's actor, and how many may be.
     pub fn in_flight(&self) -> (u64, u64) {
         (self.inner.gate.in_flight(), self.inner.gate.limits().ops)
+    }
+
+    /// Requests that were refused because too much was in flight.
+    pub(crate) fn refused(&self) -> u64 {
+        let counters = self.operations();
+        OpKind::ALL.into_iter().map(|kind| counters.undone(kind, Undone::Overloaded)).sum()
     }
 
     /// The node's physical time.

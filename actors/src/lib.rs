@@ -10,8 +10,10 @@
 
 pub mod acknowledging;
 mod acks;
+mod appliers;
 mod by_store;
 mod catch_up_actor;
+mod catch_up_counters;
 pub mod changes;
 pub mod clock;
 mod cluster_actor;
@@ -24,9 +26,12 @@ pub mod error;
 pub mod gate;
 pub mod handle;
 pub mod identity;
+mod inspection;
 mod intake;
 mod leaving;
 mod links;
+mod mail;
+pub mod mailbox;
 pub mod member_change;
 pub mod node;
 pub mod node_config;
@@ -52,11 +57,12 @@ mod storage_messages;
 mod store_ends;
 pub mod store_ledger;
 mod store_maker;
+pub mod store_meters;
 pub mod stores;
 pub mod tls_fault;
 #[cfg(test)]
 mod trial_authority;
-mod turns;
+mod unanswered;
 pub mod upkeep;
 mod version_queue;
 mod version_waits;
@@ -69,11 +75,15 @@ mod wiring;
 // What the HTTP layer and the program may see of the store below.
 pub use crate::acks::AckCounts;
 pub use gridkv_storage::backend::BackendError;
+pub use gridkv_storage::backend::LsmShape;
 pub use gridkv_storage::durability::Durability;
 pub use gridkv_storage::files::replace as replace_file;
+pub use gridkv_storage::histogram;
 pub use gridkv_storage::list::{After, ListQuery, Listed, Listing};
 pub use gridkv_storage::registry::Registry;
 pub use gridkv_storage::settings;
-pub use gridkv_storage::stats::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
+pub use gridkv_storage::stats::{
+    ApplyCounters, CacheCounts, OpKind, OperationCounters, StoreStats, Undone,
+};
 pub use gridkv_storage::store::StoreConfig;
 pub use gridkv_storage::write;

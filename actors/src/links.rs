@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use gridkv_protocol::NodeId;
 use gridkv_protocol::message::Message;
+use gridkv_storage::histogram::{Histogram, REQUESTS};
 
 use crate::views::LinkCounts;
 use crate::wire::Outbox;
@@ -18,11 +19,27 @@ pub(crate) struct Links {
 }
 
 /// What a peer was sent over all its links.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LinkCounters {
     pub(crate) batches_ok: AtomicU64,
     pub(crate) batches_error: AtomicU64,
+    /// No answer came before the link was gone.
+    pub(crate) batches_timeout: AtomicU64,
+    /// From sending a batch to its answer.
+    pub(crate) batch_times: Histogram,
     pub(crate) sent_bytes: Arc<AtomicU64>,
+}
+
+impl Default for LinkCounters {
+    fn default() -> Self {
+        Self {
+            batches_ok: AtomicU64::new(0),
+            batches_error: AtomicU64::new(0),
+            batches_timeout: AtomicU64::new(0),
+            batch_times: Histogram::of(&REQUESTS),
+            sent_bytes: Arc::default(),
+        }
+    }
 }
 
 impl Links {
@@ -59,11 +76,18 @@ impl Links {
         Arc::clone(write(&self.counters).entry(peer).or_default())
     }
 
+    /// Drops what was counted of those who are no members any more.
+    pub(crate) fn keep(&self, is_member: impl Fn(NodeId) -> bool) {
+        write(&self.counters).retain(|peer, _| is_member(*peer));
+    }
+
     pub(crate) fn counts(&self, peer: NodeId) -> LinkCounts {
         let counters = self.counters(peer);
         LinkCounts {
             batches_ok: counters.batches_ok.load(Ordering::Relaxed),
             batches_error: counters.batches_error.load(Ordering::Relaxed),
+            batches_timeout: counters.batches_timeout.load(Ordering::Relaxed),
+            batch_times: counters.batch_times.measured(),
             sent_bytes: counters.sent_bytes.load(Ordering::Relaxed),
         }
     }

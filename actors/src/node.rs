@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix::Addr;
 use gridkv_protocol::contacts::Contact;
 use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{NodeId, Origin, StoreName, UnixMs, Version};
@@ -17,6 +16,7 @@ use crate::cluster_board::{ClusterBoard, Neighbour};
 use crate::cluster_messages::{AddPeer, ForgetPeer, FullSync};
 use crate::handle::StoreHandle;
 use crate::links::Links;
+use crate::mail::Mail;
 use crate::member_change::{AddError, ForgetError, PeerAdded, PeerForgotten};
 use crate::node_state::{NodeState, Phase};
 use crate::operations::{Asked, FullSyncError, OperationView, Operations, Task};
@@ -24,8 +24,8 @@ use crate::post::post;
 use crate::store_ends::{StoreEnd, StoreEnds};
 use crate::store_maker::{StoreMaker, StoreRun};
 use crate::views::{
-    ActorView, Check, ClockView, ClusterView, PeerState, PeerStoreView, PeerView, Readiness,
-    SelfView, StableView,
+    Check, ClockView, ClusterView, PeerState, PeerStoreView, PeerView, Readiness, SelfView,
+    StableView,
 };
 use crate::watchdog::Watchdog;
 use tokio::sync::{Mutex, oneshot};
@@ -52,7 +52,7 @@ pub(crate) struct Inner {
     pub(crate) state: Arc<NodeState>,
     pub(crate) board: Arc<ClusterBoard>,
     pub(crate) watchdog: Watchdog,
-    pub(crate) actor: Addr<ClusterActor>,
+    pub(crate) actor: Mail<ClusterActor>,
     pub(crate) operations: Operations,
     pub(crate) suspect_after_ms: u64,
     pub(crate) down_after_ms: u64,
@@ -104,6 +104,8 @@ impl NodeHandle {
             standing: self.inner.state.clock(),
             ahead_of_wall_ms: self.inner.clock.wall_ahead_ms().saturating_neg(),
             ahead_of_peers_ms: self.inner.board.read().ahead_ms,
+            corrected_ms: self.inner.clock.corrected_ms(),
+            hybrid_ahead_ms: self.inner.clock.observed().physical().since(self.now()),
         }
     }
 
@@ -386,15 +388,5 @@ impl NodeHandle {
             open_origins: count(open),
             closed_origins: count(applied.len() - open),
         })
-    }
-
-    /// The storage actors and the writes in flight to them.
-    pub fn actors(&self) -> Vec<ActorView> {
-        let view = |store: StoreHandle| ActorView {
-            actor: "storage",
-            store: store.name().to_string(),
-            messages: store.in_flight().0,
-        };
-        self.stores().into_iter().map(view).collect()
     }
 }

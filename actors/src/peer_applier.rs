@@ -7,19 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, Context, Handler};
+use actix::{Actor, ActorContext, Context, Handler};
 use gridkv_protocol::Origin;
 use gridkv_protocol::catchup::CatchUp;
 use gridkv_protocol::message::{
     BatchAnswer, BatchOutcome, DigestAnswer, DigestRequest, Message as WireMessage, NoPage,
     StoreBatch,
 };
-use gridkv_protocol::page::PageRequest;
+use gridkv_protocol::page::{Page, PageRequest};
+use gridkv_protocol::repair::Repair;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::appliers::Appliers;
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{PeerReported, ReportTo};
 use crate::links::Links;
+use crate::mail::{Mail, takes_letters};
 use crate::post::post;
 use crate::storage_messages::{ApplyBatch, TellDigest};
 use crate::store_ends::{StoreEnd, StoreEnds};
@@ -31,9 +34,10 @@ const ROOM_LOOK: Duration = Duration::from_millis(5);
 /// What every applier of a node shares. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ApplierParts {
-    pub(crate) cluster: Addr<ClusterActor>,
+    pub(crate) cluster: Mail<ClusterActor>,
     pub(crate) stores: Arc<StoreEnds>,
     pub(crate) links: Arc<Links>,
+    pub(crate) appliers: Arc<Appliers>,
     /// The node's present origin: pages name it.
     pub(crate) origin: Arc<AtomicU64>,
 }
@@ -44,6 +48,8 @@ pub(crate) struct PeerApplier {
     outbox: Outbox,
     /// Pages are read one after the other.
     pages: Arc<Semaphore>,
+    /// A message came: it is more than a connection that another one makes needless.
+    serves: bool,
     parts: ApplierParts,
 }
 
@@ -57,7 +63,7 @@ pub(crate) struct Received {
 
 impl PeerApplier {
     pub(crate) fn new(peer: Origin, outbox: Outbox, parts: ApplierParts) -> Self {
-        Self { peer, outbox, pages: Arc::new(Semaphore::new(1)), parts }
+        Self { peer, outbox, pages: Arc::new(Semaphore::new(1)), serves: false, parts }
     }
 
     fn batch(&self, batch: StoreBatch, permit: OwnedSemaphorePermit, ctx: &mut Context<Self>) {
@@ -152,7 +158,11 @@ fn read_page(store: Option<&StoreEnd>, request: PageRequest, donor: Origin) -> W
     let page = source.map(|store| (store, store.reader.page(&request, donor)));
     match page {
         Some((store, Ok(page))) => {
-            store.catch_up_counters.pages_served.fetch_add(1, Ordering::Relaxed);
+            let counters = &store.catch_up_counters;
+            counters.pages_served.fetch_add(1, Ordering::Relaxed);
+            if is_last_of_catch_up(&page) {
+                counters.sessions_served.fetch_add(1, Ordering::Relaxed);
+            }
             return WireMessage::Page(page);
         }
         Some((_, Err(error))) => {
@@ -163,6 +173,14 @@ fn read_page(store: Option<&StoreEnd>, request: PageRequest, donor: Origin) -> W
     WireMessage::NoPage(NoPage { store: request.store, session: request.session })
 }
 
+/// Whether a peer has all pages of a session with this one. Neither a repair is one, nor a look at what is here.
+fn is_last_of_catch_up(page: &Page) -> bool {
+    let is_other = Repair::is_session(page.session) || CatchUp::is_proof(page.session);
+    page.next.is_none() && !is_other
+}
+
+takes_letters!(PeerApplier);
+
 impl Actor for PeerApplier {
     type Context = Context<Self>;
 }
@@ -171,6 +189,9 @@ impl Handler<Received> for PeerApplier {
     type Result = ();
 
     fn handle(&mut self, Received { message, permit }: Received, ctx: &mut Self::Context) {
+        if !std::mem::replace(&mut self.serves, true) {
+            self.parts.appliers.began(self.peer.node());
+        }
         match message {
             WireMessage::Batch(batch) => self.batch(batch, permit, ctx),
             WireMessage::PageRequest(request) => self.page(request, permit),

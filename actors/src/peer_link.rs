@@ -7,7 +7,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
 use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS};
 use gridkv_protocol::message::{Message, SendError};
 use gridkv_protocol::repair::Repair;
@@ -24,6 +23,7 @@ use crate::cluster_messages::{Dialled, LinkEnded, PeerReported, SayHello, Silent
 use crate::convergence_actor::{DigestCame, NoRepairPage, RepairPage};
 use crate::credentials::Credentials;
 use crate::links::Links;
+use crate::mail::Mail;
 use crate::peer_security::PeerSecurity;
 use crate::peer_stream::{ReadHalf, Secured, Side, WriteHalf};
 use crate::post::post;
@@ -40,7 +40,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// What a link is made of. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct LinkParts {
-    pub(crate) cluster: Addr<ClusterActor>,
+    pub(crate) cluster: Mail<ClusterActor>,
     pub(crate) stores: Arc<StoreEnds>,
     pub(crate) links: Arc<Links>,
     pub(crate) limits: OutboxLimits,
@@ -159,7 +159,9 @@ enum Ended {
 
 async fn connect(addr: &str, parts: &LinkParts) -> Result<Ended, LinkError> {
     let handshake = Duration::from_millis(HANDSHAKE_MS);
-    let hello = parts.cluster.send(SayHello).await.map_err(|_| LinkError::Stopping)?;
+    let (reply, hello) = oneshot::channel();
+    post(&parts.cluster, SayHello(reply));
+    let hello = hello.await.map_err(|_| LinkError::Stopping)?;
     let Host { read, write, welcome, credentials } =
         timeout(handshake, shake_hands(addr, hello, parts))
             .await

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr};
+use actix::Actor;
 use gridkv_protocol::limits::{
     DIGEST_BUCKETS, HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS, MAX_PEER_CONNECTIONS, PAGE_BYTES,
 };
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{Arrived, Knock, Left};
+use crate::mail::Mail;
 use crate::peer_applier::{ApplierParts, PeerApplier, Received};
 use crate::peer_security::PeerSecurity;
 use crate::peer_stream::{ReadHalf, Secured, Side, WriteHalf};
@@ -31,7 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What the server hands to each connection. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ServerParts {
-    pub(crate) cluster: Addr<ClusterActor>,
+    pub(crate) cluster: Mail<ClusterActor>,
     pub(crate) applier: ApplierParts,
     pub(crate) limits: OutboxLimits,
     /// A connection that brings nothing for this long is broken.
@@ -98,6 +99,7 @@ async fn serve_connection(stream: TcpStream, parts: &ServerParts) -> Result<(), 
     let mut writer = Writer::start(write, queue, sent);
     post(&parts.cluster, Arrived(origin));
     let applier = PeerApplier::new(origin, outbox, parts.applier.clone()).start();
+    let applier = Mail::new(applier, &parts.applier.appliers.mailbox);
     let error = tokio::select! {
         error = read_all(read, &applier, parts) => error,
         () = cut.notified() => ServeError::Cut,
@@ -152,7 +154,7 @@ async fn shake_hands(stream: TcpStream, parts: &ServerParts) -> Result<Guest, Se
 /// holds its permit until its store has answered.
 async fn read_all(
     mut read: ReadHalf,
-    applier: &Addr<PeerApplier>,
+    applier: &Mail<PeerApplier>,
     parts: &ServerParts,
 ) -> ServeError {
     let window = u32::try_from(parts.limits.queue_bytes).unwrap_or(u32::MAX);

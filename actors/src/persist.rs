@@ -41,9 +41,10 @@ pub(crate) async fn flush_now(
     }
     let clock = Arc::clone(clock);
     let run = tokio::task::spawn_blocking(move || {
-        let began = clock.elapsed_ms();
+        let began_us = clock.elapsed_us();
         let outcome = flusher.flush().and_then(|()| flusher.compact());
-        flusher.note(clock.elapsed_ms() - began, outcome.is_ok());
+        let took = Duration::from_micros(clock.elapsed_us().saturating_sub(began_us));
+        flusher.note(took, outcome.is_ok(), clock.now());
         outcome
     });
     match run.await {

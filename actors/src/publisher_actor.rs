@@ -11,15 +11,20 @@ use std::time::Duration;
 use actix::{Actor, ActorContext as _, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::message::{BatchAnswer, BatchOutcome, Message as WireMessage, StoreBatch};
 use gridkv_protocol::publisher::{Event, Publisher};
-use gridkv_protocol::{Hlc, NodeId, Origin, UnixMs};
+use gridkv_protocol::{Hlc, NodeId, OpBatch, Origin, UnixMs};
 use gridkv_storage::reader::StoreReader;
+use tokio::sync::oneshot;
 
 use crate::acks::Acks;
 use crate::clock::ClockSource;
 use crate::links::Links;
+use crate::mail::{Mail, takes_letters};
+use crate::mailbox::Mailbox;
 use crate::nudge::Nudge;
+use crate::post::{answer as reply_to, post};
 use crate::storage_messages::Retire;
-use crate::views::PeerStoreView;
+use crate::unanswered::{SentBatch, Unanswered};
+use crate::views::{OpLogView, PeerStoreView};
 
 /// How often a publisher looks whether something is to be sent again.
 const TICK: Duration = Duration::from_millis(50);
@@ -33,6 +38,7 @@ pub(crate) struct Publishing {
 struct State {
     publisher: Publisher,
     sent_operations: BTreeMap<NodeId, u64>,
+    unanswered: Unanswered,
 }
 
 /// The publisher of one store.
@@ -42,6 +48,7 @@ pub(crate) struct SyncPublisher {
     clock: Arc<ClockSource>,
     links: Arc<Links>,
     nudge: Arc<Nudge>,
+    mailbox: Arc<Mailbox>,
     flush_interval: Duration,
 }
 
@@ -52,13 +59,14 @@ pub(crate) struct PublisherParts {
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) links: Arc<Links>,
     pub(crate) nudge: Arc<Nudge>,
+    pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) flush_interval: Duration,
 }
 
-/// Take what the ring holds; says whether there was an op.
+/// Take what the ring holds; answered whether there was an op.
 #[derive(Message)]
-#[rtype(result = "bool")]
-struct Drain;
+#[rtype(result = "()")]
+struct Drain(oneshot::Sender<bool>);
 
 /// A peer said what it has of this node's present origin.
 #[derive(Message)]
@@ -88,7 +96,8 @@ pub(crate) struct NewOrigin(pub(crate) Origin);
 
 impl Publishing {
     pub(crate) fn new(reader: StoreReader, publisher: Publisher) -> Self {
-        let state = State { publisher, sent_operations: BTreeMap::new() };
+        let (sent_operations, unanswered) = (BTreeMap::new(), Unanswered::default());
+        let state = State { publisher, sent_operations, unanswered };
         Self { reader, state: Mutex::new(state) }
     }
 
@@ -112,6 +121,19 @@ impl Publishing {
         }
     }
 
+    /// The op log behind the ring.
+    pub(crate) fn log(&self) -> OpLogView {
+        let state = self.state();
+        let log = state.publisher.log();
+        let whole = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        OpLogView {
+            operations: whole(log.len()),
+            bytes: whole(log.bytes()),
+            limit_bytes: whole(log.limit_bytes()),
+            floor: Some(log.floor().physical()).filter(|floor| floor.0 > 0),
+        }
+    }
+
     /// Whether a peer needs nothing more of this node, not even the closing of its time.
     pub(crate) fn is_covered_by(&self, peer: NodeId) -> bool {
         let state = self.state();
@@ -121,8 +143,9 @@ impl Publishing {
 
 impl SyncPublisher {
     pub(crate) fn new(parts: PublisherParts) -> Self {
-        let PublisherParts { publishing, acks, clock, links, nudge, flush_interval } = parts;
-        Self { publishing, acks, clock, links, nudge, flush_interval }
+        let PublisherParts { publishing, acks, clock, links, nudge, mailbox, flush_interval } =
+            parts;
+        Self { publishing, acks, clock, links, nudge, mailbox, flush_interval }
     }
 
     fn step(&self, event: Event) {
@@ -131,25 +154,42 @@ impl SyncPublisher {
 
     fn perform(&self, state: &mut State, event: Event) {
         let store = self.publishing.reader.name();
-        for send in state.publisher.step(self.clock.now(), event) {
+        let sends = state.publisher.step(self.clock.now(), event);
+        if sends.is_empty() {
+            return;
+        }
+        let now_us = self.clock.elapsed_us();
+        for send in sends {
             let ops = u64::try_from(send.batch.ops.len()).unwrap_or(u64::MAX);
             *state.sent_operations.entry(send.peer).or_default() += ops;
+            let OpBatch { origin, after, upto, .. } = send.batch;
+            if state.unanswered.sent(send.peer, SentBatch { origin, after, upto, now_us }) {
+                self.links.counters(send.peer).batches_timeout.fetch_add(1, Ordering::Relaxed);
+            }
             let batch = StoreBatch { store: store.clone(), batch: send.batch };
             self.links.send(send.peer, &WireMessage::Batch(batch));
         }
     }
 }
 
+takes_letters!(SyncPublisher);
+
 impl Actor for SyncPublisher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(TICK, |actor, _| actor.step(Event::Tick));
-        let (nudge, pause, address) = (Arc::clone(&self.nudge), self.flush_interval, ctx.address());
+        ctx.run_interval(TICK, |actor, _| {
+            actor.mailbox.turned();
+            actor.step(Event::Tick);
+        });
+        let me = Mail::new(ctx.address(), &self.mailbox);
+        let (nudge, pause) = (Arc::clone(&self.nudge), self.flush_interval);
         actix_rt::spawn(async move {
             loop {
                 nudge.next().await;
-                match address.send(Drain).await {
+                let (reply, some) = oneshot::channel();
+                post(&me, Drain(reply));
+                match some.await {
                     Ok(true) => nudge.fill(pause).await,
                     Ok(false) => {}   // a heartbeat: the next op need not wait for it
                     Err(_) => return, // the actor is gone
@@ -164,9 +204,9 @@ impl Actor for SyncPublisher {
 }
 
 impl Handler<Drain> for SyncPublisher {
-    type Result = bool;
+    type Result = ();
 
-    fn handle(&mut self, _: Drain, _ctx: &mut Self::Context) -> bool {
+    fn handle(&mut self, Drain(reply): Drain, _ctx: &mut Self::Context) {
         // Under the lock, so that a view sees each op in the ring or in the log, never in neither.
         let mut state = self.publishing.state();
         let ring = self.publishing.reader.ring();
@@ -178,7 +218,7 @@ impl Handler<Drain> for SyncPublisher {
         if !ring.is_empty() {
             self.nudge.committed(ring);
         }
-        some
+        reply_to(reply, some);
     }
 }
 
@@ -194,6 +234,8 @@ impl Handler<LinkDown> for SyncPublisher {
     type Result = ();
 
     fn handle(&mut self, LinkDown(peer): LinkDown, _ctx: &mut Self::Context) {
+        let lost = self.publishing.state().unanswered.lost(peer);
+        self.links.counters(peer).batches_timeout.fetch_add(lost, Ordering::Relaxed);
         self.step(Event::LinkDown { peer });
     }
 }
@@ -204,8 +246,14 @@ impl Handler<Answered> for SyncPublisher {
     fn handle(&mut self, Answered { run, answer }: Answered, _ctx: &mut Self::Context) {
         let peer = run.node();
         let counters = self.links.counters(peer);
+        let BatchAnswer { origin, after, upto, .. } = answer;
+        let sent_us = self.publishing.state().unanswered.answered(peer, (origin, after, upto));
         let counter = match answer.outcome {
             BatchOutcome::Applied { applied, .. } => {
+                if let Some(sent_us) = sent_us {
+                    let took_us = self.clock.elapsed_us().saturating_sub(sent_us);
+                    counters.batch_times.observe(took_us);
+                }
                 self.acks.answered(run, answer.origin, applied);
                 &counters.batches_ok
             }
@@ -214,8 +262,7 @@ impl Handler<Answered> for SyncPublisher {
             }
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        let BatchAnswer { origin, after, upto, outcome, .. } = answer;
-        self.step(Event::Answered { peer, origin, after, upto, outcome });
+        self.step(Event::Answered { peer, origin, after, upto, outcome: answer.outcome });
     }
 }
 

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use gridkv_protocol::limits::LAST_WAITS_MS;
+use gridkv_protocol::limits::{LAST_WAITS_MS, STUCK_MS};
 use gridkv_storage::registry::{OpenError, Registry};
 use gridkv_storage::store::Store;
 use tokio::sync::{Mutex, oneshot};
@@ -96,6 +97,8 @@ impl Node {
             clock: Arc::clone(&wiring.clock),
             state: Arc::clone(&wiring.state),
             board: Arc::clone(&wiring.board),
+            stuck_ms: STUCK_MS.max(MISSED_BEATS * ms(config.heartbeat)),
+            looked_ms: Arc::new(AtomicU64::new(wiring.clock.elapsed_ms())),
         };
         watchdog.clone().start().map_err(StartError::Thread)?;
         Ok(NodeHandle::new(node::Inner {
@@ -188,6 +191,9 @@ fn end_waits(ends: &StoreEnds) {
         store.version_waits.close();
     }
 }
+
+/// Heartbeats after which who lives by them is stuck, if that is longer than for the others.
+const MISSED_BEATS: u64 = 3;
 
 /// The longest that a stopping node waits for the last commit of a store.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use gridkv_protocol::UnixMs;
-use gridkv_protocol::applier::{Applier, Effect, Event};
+use gridkv_protocol::applier::Applier;
 use gridkv_protocol::message::BatchOutcome;
 use gridkv_storage::durability::Durability;
 use gridkv_storage::reader::StoreReader;
-use gridkv_storage::write::{Batch, BatchItem, ItemOutcome, Rejection, Write, Written};
+use gridkv_storage::stats::{OpKind, Undone};
+use gridkv_storage::write::{ItemOutcome, Rejection, Write, Written};
 use gridkv_storage::writer::StoreWriter;
 use tokio::sync::oneshot;
 
@@ -20,24 +21,27 @@ use crate::clock::ClockSource;
 use crate::error::WriteError;
 use crate::gate::Permit;
 use crate::intake::Intake;
+use crate::mail::takes_letters;
+use crate::mailbox::Mailbox;
 use crate::node_state::NodeState;
 use crate::nudge::Nudge;
 use crate::post::answer as reply_to;
-use crate::storage_messages::{
-    ApplyBatch, ClientBatch, ClientWrite, Drain, MergePage, TakeOrigin, TakeWrites, Tick,
-};
-use crate::turns::Turns;
+use crate::storage_messages::{ApplyBatch, ClientWrite, Drain, TakeOrigin, TakeWrites, Tick};
+use crate::store_meters::StoreMeters;
 use crate::version_waits::VersionWaits;
 use crate::watches::Watches;
 
 mod answers;
+mod arrivals;
+mod batches;
 mod commit_log;
 mod digest;
 mod expiry;
 mod forgetting;
 mod stability;
 
-use self::answers::{aborted, all_reached, answer, first_refused, refusal, take_ops, unreadable};
+use self::answers::{all_reached, answer, refusal};
+use self::arrivals::Fresh;
 use self::commit_log::CommitLog;
 use self::expiry::Expire;
 
@@ -52,7 +56,8 @@ pub(crate) struct StorageActor {
     applier: Applier,
     clock: Arc<ClockSource>,
     state: Arc<NodeState>,
-    turns: Arc<Turns>,
+    mailbox: Arc<Mailbox>,
+    meters: Arc<StoreMeters>,
     /// Tells the publisher that there is something to send.
     nudge: Arc<Nudge>,
     /// Who reads only what is here by then.
@@ -79,7 +84,8 @@ pub(crate) struct StorageParts {
     pub(crate) intake: Arc<Intake>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) state: Arc<NodeState>,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) meters: Arc<StoreMeters>,
     pub(crate) nudge: Arc<Nudge>,
     pub(crate) version_waits: Arc<VersionWaits>,
     pub(crate) watches: Arc<Watches>,
@@ -88,9 +94,15 @@ pub(crate) struct StorageParts {
 
 /// An answer that waits for the commit.
 enum Waiting {
-    Write(oneshot::Sender<Result<Written, WriteError>>, Written, Permit),
-    Batch(oneshot::Sender<Result<Vec<ItemOutcome>, WriteError>>, Vec<ItemOutcome>, Permit),
-    Apply(ApplyBatch, Option<BatchOutcome>),
+    Write(oneshot::Sender<Result<Written, WriteError>>, Written, Permit, OpKind),
+    /// With why nothing of it was done, if that is so.
+    Batch(
+        oneshot::Sender<Result<Vec<ItemOutcome>, WriteError>>,
+        Vec<ItemOutcome>,
+        Permit,
+        Option<Undone>,
+    ),
+    Apply(ApplyBatch, Option<BatchOutcome>, Fresh),
     Merge(oneshot::Sender<bool>),
 }
 
@@ -100,7 +112,7 @@ struct Flush;
 
 impl StorageActor {
     pub(crate) fn new(parts: StorageParts) -> Self {
-        let StorageParts { writer, reader, intake, clock, state, turns, .. } = parts;
+        let StorageParts { writer, reader, intake, clock, state, mailbox, .. } = parts;
         let applier = Applier::new(writer.origin().node(), parts.max_clock_skew_ms);
         let commits = CommitLog::of(reader.name().clone());
         Self {
@@ -110,7 +122,8 @@ impl StorageActor {
             applier,
             clock,
             state,
-            turns,
+            mailbox,
+            meters: parts.meters,
             nudge: parts.nudge,
             version_waits: parts.version_waits,
             watches: parts.watches,
@@ -148,10 +161,12 @@ impl StorageActor {
     fn flush(&mut self) -> bool {
         self.flush_asked = false;
         let asked = std::mem::take(&mut self.asked);
-        let has_records = self.writer.has_staged();
+        let (changes, began_us) = (self.writer.staged(), self.clock.elapsed_us());
         let committed = self.writer.commit(asked).map_err(|error| self.commits.explain(error));
-        if has_records && committed.is_ok() {
+        if changes > 0 && committed.is_ok() {
             self.commits.worked(); // one that only closes time needs no room, and proves nothing
+            self.meters.commit_sizes.observe(changes);
+            self.meters.commit_times.observe(self.clock.elapsed_us().saturating_sub(began_us));
         }
         let works = committed.is_ok();
         self.clock.observe(self.writer.clock());
@@ -175,47 +190,48 @@ impl StorageActor {
     }
 
     fn answer_all(&mut self, committed: &Result<Durability, WriteError>) {
+        let counters = self.reader.operations();
         for waiting in std::mem::take(&mut self.waiting) {
             match waiting {
-                Waiting::Write(reply, written, _permit) => {
+                Waiting::Write(reply, written, _permit, kind) => {
+                    if committed.is_err() {
+                        counters.fail(kind, Undone::Error);
+                    }
                     let reached = |durability| Written { durability, ..written };
                     reply_to(reply, committed.clone().map(reached));
                 }
-                Waiting::Batch(reply, outcomes, _permit) => {
+                Waiting::Batch(reply, outcomes, _permit, undone) => {
+                    match (undone, committed) {
+                        (Some(why), _) => counters.fail(OpKind::Batch, why),
+                        (None, Ok(_)) => counters.batch.add(1),
+                        (None, Err(error)) => counters.fail(OpKind::Batch, error.undone()),
+                    }
                     reply_to(
                         reply,
                         committed.clone().map(|reached| all_reached(outcomes, reached)),
                     );
                 }
                 Waiting::Merge(reply) => reply_to(reply, committed.is_ok()),
-                Waiting::Apply(request, _) if committed.is_err() => {
+                Waiting::Apply(request, outcome, fresh) if committed.is_err() => {
+                    if outcome.is_none() {
+                        self.reject(fresh);
+                    }
                     answer(request, BatchOutcome::Unavailable);
                 }
-                Waiting::Apply(request, outcome) => {
-                    let outcome = outcome.unwrap_or_else(|| self.merged(&request));
+                Waiting::Apply(request, outcome, fresh) => {
+                    let outcome = outcome.unwrap_or_else(|| self.merged(&request, fresh));
                     answer(request, outcome);
                 }
             }
         }
     }
 
-    /// The answer to a batch that was merged and is now committed.
-    fn merged(&self, request: &ApplyBatch) -> BatchOutcome {
-        let (applied, durable) = (self.reader.applied(), self.reader.durable());
-        let origin = request.batch.batch.origin;
-        let event = Event::Merged { origin, applied: &applied, durable: &durable };
-        match self.applier.step(self.clock.now(), event) {
-            Effect::Answer(outcome) => outcome,
-            Effect::Merge(_) => BatchOutcome::Unavailable,
-        }
-    }
-
     fn take_writes(&mut self, ctx: &mut Context<Self>) {
         let mut writes = self.intake.take();
         for ClientWrite { write, durability, reply, permit } in writes.drain(..) {
-            let now = self.now();
+            let (now, kind) = (self.now(), OpKind::of(&write.action));
             match self.stage(write, durability, now) {
-                Ok(written) => self.wait(Waiting::Write(reply, written, permit), ctx),
+                Ok(written) => self.wait(Waiting::Write(reply, written, permit, kind), ctx),
                 Err(error) => reply_to(reply, Err(error)),
             }
         }
@@ -228,8 +244,10 @@ impl StorageActor {
         durability: Option<Durability>,
         now: UnixMs,
     ) -> Result<Written, WriteError> {
-        self.check_clock()?;
-        self.check_durability(durability)?;
+        if let Err(error) = self.check_clock().and_then(|()| self.check_durability(durability)) {
+            self.reader.operations().fail(OpKind::of(&write.action), error.undone());
+            return Err(error);
+        }
         let written = self.writer.stage(write, now).map_err(refusal)?;
         self.asked = self.asked.max(durability.unwrap_or_default());
         Ok(written)
@@ -252,39 +270,13 @@ impl StorageActor {
         }
         Ok(())
     }
-
-    fn batch(&mut self, batch: Batch, now: UnixMs) -> Result<Vec<ItemOutcome>, WriteError> {
-        if batch.has_writes() {
-            self.check_clock()?;
-        }
-        self.check_durability(batch.durability)?;
-        let refused =
-            if batch.atomic { first_refused(&self.writer, &batch.items, now)? } else { None };
-        if let Some((at, rejection)) = refused {
-            return Ok(aborted(&batch.items, at, &rejection));
-        }
-        self.asked = self.asked.max(batch.durability.unwrap_or_default());
-        batch.items.into_iter().map(|item| self.item(item, now)).collect()
-    }
-
-    fn item(&mut self, item: BatchItem, now: UnixMs) -> Result<ItemOutcome, WriteError> {
-        match item {
-            BatchItem::Get(key) => {
-                let record = self.writer.get(&key, now).map_err(|error| unreadable(&error))?;
-                Ok(ItemOutcome::Read(record))
-            }
-            BatchItem::Write(write) => match self.writer.stage(write, now).map_err(refusal) {
-                Ok(written) => Ok(ItemOutcome::Written(written)),
-                Err(WriteError::Rejected(rejection)) => Ok(ItemOutcome::Rejected(rejection)),
-                Err(error) => Err(error),
-            },
-        }
-    }
 }
 
 impl Actor for StorageActor {
     type Context = Context<Self>;
 }
+
+takes_letters!(StorageActor);
 
 impl Drop for StorageActor {
     fn drop(&mut self) {
@@ -300,65 +292,11 @@ impl Handler<TakeWrites> for StorageActor {
     }
 }
 
-impl Handler<ClientBatch> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, message: ClientBatch, ctx: &mut Self::Context) {
-        let ClientBatch { batch, reply, permit } = message;
-        let now = self.now();
-        match self.batch(batch, now) {
-            Ok(outcomes) => self.wait(Waiting::Batch(reply, outcomes, permit), ctx),
-            Err(error) => {
-                if matches!(error, WriteError::NotCommitted(_)) {
-                    self.give_up(&error);
-                }
-                reply_to(reply, Err(error));
-            }
-        }
-    }
-}
-
-impl Handler<ApplyBatch> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, mut message: ApplyBatch, ctx: &mut Self::Context) {
-        let now = self.now();
-        let durable = self.reader.durable();
-        let batch = take_ops(&mut message.batch);
-        let event = Event::Batch { batch, applied: self.writer.others(), durable: &durable };
-        let outcome = match self.applier.step(now, event) {
-            Effect::Answer(outcome) => Some(outcome),
-            Effect::Merge(stretch) => match self.writer.merge(stretch, self.deadlines_at(now)) {
-                Ok(()) => None,
-                Err(_) => Some(BatchOutcome::Unavailable),
-            },
-        };
-        self.wait(Waiting::Apply(message, outcome), ctx);
-    }
-}
-
-impl Handler<MergePage> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, message: MergePage, ctx: &mut Self::Context) {
-        let MergePage { records, install, reply } = message;
-        let now = self.now();
-        if self.writer.merge_page(records, self.deadlines_at(now)).is_err() {
-            reply_to(reply, false);
-            return;
-        }
-        if let Some((frontier, floor)) = install {
-            self.writer.install(&frontier, floor);
-        }
-        self.wait(Waiting::Merge(reply), ctx);
-    }
-}
-
 impl Handler<Tick> for StorageActor {
     type Result = ();
 
     fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
-        self.turns.turned(self.clock.elapsed_ms());
+        self.mailbox.turned();
         let now = self.now();
         if !self.drained && self.state.may_mint() {
             self.writer.close_time(now);

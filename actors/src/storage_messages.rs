@@ -1,6 +1,6 @@
 //! What a storage actor is told: plain data, each with what its answer needs.
 
-use actix::{Addr, Message};
+use actix::Message;
 use gridkv_protocol::catchup::{Emptied, Stretch};
 use gridkv_protocol::convergence::Sums;
 use gridkv_protocol::forgetting::Forget;
@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::catch_up_actor::CatchUpActor;
 use crate::error::WriteError;
 use crate::gate::Permit;
+use crate::mail::Mail;
 use crate::wire::Outbox;
 
 /// Writes of clients wait in the store's intake.
@@ -46,7 +47,7 @@ pub(crate) struct ApplyBatch {
     pub(crate) peer: NodeId,
     pub(crate) batch: StoreBatch,
     pub(crate) answer_to: Outbox,
-    pub(crate) catch_up: Addr<CatchUpActor>,
+    pub(crate) catch_up: Mail<CatchUpActor>,
     /// Bytes that the connection's reader may not read while this is under way.
     pub(crate) permit: OwnedSemaphorePermit,
 }

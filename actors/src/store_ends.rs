@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use actix::Addr;
 use gridkv_storage::reader::StoreReader;
 
 use crate::acks::Acks;
 use crate::by_store::ByStore;
-use crate::catch_up_actor::{CatchUpActor, CatchUpCounters};
+use crate::catch_up_actor::CatchUpActor;
+use crate::catch_up_counters::CatchUpCounters;
 use crate::convergence_actor::{Agreements, ConvergenceActor};
 use crate::intake::Intake;
+use crate::mail::Mail;
+use crate::mailbox::Mailbox;
 use crate::publisher_actor::{Publishing, SyncPublisher};
 use crate::stable_board::StableBoard;
 use crate::storage_actor::StorageActor;
-use crate::turns::Turns;
+use crate::store_meters::StoreMeters;
 use crate::version_waits::VersionWaits;
 use crate::watches::Watches;
 
@@ -23,10 +25,10 @@ pub(crate) type StoreEnds = ByStore<Arc<StoreEnd>>;
 /// The actors of one store, and what they share.
 pub(crate) struct StoreEnd {
     pub(crate) reader: StoreReader,
-    pub(crate) storage: Addr<StorageActor>,
+    pub(crate) storage: Mail<StorageActor>,
     pub(crate) intake: Arc<Intake>,
-    pub(crate) publisher: Addr<SyncPublisher>,
-    pub(crate) catch_up: Addr<CatchUpActor>,
+    pub(crate) publisher: Mail<SyncPublisher>,
+    pub(crate) catch_up: Mail<CatchUpActor>,
     /// `None` for a cache.
     pub(crate) convergence: Option<ConvergenceEnd>,
     pub(crate) publishing: Arc<Publishing>,
@@ -34,13 +36,22 @@ pub(crate) struct StoreEnd {
     pub(crate) version_waits: Arc<VersionWaits>,
     pub(crate) watches: Arc<Watches>,
     pub(crate) catch_up_counters: Arc<CatchUpCounters>,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) meters: Arc<StoreMeters>,
     pub(crate) stable: Arc<StableBoard>,
+}
+
+impl StoreEnd {
+    /// The mailboxes of its actors.
+    pub(crate) fn mailboxes(&self) -> impl Iterator<Item = &Arc<Mailbox>> {
+        let convergence = self.convergence.as_ref().map(|end| end.actor.mailbox());
+        let always = [self.storage.mailbox(), self.publisher.mailbox(), self.catch_up.mailbox()];
+        always.into_iter().chain(convergence)
+    }
 }
 
 /// What compares a store with those of the peers, and what it found.
 #[derive(Clone)]
 pub(crate) struct ConvergenceEnd {
-    pub(crate) actor: Addr<ConvergenceActor>,
+    pub(crate) actor: Mail<ConvergenceActor>,
     pub(crate) agreements: Arc<Agreements>,
 }

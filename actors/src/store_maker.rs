@@ -67,6 +67,7 @@ impl StoreMaker {
     pub(crate) fn start(&self, setup: &StoreSetup, store: Store) -> Started {
         let (thread, name) = (Arbiter::new(), setup.config.name.clone());
         let Store { writer, reader, flusher, .. } = store;
+        flusher.note_opened(self.wiring.clock.now());
         let end = self.wiring.store(&self.config, setup, (writer, reader), &thread);
         let (persists, ended) = oneshot::channel();
         if let Some(interval) = setup.persist_interval {
@@ -95,6 +96,7 @@ impl StoreMaker {
             acks: Arc::clone(&end.acks),
             version_waits: Arc::clone(&end.version_waits),
             watches: Arc::clone(&end.watches),
+            meters: Arc::clone(&end.meters),
             convergence: end.convergence.as_ref().map(|end| end.actor.clone()),
         })
     }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use gridkv_protocol::convergence::Agreement;
 use gridkv_protocol::fence::Standing;
 use gridkv_protocol::{Origin, StoreName, UnixMs};
+use gridkv_storage::histogram::{Measured, REQUESTS};
+
+pub use crate::mailbox::ActorRole;
 
 /// Whether the node takes clients, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,11 @@ pub struct ClockView {
     /// How far physical time is ahead of the middle of the peers, in milliseconds; `None` when none is
     /// heard.
     pub ahead_of_peers_ms: Option<i64>,
+    /// What slews and steps have added to physical time, in milliseconds.
+    pub corrected_ms: i64,
+    /// How far the latest point that this node has minted or taken is ahead of physical time, in
+    /// milliseconds, else 0.
+    pub hybrid_ahead_ms: u64,
 }
 
 /// The mesh as this node sees it.
@@ -127,18 +135,58 @@ pub struct PeerStoreView {
 }
 
 /// Counts of a link, since the node started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkCounts {
     /// Batches that the peer took.
     pub batches_ok: u64,
-    /// Batches that left a gap, were refused, or were not answered before the link broke.
+    /// Batches that left a gap, were refused, or could not be taken.
     pub batches_error: u64,
+    /// Batches that were not answered before the link broke.
+    pub batches_timeout: u64,
+    /// From sending a batch to the answer that it is applied.
+    pub batch_times: Measured,
     /// Bytes of frames sent.
     pub sent_bytes: u64,
 }
 
+impl Default for LinkCounts {
+    fn default() -> Self {
+        Self {
+            batches_ok: 0,
+            batches_error: 0,
+            batches_timeout: 0,
+            batch_times: Measured::nothing(&REQUESTS),
+            sent_bytes: 0,
+        }
+    }
+}
+
+/// The op log of a store: own ops of this run, for peers that lag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpLogView {
+    /// Ops that it has.
+    pub operations: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Bytes that it keeps at most.
+    pub limit_bytes: u64,
+    /// Ops up to here may be missing; `None` when none is.
+    pub floor: Option<UnixMs>,
+}
+
+/// How far a store has what a member wrote in its present run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrontierView {
+    /// The member's name; this node is one too.
+    pub member: String,
+    /// All up to here is in the store.
+    pub applied: UnixMs,
+    /// All up to here would survive a power cut; `None` on volatile stores, and before there is something.
+    pub durable: Option<UnixMs>,
+}
+
 /// Catch-up sessions of a store, since the node started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatchUpCounts {
     /// Sessions that came to their end.
     pub completed: u64,
@@ -146,8 +194,14 @@ pub struct CatchUpCounts {
     pub aborted: u64,
     /// Whether one runs now.
     pub running: bool,
-    /// Pages served to peers.
+    /// How long the sessions took that came to their end.
+    pub times: Measured,
+    /// Pages that sessions brought.
+    pub pages_taken: u64,
+    /// Pages served to peers, also for repairs.
     pub pages_served: u64,
+    /// Sessions of peers whose last page was served.
+    pub sessions_served: u64,
     /// How often a cache forgot everything, behind a gap that nobody filled.
     pub forgot: u64,
     /// Whether the store is being filled from scratch: it is not ready.
@@ -169,14 +223,35 @@ pub struct StableView {
     pub closed_origins: u64,
 }
 
-/// A storage actor's mailbox, as its handle counts it: the mailbox itself tells no length. The other
-/// actors bound what they are sent by their protocols.
+/// An actor and what is sent to it, as those count who send and who take: a mailbox itself tells no length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActorView {
-    /// What it does: `storage`.
-    pub actor: &'static str,
-    /// Its store.
-    pub store: String,
-    /// Messages in flight to it.
+    /// What it does.
+    pub role: ActorRole,
+    /// Its store; `None` when it is the node's.
+    pub store: Option<StoreName>,
+    /// What is in flight to it: operations of clients to a storage actor, to any other the messages in its
+    /// mailbox.
     pub messages: u64,
+    /// How much may be in flight; `None` for actors whose senders bound what they send.
+    pub capacity: Option<u64>,
+    /// Messages that it has taken from its mailbox.
+    pub handled: u64,
+    /// Requests that were refused because too much was in flight; `None` where nothing is refused.
+    pub refused: Option<u64>,
+    /// Microseconds that the messages it has taken were in its mailbox, together.
+    pub waited_us: u64,
+    /// How often it was begun anew; `None` for actors without which the node ends.
+    pub restarts: Option<u64>,
+    /// Milliseconds since its last sign of life; `None` for actors that only answer.
+    pub silent_ms: Option<u64>,
+}
+
+/// What the watchdog sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchdogView {
+    /// Actors that died, or show no sign of life.
+    pub stuck: u64,
+    /// When it last looked.
+    pub last_look: UnixMs,
 }

@@ -21,6 +21,8 @@ pub(crate) struct Watches {
     watching: AtomicUsize,
     /// The number of the last change of which they were told.
     told: AtomicU64,
+    /// Changes that were gone from the log before they were read.
+    missed: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -106,6 +108,16 @@ impl Watches {
         let mut state = self.state();
         state.closed = true;
         state.ring_all();
+    }
+
+    /// Counts changes that were gone from the log before somebody who watches had read them.
+    pub(crate) fn miss(&self, changes: u64) {
+        self.missed.fetch_add(changes, Ordering::Relaxed);
+    }
+
+    /// How many were missed so far.
+    pub(crate) fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
     }
 
     /// How many watch.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, Addr};
+use actix::Actor;
 use actix_rt::{Arbiter, ArbiterHandle};
 use gridkv_protocol::Origin;
 use gridkv_protocol::catchup::CatchUp;
@@ -18,7 +18,9 @@ use gridkv_storage::reader::StoreReader;
 use gridkv_storage::writer::StoreWriter;
 
 use crate::acks::Acks;
-use crate::catch_up_actor::{CatchUpActor, CatchUpCounters, CatchUpParts, Machine};
+use crate::appliers::Appliers;
+use crate::catch_up_actor::{CatchUpActor, CatchUpParts, Machine};
+use crate::catch_up_counters::CatchUpCounters;
 use crate::clock::ClockSource;
 use crate::cluster_actor::{ClusterActor, ClusterParts, ClusterSettings};
 use crate::cluster_board::ClusterBoard;
@@ -26,6 +28,8 @@ use crate::convergence_actor::{Agreements, ConvergenceActor, ConvergenceParts};
 use crate::identity::Identity;
 use crate::intake::Intake;
 use crate::links::Links;
+use crate::mail::Mail;
+use crate::mailbox::{ActorRole, Mailbox, Waits};
 use crate::node_config::{NodeConfig, StoreSetup};
 use crate::node_state::NodeState;
 use crate::nudge::Nudge;
@@ -36,7 +40,7 @@ use crate::publisher_actor::{PublisherParts, Publishing, SyncPublisher};
 use crate::storage_actor::{StorageActor, StorageParts};
 use crate::storage_messages::Tick;
 use crate::store_ends::{ConvergenceEnd, StoreEnd, StoreEnds};
-use crate::turns::Turns;
+use crate::store_meters::StoreMeters;
 use crate::version_waits::VersionWaits;
 use crate::watches::Watches;
 use crate::wire::OutboxLimits;
@@ -54,10 +58,15 @@ pub(crate) struct Wiring {
     /// The node's present origin.
     pub(crate) origin: Arc<AtomicU64>,
     pub(crate) sync: ArbiterHandle,
+    /// How long messages wait for the actors.
+    pub(crate) waits: Arc<Waits>,
+    pub(crate) appliers: Arc<Appliers>,
 }
 
 impl Wiring {
     pub(crate) fn new(clock: Arc<ClockSource>, origin: Origin) -> Self {
+        let waits = Arc::<Waits>::default();
+        let mailbox = Mailbox::of(ActorRole::PeerApplier, &clock, &waits);
         Self {
             clock,
             state: Arc::new(NodeState::new()),
@@ -65,11 +74,18 @@ impl Wiring {
             board: Arc::default(),
             origin: Arc::new(AtomicU64::new(origin.bits())),
             sync: Arbiter::new().handle(),
+            waits,
+            appliers: Arc::new(Appliers::new(mailbox)),
         }
     }
 
     pub(crate) fn origin(&self) -> Origin {
         Origin::from_bits(self.origin.load(Ordering::Acquire))
+    }
+
+    /// The mailbox of an actor that starts next.
+    fn mailbox(&self, role: ActorRole) -> Arc<Mailbox> {
+        Mailbox::of(role, &self.clock, &self.waits)
     }
 
     /// Starts the actors of a store: the storage actor on `thread`, the others with the rest.
@@ -80,7 +96,11 @@ impl Wiring {
         (writer, reader): (StoreWriter, StoreReader),
         thread: &Arbiter,
     ) -> StoreEnd {
-        let (nudge, turns) = (Arc::new(Nudge::default()), Arc::new(Turns::default()));
+        let nudge = Arc::new(Nudge::default());
+        let meters = Arc::<StoreMeters>::default();
+        let [to_storage, to_publisher, to_catch_up] =
+            [ActorRole::Storage, ActorRole::SyncPublisher, ActorRole::CatchUp]
+                .map(|role| self.mailbox(role));
         let max_clock_skew_ms = ms(config.max_clock_skew);
         let limits = publisher_limits(config, setup);
         let publishing =
@@ -94,7 +114,8 @@ impl Wiring {
             intake: Arc::clone(&intake),
             clock: Arc::clone(&self.clock),
             state: Arc::clone(&self.state),
-            turns: Arc::clone(&turns),
+            mailbox: Arc::clone(&to_storage),
+            meters: Arc::clone(&meters),
             nudge: Arc::clone(&nudge),
             version_waits: Arc::clone(&version_waits),
             watches: Arc::clone(&watches),
@@ -102,12 +123,14 @@ impl Wiring {
         };
         let storage =
             StorageActor::start_in_arbiter(&thread.handle(), move |_| StorageActor::new(parts));
+        let storage = Mail::new(storage, &to_storage);
         let parts = PublisherParts {
             publishing: Arc::clone(&publishing),
             acks: Arc::clone(&acks),
             clock: Arc::clone(&self.clock),
             links: Arc::clone(&self.links),
             nudge,
+            mailbox: Arc::clone(&to_publisher),
             flush_interval: setup.flush_interval,
         };
         let publisher =
@@ -120,6 +143,7 @@ impl Wiring {
             clock: Arc::clone(&self.clock),
             links: Arc::clone(&self.links),
             counters: Arc::clone(&counters),
+            mailbox: Arc::clone(&to_catch_up),
         };
         let catch_up =
             CatchUpActor::start_in_arbiter(&self.sync, move |_| CatchUpActor::new(parts));
@@ -128,15 +152,15 @@ impl Wiring {
             reader,
             storage,
             intake,
-            publisher,
-            catch_up,
+            publisher: Mail::new(publisher, &to_publisher),
+            catch_up: Mail::new(catch_up, &to_catch_up),
             convergence,
             publishing,
             acks,
             version_waits,
             watches,
             catch_up_counters: counters,
-            turns,
+            meters,
             stable: Arc::default(),
         }
     }
@@ -145,10 +169,11 @@ impl Wiring {
     fn convergence(
         &self,
         reader: &StoreReader,
-        storage: &Addr<StorageActor>,
+        storage: &Mail<StorageActor>,
         catch_up: &Arc<CatchUpCounters>,
     ) -> Option<ConvergenceEnd> {
         let agreements = Arc::new(Agreements::default());
+        let mailbox = self.mailbox(ActorRole::Convergence);
         let parts = ConvergenceParts {
             reader: reader.clone(),
             storage: storage.clone(),
@@ -156,12 +181,13 @@ impl Wiring {
             links: Arc::clone(&self.links),
             catch_up: Arc::clone(catch_up),
             agreements: Arc::clone(&agreements),
+            mailbox: Arc::clone(&mailbox),
         };
         (!reader.promises().cache).then(|| {
             let actor = ConvergenceActor::start_in_arbiter(&self.sync, move |_| {
                 ConvergenceActor::new(parts)
             });
-            ConvergenceEnd { actor, agreements }
+            ConvergenceEnd { actor: Mail::new(actor, &mailbox), agreements }
         })
     }
 
@@ -181,7 +207,7 @@ impl Wiring {
         config: &NodeConfig,
         identity: Identity,
         ends: &Arc<StoreEnds>,
-    ) -> Addr<ClusterActor> {
+    ) -> Mail<ClusterActor> {
         let stores = ends.all().values().map(|store| store.info()).collect();
         let me = Member {
             origin: self.origin(),
@@ -196,6 +222,7 @@ impl Wiring {
             seeds: config.seeds.clone(),
             bootstrap: config.bootstrap,
         };
+        let mailbox = self.mailbox(ActorRole::Cluster);
         let parts = ClusterParts {
             membership: Membership::new(membership, identity.roster().clone()),
             identity,
@@ -206,6 +233,7 @@ impl Wiring {
             board: Arc::clone(&self.board),
             origin: Arc::clone(&self.origin),
             security: config.security.clone(),
+            mailbox: Arc::clone(&mailbox),
             settings: ClusterSettings {
                 heartbeat: config.heartbeat,
                 silence: config.down_after,
@@ -214,14 +242,15 @@ impl Wiring {
                 outbox: outbox_limits(config),
             },
         };
-        ClusterActor::start_in_arbiter(&self.sync, move |_| ClusterActor::new(parts))
+        let actor = ClusterActor::start_in_arbiter(&self.sync, move |_| ClusterActor::new(parts));
+        Mail::new(actor, &mailbox)
     }
 
     /// Starts the server that peers dial, and the ticks of the storage actors.
     pub(crate) fn serve(
         &self,
         config: &NodeConfig,
-        cluster: &Addr<ClusterActor>,
+        cluster: &Mail<ClusterActor>,
         ends: &Arc<StoreEnds>,
         listener: TcpListener,
     ) {
@@ -231,6 +260,7 @@ impl Wiring {
                 cluster: cluster.clone(),
                 stores: Arc::clone(ends),
                 links: Arc::clone(&self.links),
+                appliers: Arc::clone(&self.appliers),
                 origin: Arc::clone(&self.origin),
             },
             limits: outbox_limits(config),
@@ -253,7 +283,7 @@ async fn tick(ends: Arc<StoreEnds>, heartbeat: Duration) {
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        for store in ends.all().values().filter(|store| store.turns.may_tick()) {
+        for store in ends.all().values().filter(|store| store.storage.mailbox().may_tick()) {
             post(&store.storage, Tick);
         }
     }

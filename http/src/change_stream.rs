@@ -96,7 +96,7 @@ impl Course {
                 self.over = true; // its token was taken away
                 break;
             }
-            match self.feed.read(self.place) {
+            match self.feed.read_on(self.place) {
                 Ok(next) => {
                     self.place = next.place;
                     self.read.extend(next.changes);

@@ -53,7 +53,7 @@ pub(crate) async fn serve(
 
     let answer = match endpoint.and_then(|it| admit(&exchange, it, verb, in_flight.count())) {
         Ok(endpoint) => {
-            let payload = Incoming::new(payload, progress.clone());
+            let payload = Incoming::new(payload, progress.clone(), &exchange.site.metrics.bodies);
             let handler = routes::answer(endpoint, &exchange, payload);
             guarded(handler, &exchange.request_id).await
         }
@@ -73,6 +73,7 @@ pub(crate) async fn serve(
     response_headers.insert(headers::X_REQUEST_ID, exchange.request_id.clone());
     response_headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     requests.observe(route, verb, response.status(), took);
+    exchange.site.metrics.bodies.give(verb, &response);
     drop(in_flight);
     let closes = response.head().connection_type() == ConnectionType::Close;
     if progress.is_some_and(|progress| progress.end(closes)) {

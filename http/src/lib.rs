@@ -59,7 +59,7 @@ mod watchers;
 pub use access::Access;
 pub use config::HttpConfig;
 pub use log_control::LogControl;
-pub use operating::{Operating, ShownConfig};
+pub use operating::{Build, Operating, ShownConfig};
 pub use role::Role;
 pub use routes::routes;
 pub use server::server;

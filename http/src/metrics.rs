@@ -4,12 +4,18 @@
 //! registered globally: two nodes in one process have two registries.
 
 mod access;
+mod actors;
+mod bodies;
 mod certificates;
 mod exposition;
+mod mesh;
 mod names;
 mod node;
 mod operations;
+#[cfg(test)]
+mod page;
 mod requests;
+mod stores;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,9 +26,10 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Registry, TextEncoder};
 
 use crate::operating::Operating;
+pub(crate) use bodies::Bodies;
 use node::NodeCollector;
 use operations::Timers;
-pub(crate) use operations::{AckResult, Operation, StoreTimers};
+pub(crate) use operations::{AckResult, StoreTimers};
 pub(crate) use requests::Requests;
 
 /// The metrics could not be set up or written.
@@ -34,6 +41,8 @@ pub(crate) struct MetricsError(#[from] prometheus::Error);
 pub(crate) struct Metrics {
     /// Requests, by route.
     pub(crate) requests: Arc<Requests>,
+    /// Bytes of bodies.
+    pub(crate) bodies: Arc<Bodies>,
     timers: Arc<Timers>,
     registry: Registry,
 }
@@ -44,18 +53,20 @@ impl Metrics {
     /// # Errors
     /// When a name is not valid or taken twice, which is a mistake in [`names`].
     pub(crate) fn new(node: &NodeHandle, operating: &Operating) -> Result<Self, MetricsError> {
-        let requests = Arc::new(Requests::new()?);
-        let timers = Arc::new(Timers::new()?);
-        let collector = NodeCollector::new(
-            node.clone(),
-            operating.clone(),
-            Arc::clone(&requests),
-            Arc::clone(&timers),
-        )?;
+        let requests = Arc::new(Requests::new());
+        let (bodies, timers) = (Arc::<Bodies>::default(), Arc::<Timers>::default());
+        let collector = NodeCollector {
+            node: node.clone(),
+            operating: operating.clone(),
+            requests: Arc::clone(&requests),
+            bodies: Arc::clone(&bodies),
+            timers: Arc::clone(&timers),
+            descriptions: node::descriptions()?,
+        };
         let registry = Registry::new();
         registry.register(Box::new(collector))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { requests, timers, registry })
+        Ok(Self { requests, bodies, timers, registry })
     }
 
     /// The measurements of a store's operations.

@@ -25,6 +25,19 @@ pub struct Operating {
     pub tls: Option<HttpTls>,
     /// When the node's certificates end.
     pub certificates: Certificates,
+    /// What program this is.
+    pub build: Build,
+}
+
+/// What a program was built from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Its version.
+    pub version: &'static str,
+    /// The revision of its source, or `unknown`.
+    pub revision: &'static str,
+    /// The compiler.
+    pub rustc: &'static str,
 }
 
 /// The effective configuration as it is shown: secrets must be masked already. Clones are the same one.

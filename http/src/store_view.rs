@@ -3,7 +3,7 @@
 //! What cannot apply is null, never a number that looks measured.
 
 use gridkv_actors::handle::StoreHandle;
-use gridkv_actors::{ApplyCounters, CacheCounts, OperationCounters, StoreStats};
+use gridkv_actors::{ApplyCounters, CacheCounts, OpKind, OperationCounters, StoreStats, Undone};
 use serde::Serialize;
 
 /// Statistics of one store.
@@ -129,9 +129,11 @@ impl Operations {
             touch: counters.touch.get(),
             list: counters.list.get(),
             batch: counters.batch.get(),
-            precondition_failed: counters.precondition_failed.get(),
-            memory_limit: counters.memory_limit.get(),
-            overloaded: counters.overloaded.get(),
+            precondition_failed: counters.all_undone(Undone::Conflict),
+            memory_limit: counters.all_undone(Undone::MemoryLimit),
+            overloaded: counters
+                .all_undone(Undone::Overloaded)
+                .saturating_add(counters.undone(OpKind::Batch, Undone::Overloaded)),
         }
     }
 }

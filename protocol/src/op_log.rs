@@ -119,6 +119,12 @@ impl OpLog {
         self.bytes
     }
 
+    /// Bytes of ops that it keeps at most.
+    #[must_use]
+    pub fn limit_bytes(&self) -> usize {
+        self.limit_bytes
+    }
+
     /// Ops kept.
     #[must_use]
     pub fn len(&self) -> usize {

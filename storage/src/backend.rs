@@ -118,6 +118,11 @@ pub trait Backend: Send + Sync {
     /// What it occupies now.
     fn footprint(&self) -> Footprint;
 
+    /// The tables of its engine, if it has one that keeps tables.
+    fn lsm(&self) -> Option<LsmShape> {
+        None
+    }
+
     /// The process ends, and asks for nothing any more: removes what should not stay behind.
     fn close(&self) {}
 
@@ -243,6 +248,17 @@ pub struct Footprint {
     pub keys: Option<u64>,
     /// Tombstones and expired records, likewise.
     pub tombstones: Option<u64>,
+}
+
+/// The tables of a log-structured engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LsmShape {
+    /// How many there are on each level, the newest first.
+    pub tables: Vec<u64>,
+    /// Memtables that are full and not yet a table.
+    pub sealed_memtables: u64,
+    /// Compaction runs that ended, as the engine counts them: also those that found nothing to do.
+    pub compactions: u64,
 }
 
 /// What a backend had when it was opened.

@@ -121,6 +121,11 @@ impl ChangeLog {
         log.changes.clear();
     }
 
+    /// Changes that are here, and that can be at most.
+    pub fn fill(&self) -> (usize, usize) {
+        (self.log().changes.len(), self.capacity)
+    }
+
     /// The place after the last change.
     pub fn end(&self) -> ChangePlace {
         ChangePlace { run: self.run, number: self.log().next() - 1 }

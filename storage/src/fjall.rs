@@ -16,7 +16,8 @@ use gridkv_protocol::op::KeyedRecord;
 use gridkv_protocol::{Frontier, Hlc, Key, Record};
 
 use crate::backend::{
-    Backend, BackendError, Commit, CommitError, Counts, Footprint, Near, Promises, Recovered, Walk,
+    Backend, BackendError, Commit, CommitError, Counts, Footprint, LsmShape, Near, Promises,
+    Recovered, Walk,
 };
 use crate::durability::Durability;
 use crate::map::WALK_CHUNK;
@@ -333,6 +334,10 @@ impl Backend for Fjall {
         if let Home::Memory { dir } = &self.home {
             dir.remove();
         }
+    }
+
+    fn lsm(&self) -> Option<LsmShape> {
+        Some(self.engine.shape())
     }
 
     fn footprint(&self) -> Footprint {

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use gridkv_protocol::UnixMs;
 
 use crate::backend::BackendError;
 use crate::store::Shared;
@@ -98,12 +101,18 @@ impl StoreFlusher {
         self.shared.backend.close();
     }
 
-    /// Counts a run that took `ms` milliseconds.
-    pub fn note(&self, ms: u64, ended_well: bool) {
+    /// The store was opened: nothing is unsaved.
+    pub fn note_opened(&self, at: UnixMs) {
+        self.shared.persists.at.fetch_max(at.0, Ordering::Relaxed);
+    }
+
+    /// Counts a run that took so long and has ended.
+    pub fn note(&self, took: Duration, ended_well: bool, at: UnixMs) {
         let persists = &self.shared.persists;
         if ended_well {
             persists.runs.add(1);
-            persists.ms.add(ms);
+            persists.times.observe_time(took);
+            persists.at.fetch_max(at.0, Ordering::Relaxed);
         } else {
             persists.failures.add(1);
         }

@@ -20,6 +20,7 @@ pub mod files;
 mod fjall;
 pub mod flusher;
 pub mod free_space;
+pub mod histogram;
 mod key_block;
 pub mod key_order;
 pub mod list;

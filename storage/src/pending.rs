@@ -31,6 +31,8 @@ pub(crate) struct Pending {
     loosened: Vec<Loosened>,
     greatest: Hlc,
     counted: Counted,
+    /// Changes that were admitted, of one key also several.
+    admitted: u64,
 }
 
 /// What a commit does to a key.
@@ -86,6 +88,7 @@ impl Pending {
             self.account.remove(&keyed.key, before);
         }
         self.account.add(&keyed.key, &keyed.record);
+        self.admitted += 1;
         self.greatest = self.greatest.max(keyed.record.version.hlc);
         if let Some(earlier) = self.place(&keyed.key).and_then(|at| self.records.get_mut(at)) {
             *earlier = keyed;
@@ -98,6 +101,7 @@ impl Pending {
     /// Lets a record go that stands under its key, and that no record of this commit replaces.
     pub(crate) fn remove(&mut self, keyed: KeyedRecord) {
         self.account.remove(&keyed.key, &keyed.record);
+        self.admitted += 1;
         self.removed.push(keyed);
     }
 
@@ -195,6 +199,11 @@ impl Pending {
         !self.changes_records() && self.moved.is_empty()
     }
 
+    /// Changes that were admitted.
+    pub(crate) fn admitted(&self) -> u64 {
+        self.admitted
+    }
+
     pub(crate) fn removed(&self) -> &[KeyedRecord] {
         &self.removed
     }
@@ -227,6 +236,7 @@ impl Pending {
         self.loosened.clear();
         self.greatest = Hlc::ZERO;
         self.counted = Counted::default();
+        self.admitted = 0;
         self.account = Account::default();
     }
 }
@@ -253,6 +263,7 @@ mod tests {
                 pending.put(keyed, before.as_ref());
             }
             assert_eq!(pending.records().len(), size);
+            assert_eq!(pending.admitted(), 2 * size as u64, "of one key also several");
             for key in 0..size {
                 let keyed = deleted(key, (size + key) as u64);
                 assert_eq!(pending.get(&keyed.key), Some(&keyed.record), "{key} of {size}");

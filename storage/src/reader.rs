@@ -109,6 +109,15 @@ impl StoreReader {
         self.shared.frontiers.upto(origin)
     }
 
+    /// Up to where ops of `origin` would survive a power cut; on volatile stores, are in the state.
+    pub fn durable_upto(&self, origin: Origin) -> Hlc {
+        if self.shared.promises.persistent {
+            self.shared.frontiers.durable.load().frontier.get(origin)
+        } else {
+            self.upto(origin)
+        }
+    }
+
     /// Whether the op with this version is in the state, or a newer one of its key was.
     pub fn covers(&self, version: Version) -> bool {
         version.hlc <= self.upto(version.origin)
@@ -245,7 +254,7 @@ impl StoreReader {
             promises,
             ..
         } = &*self.shared;
-        let footprint = backend.footprint();
+        let footprint = backend.footprint(); // once: it may look into a directory
         let cache = promises.hot_tier.then(|| CacheCounts {
             hits: operations.cache_hit.get(),
             misses: operations.cache_miss.get(),
@@ -260,7 +269,7 @@ impl StoreReader {
             sync_buffer_capacity: ring.capacity(),
             sync_buffer_overwritten: ring.overwritten(),
             db_size: footprint.disk_bytes,
-            memory_bytes: self.shared.memory_bytes(),
+            memory_bytes: self.shared.memory_of(&footprint),
             memory_limit_bytes: config.memory_limit_bytes,
             persistent: promises.persistent,
             durability: promises.durability,
@@ -268,11 +277,13 @@ impl StoreReader {
             purged: purged.get(),
             persists: persists.runs.get(),
             persist_failures: persists.failures.get(),
-            persist_ms: persists.ms.get(),
+            persist_times: persists.times.measured(),
+            persisted_at: Some(UnixMs(persists.at.load(Ordering::Relaxed))).filter(|at| at.0 > 0),
             unsaved: if promises.persistent { unsaved } else { 0 },
             rolled_back: self.shared.rolled_back,
             cache,
             evictions: backend.as_cache().map(Cache::evictions),
+            lsm: backend.lsm(),
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::backend::Evictions;
+use gridkv_protocol::UnixMs;
+
+use crate::backend::{Evictions, LsmShape};
 use crate::durability::Durability;
+use crate::histogram::Measured;
+use crate::write::Action;
 
 /// A counter that only grows.
 #[derive(Debug, Default)]
@@ -21,7 +25,59 @@ impl Counter {
     }
 }
 
-/// Operations of clients on a store, by kind and result, since the node started.
+/// What a client does with a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpKind {
+    /// Reads a key.
+    Get,
+    /// Puts a value.
+    Put,
+    /// Deletes a key.
+    Delete,
+    /// Changes a deadline.
+    Touch,
+    /// Lists keys.
+    List,
+    /// Does several of these at once.
+    Batch,
+}
+
+/// Why an operation was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// The key has no value.
+    NotFound,
+    /// Its condition did not hold.
+    Conflict,
+    /// The store was full.
+    MemoryLimit,
+    /// Too much was in flight. Nothing happened.
+    Overloaded,
+    /// Something else: it could not be read or committed, or the node took no writes.
+    Error,
+}
+
+impl OpKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Get, Self::Put, Self::Delete, Self::Touch, Self::List, Self::Batch];
+
+    /// The kind of a write.
+    pub fn of(action: &Action) -> Self {
+        match action {
+            Action::Put { .. } => Self::Put,
+            Action::Delete => Self::Delete,
+            Action::Touch { .. } => Self::Touch,
+        }
+    }
+}
+
+impl Undone {
+    const COUNT: usize = 5;
+}
+
+/// Operations of clients on a store, by kind and result, since the node started. What is within a batch counts as
+/// what it is, and the batch once more.
 #[derive(Debug, Default)]
 pub struct OperationCounters {
     /// Reads that found a value.
@@ -42,12 +98,31 @@ pub struct OperationCounters {
     pub list: Counter,
     /// Batches answered.
     pub batch: Counter,
-    /// Writes whose condition did not hold.
-    pub precondition_failed: Counter,
-    /// Writes refused because the store was full.
-    pub memory_limit: Counter,
-    /// Writes refused before anything happened: too many were in flight.
-    pub overloaded: Counter,
+    undone: [[Counter; Undone::COUNT]; OpKind::ALL.len()],
+}
+
+impl OperationCounters {
+    /// Counts an operation that was not done.
+    pub fn fail(&self, kind: OpKind, why: Undone) {
+        if let Some(counter) = self.place(kind, why) {
+            counter.add(1);
+        }
+    }
+
+    /// How many operations of a kind were not done for this reason.
+    pub fn undone(&self, kind: OpKind, why: Undone) -> u64 {
+        self.place(kind, why).map_or(0, Counter::get)
+    }
+
+    /// How many operations of any kind were not done for this reason, batches as such not among them.
+    pub fn all_undone(&self, why: Undone) -> u64 {
+        let single = OpKind::ALL.into_iter().filter(|kind| *kind != OpKind::Batch);
+        single.map(|kind| self.undone(kind, why)).sum()
+    }
+
+    fn place(&self, kind: OpKind, why: Undone) -> Option<&Counter> {
+        self.undone.get(kind as usize)?.get(why as usize)
+    }
 }
 
 /// What became of records that came from peers, since the node started.
@@ -65,6 +140,9 @@ pub struct ApplyCounters {
     pub conflict_local_won: Counter,
     /// Same version, different content. Must stay 0.
     pub collision: Counter,
+    /// They came in a batch that was not taken: behind a gap, from a past or from the future, or at a moment when
+    /// nothing is. Their sender gives them again.
+    pub rejected: Counter,
 }
 
 /// Reads of clients through a cache, since the node started.
@@ -116,8 +194,10 @@ pub struct StoreStats {
     pub persists: u64,
     /// Persist runs that failed.
     pub persist_failures: u64,
-    /// Milliseconds that the persist runs took together.
-    pub persist_ms: u64,
+    /// How long the persist runs took that ended well.
+    pub persist_times: Measured,
+    /// When one last ended well, or the store was opened; `None` while nobody said.
+    pub persisted_at: Option<UnixMs>,
     /// Changes that are not on disk yet; 0 on volatile backends.
     pub unsaved: u64,
     /// Whether the store came back with less than it had on the disk before.
@@ -126,4 +206,6 @@ pub struct StoreStats {
     pub cache: Option<CacheCounts>,
     /// Records evicted, by cause; `None` where nothing is.
     pub evictions: Option<Evictions>,
+    /// The tables of the engine; `None` without such an engine.
+    pub lsm: Option<LsmShape>,
 }

@@ -12,9 +12,10 @@ use gridkv_protocol::loose::LooseSet;
 use gridkv_protocol::{Frontier, Hlc, Origin, StoreName};
 
 use crate::account::SharedAccount;
-use crate::backend::{Backend, BackendError, Promises};
+use crate::backend::{Backend, BackendError, Footprint, Promises};
 use crate::change_log::ChangeLog;
 use crate::flusher::StoreFlusher;
+use crate::histogram::{self, Histogram};
 use crate::loose_view::LooseView;
 use crate::owner;
 use crate::pending::Counted;
@@ -142,19 +143,24 @@ pub(crate) struct Durable {
 }
 
 /// Persist runs and what they have not reached yet.
-#[derive(Default)]
 pub(crate) struct PersistCounters {
     pub(crate) changes: Counter,
     pub(crate) changes_saved: AtomicU64,
     pub(crate) runs: Counter,
     pub(crate) failures: Counter,
-    pub(crate) ms: Counter,
+    pub(crate) times: Histogram,
+    /// When a run last ended well, or the store was opened; 0: nobody said.
+    pub(crate) at: AtomicU64,
 }
 
 impl Shared {
     /// Bytes of memory that the store takes.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let footprint = self.backend.footprint();
+        self.memory_of(&self.backend.footprint())
+    }
+
+    /// The same, with what the backend occupies.
+    pub(crate) fn memory_of(&self, footprint: &Footprint) -> u64 {
         // The account counts schedules with their records; a backend knows nothing of them.
         let and_schedules =
             |bytes: u64| bytes.saturating_add(self.scheduled_bytes.load(Ordering::Relaxed));
@@ -165,6 +171,17 @@ impl Shared {
 }
 
 impl PersistCounters {
+    fn new() -> Self {
+        Self {
+            changes: Counter::default(),
+            changes_saved: AtomicU64::new(0),
+            runs: Counter::default(),
+            failures: Counter::default(),
+            times: Histogram::of(&histogram::RUNS),
+            at: AtomicU64::new(0),
+        }
+    }
+
     /// Says that changes up to this one are on the disk.
     pub(crate) fn saved(&self, changes: u64) {
         self.changes_saved.fetch_max(changes, Ordering::AcqRel);
@@ -296,7 +313,7 @@ pub fn open(
         purged: Counter::default(),
         scheduled_bytes: AtomicU64::default(),
         digest_bytes: AtomicU64::default(),
-        persists: PersistCounters::default(),
+        persists: PersistCounters::new(),
         watermark,
         flushing: Mutex::new(()),
         rolled_back,

@@ -1,5 +1,7 @@
 //! A store over its life: restarts on disk, and the end after a failed commit.
 
+use std::time::Duration;
+
 use gridkv_protocol::{State, UnixMs};
 
 use super::*;
@@ -168,10 +170,14 @@ fn the_flusher_knows_what_is_not_on_disk() {
     assert_eq!(store.reader.stats().unsaved, 3);
     store.flusher.flush().unwrap();
     assert!(!store.flusher.is_needed());
-    store.flusher.note(7, true);
-    store.flusher.note(5, false);
+    assert_eq!(store.reader.stats().persisted_at, None);
+    store.flusher.note_opened(UnixMs(3));
+    store.flusher.note(Duration::from_millis(7), true, UnixMs(9));
+    store.flusher.note(Duration::from_millis(5), false, UnixMs(20));
     let stats = store.reader.stats();
-    assert_eq!((stats.persists, stats.persist_failures, stats.persist_ms), (1, 1, 7));
+    assert_eq!((stats.persists, stats.persist_failures), (1, 1));
+    assert_eq!((stats.persist_times.count(), stats.persist_times.sum), (1, 7_000));
+    assert_eq!(stats.persisted_at, Some(UnixMs(9)));
     assert_eq!(stats.unsaved, 0);
 
     let mut volatile = TestStore::memory();

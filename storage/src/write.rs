@@ -3,6 +3,7 @@
 use gridkv_protocol::{ContentType, Key, Record, UnixMs, Value, Version};
 
 use crate::durability::Durability;
+use crate::stats::Undone;
 
 /// One change of one key, under a condition.
 #[derive(Clone, Debug)]
@@ -144,6 +145,20 @@ pub enum Rejection {
     /// Another op of an atomic batch was rejected.
     #[error("another op of the batch was rejected")]
     BatchAborted,
+}
+
+impl Rejection {
+    /// How it is counted.
+    pub fn undone(&self) -> Undone {
+        match self {
+            Self::PreconditionFailed { .. } => Undone::Conflict,
+            Self::KeyNotFound => Undone::NotFound,
+            Self::MemoryLimit { .. } => Undone::MemoryLimit,
+            Self::TooLarge { .. } | Self::DurabilityUnavailable { .. } | Self::BatchAborted => {
+                Undone::Error
+            }
+        }
+    }
 }
 
 /// Several operations in one message: nothing else happens between them on this node.

@@ -174,9 +174,9 @@ impl StoreWriter {
         }
     }
 
-    /// Whether records are staged.
-    pub fn has_staged(&self) -> bool {
-        !self.pending.records().is_empty()
+    /// Changes that are staged; of one key several count as such.
+    pub fn staged(&self) -> u64 {
+        self.pending.admitted()
     }
 
     /// Drops everything that was staged since the last commit: nothing of it is there, and versions

@@ -4,6 +4,7 @@ use gridkv_protocol::Op;
 
 use super::*;
 use crate::durability::Durability;
+use crate::stats::{OpKind, Undone};
 use crate::store::StoreConfig;
 use crate::test_store::{
     NOW, TestStore, all_records, assert_counts, config, delete, key, live, op, origin, put,
@@ -103,7 +104,7 @@ fn conditions_meet_the_standing_record() {
     assert_eq!(store.value("k"), Some(b"3".to_vec()));
     store.write(delete("k"));
     absent(store.writer.stage(when(touch("k", Ttl::Unlimited), Some(Matcher::Any), None), NOW));
-    assert_eq!(store.reader.operations().precondition_failed.get(), 6);
+    assert_eq!(store.reader.operations().all_undone(Undone::Conflict), 6);
     assert_eq!(store.reader.operations().put.get(), 3, "what is refused is not counted");
 }
 
@@ -259,7 +260,7 @@ fn a_full_store_refuses_what_would_grow_it() {
     store.commit();
     demand_full(refusal(store.writer.stage(put("c", &value), NOW)));
     demand_full(refusal(store.writer.stage(put("b", &large(13_000)), NOW)));
-    assert_eq!(store.reader.operations().memory_limit.get(), 3);
+    assert_eq!(store.reader.operations().undone(OpKind::Put, Undone::MemoryLimit), 3);
     store.write(put("b", "2"));
     store.write(delete("a"));
     store.write(touch("b", Ttl::Ms(5)));
@@ -276,7 +277,7 @@ fn a_soft_limit_only_shows() {
     assert_eq!(store.reader.record_bytes(), 4 * LARGE_RECORD_BYTES);
     assert!(stats.memory_bytes > SMALL_STORE_BYTES);
     assert_eq!(stats.memory_limit_bytes, Some(SMALL_STORE_BYTES));
-    assert_eq!(store.reader.operations().memory_limit.get(), 0);
+    assert_eq!(store.reader.operations().all_undone(Undone::MemoryLimit), 0);
 }
 
 /// Peers fill a store past its limit; what does not grow it is taken even then.

@@ -1,6 +1,6 @@
 //! What the cluster actor does with each message: translate, step, answer.
 
-use actix::{Context, Handler, MessageResult};
+use actix::{Context, Handler};
 use gridkv_protocol::membership::Event;
 use gridkv_protocol::message::Message as WireMessage;
 use gridkv_protocol::welcome::{Member, ProtocolRange, Refusal, RefusalReason};
@@ -155,9 +155,9 @@ impl Handler<ReportTo> for ClusterActor {
 }
 
 impl Handler<SayHello> for ClusterActor {
-    type Result = MessageResult<SayHello>;
+    type Result = ();
 
-    fn handle(&mut self, _: SayHello, _ctx: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.parts.membership.hello(self.now()))
+    fn handle(&mut self, SayHello(reply): SayHello, _ctx: &mut Context<Self>) {
+        post::answer(reply, self.parts.membership.hello(self.now()));
     }
 }

@@ -9,12 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use prometheus::core::Metric;
-use prometheus::{Histogram, HistogramOpts};
+use gridkv_actors::histogram::{Histogram, REQUESTS};
 
-use super::MetricsError;
 use super::exposition::Exposition;
-use super::names::{BUCKETS, HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS};
+use super::names::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS};
 use crate::routes::{RESOURCES, Verb};
 
 /// The lowest status there is; a series counts those from here to 599.
@@ -31,27 +29,20 @@ pub(crate) struct Requests {
     exempt: AtomicU64,
     /// One for each route and `unmatched`, times one for each verb.
     series: Vec<OnceLock<Series>>,
-    template: HistogramOpts,
 }
 
 struct Series {
     by_status: Vec<AtomicU64>,
-    duration: Option<Histogram>,
+    duration: Histogram,
 }
 
 impl Requests {
     /// Counters at 0.
-    ///
-    /// # Errors
-    /// When a histogram can not be made, which is a mistake in the table.
-    pub(crate) fn new() -> Result<Self, MetricsError> {
-        let template =
-            HistogramOpts::new(HTTP_DURATION.name, HTTP_DURATION.help).buckets(BUCKETS.to_vec());
-        Histogram::with_opts(template.clone())?;
+    pub(crate) fn new() -> Self {
         let places = (RESOURCES.len() + 1) * Verb::ALL.len();
         let series = (0..places).map(|_| OnceLock::new()).collect();
         let (capped, exempt) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { capped, exempt, series, template })
+        Self { capped, exempt, series }
     }
 
     /// Counts a request as being in flight until the guard is dropped. One that is exempt from the
@@ -80,14 +71,12 @@ impl Requests {
     ) {
         let route = route.unwrap_or(RESOURCES.len());
         let Some(place) = self.series.get(route * Verb::ALL.len() + verb.index()) else { return };
-        let series = place.get_or_init(|| Series::new(&self.template));
+        let series = place.get_or_init(Series::new);
         let status = usize::from(status.as_u16().saturating_sub(FIRST_STATUS));
         if let Some(counter) = series.by_status.get(status) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(duration) = &series.duration {
-            duration.observe(took.as_secs_f64());
-        }
+        series.duration.observe_time(took);
     }
 
     /// Writes every series that was used.
@@ -104,21 +93,15 @@ impl Requests {
                     into.count(&HTTP_REQUESTS, &[method, route, &code.to_string()], count);
                 }
             }
-            if let Some(duration) = &series.duration {
-                let measured = duration.metric().get_histogram().clone();
-                into.histogram(&HTTP_DURATION, &[method, route], measured);
-            }
+            into.histogram(&HTTP_DURATION, &[method, route], &series.duration.measured());
         }
     }
 }
 
 impl Series {
-    fn new(template: &HistogramOpts) -> Self {
-        Self {
-            by_status: (0..STATUSES).map(|_| AtomicU64::new(0)).collect(),
-            // The same options made one when the metrics were set up.
-            duration: Histogram::with_opts(template.clone()).ok(),
-        }
+    fn new() -> Self {
+        let by_status = (0..STATUSES).map(|_| AtomicU64::new(0)).collect();
+        Self { by_status, duration: Histogram::of(&REQUESTS) }
     }
 }
 
@@ -157,7 +140,7 @@ mod tests {
 
     #[test]
     fn only_series_that_were_used_are_shown() {
-        let requests = Requests::new().unwrap();
+        let requests = Requests::new();
         let took = Duration::from_micros(50);
         requests.observe(Some(0), Verb::Get, StatusCode::OK, took);
         requests.observe(Some(0), Verb::Get, StatusCode::OK, took);

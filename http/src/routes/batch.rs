@@ -6,8 +6,8 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
-use gridkv_actors::Durability;
 use gridkv_actors::write::{Action, Batch, BatchItem, ItemOutcome, Rejection};
+use gridkv_actors::{Durability, OpKind, Undone};
 use gridkv_protocol::{Version, codec};
 
 use crate::batch_op::{self, Op};
@@ -19,7 +19,6 @@ use crate::exchange::{Exchange, StoreDoor};
 use crate::headers;
 use crate::incoming::Incoming;
 use crate::media_type::BatchFormat;
-use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
 use crate::role::Role;
 use crate::routes::{Endpoint, internal};
@@ -65,11 +64,12 @@ pub(crate) async fn batch(
     let claim = if writes { Some(acks.claim(exchange, &store)?) } else { None };
     let stopwatch = Stopwatch::start();
     let outcomes = if aborted {
+        store.handle.operations().fail(OpKind::Batch, Undone::Error);
         Ok(items.iter().map(|_| ItemOutcome::Rejected(Rejection::BatchAborted)).collect())
     } else {
         perform(&store, Batch { atomic, items, durability }).await
     };
-    store.timers.observe(Operation::Batch, stopwatch);
+    store.timers.observe(OpKind::Batch, stopwatch);
     let outcomes = outcomes?;
     let written = Written::of(&outcomes);
     let acks = match (claim, &written) {
@@ -141,9 +141,13 @@ async fn perform(store: &StoreDoor, batch: Batch) -> Result<Vec<ItemOutcome>, Pr
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in batch.items {
         if let BatchItem::Get(key) = item {
-            outcomes.push(ItemOutcome::Read(store.handle.get(&key).await?));
+            let read = store.handle.get(&key).await.inspect_err(|_| {
+                store.handle.operations().fail(OpKind::Batch, Undone::Error);
+            })?;
+            outcomes.push(ItemOutcome::Read(read));
         }
     }
+    store.handle.operations().batch.add(1);
     Ok(outcomes)
 }
 

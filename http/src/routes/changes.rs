@@ -83,7 +83,8 @@ pub(crate) async fn changes(exchange: &Exchange) -> Result<HttpResponse, Problem
             let held = (seat, Streaming::of(&exchange.request));
             let reader = (exchange.caller, exchange.site.operating.access.clone());
             let stream = ChangeStream { feed, shape, place, with_values, left, reader, held };
-            Ok(response.force_close().streaming(stream.into_body()))
+            let pieces = exchange.site.metrics.bodies.counted(stream.into_body());
+            Ok(response.force_close().streaming(pieces))
         }
     }
 }
@@ -123,8 +124,10 @@ async fn document(
 ) -> Result<HttpResponse, Problem> {
     let stopwatch = Stopwatch::start();
     let (mut results, mut bytes) = (Vec::new(), 0);
+    let mut waited = false;
     loop {
-        let next = feed.read(place);
+        let next = if waited { feed.read_on(place) } else { feed.read(place) };
+        waited = true;
         let next = next.map_err(|Truncated { oldest }| change_format::truncated(oldest))?;
         let mut is_full = false;
         for change in &next.changes {

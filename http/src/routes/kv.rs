@@ -10,8 +10,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
-use gridkv_actors::Durability;
 use gridkv_actors::write::{Action, Condition, Rejection, Write, Written};
+use gridkv_actors::{Durability, OpKind};
 use gridkv_protocol::record::{Live, Record, State};
 use gridkv_protocol::{UnixMs, Value, Version};
 
@@ -21,7 +21,6 @@ use crate::exchange::Exchange;
 use crate::headers;
 use crate::incoming::Incoming;
 use crate::media_type;
-use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
 use crate::query::{self, Query};
 use crate::record_view::RecordView;
@@ -57,7 +56,7 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     } else {
         let stopwatch = Stopwatch::start();
         let found = store.handle.get(&key).await;
-        store.timers.observe(Operation::Get, stopwatch);
+        store.timers.observe(OpKind::Get, stopwatch);
         found?
     };
     let Some(Record { version, state: State::Live(live) }) = found else {
@@ -173,7 +172,7 @@ pub(crate) async fn put(
     let claim = acks.claim(exchange, &store)?;
     let stopwatch = Stopwatch::start();
     let written = store.handle.write(write, durability).await;
-    store.timers.observe(Operation::Put, stopwatch);
+    store.timers.observe(OpKind::Put, stopwatch);
     let written = written?;
     let acks = claim.settle(exchange, &store, written.version).await?;
     let status = if written.existed { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
@@ -203,7 +202,7 @@ pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem>
     let claim = acks.claim(exchange, &store)?;
     let stopwatch = Stopwatch::start();
     let written = store.handle.write(write, durability).await;
-    store.timers.observe(Operation::Delete, stopwatch);
+    store.timers.observe(OpKind::Delete, stopwatch);
     let written = written?;
     let acks = claim.settle(exchange, &store, written.version).await?;
     let existed = if written.existed { "true" } else { "false" };

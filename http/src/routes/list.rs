@@ -8,12 +8,11 @@
 //! after many records that are not shown.
 
 use actix_web::HttpResponse;
-use gridkv_actors::{ListQuery, Listing};
+use gridkv_actors::{ListQuery, Listing, OpKind};
 use serde::Serialize;
 
 use crate::cursor::{self, ListName};
 use crate::exchange::Exchange;
-use crate::metrics::Operation;
 use crate::problem::Problem;
 use crate::query::{self, Query};
 use crate::record_view::{Include, RecordView};
@@ -61,7 +60,7 @@ pub(crate) async fn list(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     };
     let stopwatch = Stopwatch::start();
     let listing = store.handle.list(list_query).await;
-    store.timers.observe(Operation::List, stopwatch);
+    store.timers.observe(OpKind::List, stopwatch);
     json(&page(list, include, &listing?))
 }
 

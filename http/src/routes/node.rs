@@ -3,6 +3,7 @@
 //! The configuration is shown as it was handed in: whoever composes the node masks its secrets.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use gridkv_actors::views::{ActorView, ClockView, ClusterView, PeerStoreView, PeerView};
@@ -107,7 +108,7 @@ struct Clock {
 
 impl Clock {
     fn of(view: ClockView, now: UnixMs) -> Self {
-        let ClockView { standing, ahead_of_wall_ms, ahead_of_peers_ms } = view;
+        let ClockView { standing, ahead_of_wall_ms, ahead_of_peers_ms, .. } = view;
         Self {
             now: rfc3339::format(now),
             standing: standing.as_str(),
@@ -121,14 +122,31 @@ impl Clock {
 #[derive(Serialize)]
 struct ActorRow {
     actor: &'static str,
+    /// `_node` when it is the node's.
     store: String,
     messages: u64,
+    capacity: Option<u64>,
+    handled: u64,
+    refused: Option<u64>,
+    restarts: Option<u64>,
+    /// Of all messages that it has taken, together.
+    waited_seconds: f64,
+    heartbeat_age_ms: Option<u64>,
 }
 
 impl From<ActorView> for ActorRow {
     fn from(view: ActorView) -> Self {
-        let ActorView { actor, store, messages } = view;
-        Self { actor, store, messages }
+        Self {
+            actor: view.role.as_str(),
+            store: view.store.map_or_else(|| "_node".to_owned(), |store| store.to_string()),
+            messages: view.messages,
+            capacity: view.capacity,
+            handled: view.handled,
+            refused: view.refused,
+            restarts: view.restarts,
+            waited_seconds: Duration::from_micros(view.waited_us).as_secs_f64(),
+            heartbeat_age_ms: view.silent_ms,
+        }
     }
 }
 
@@ -254,7 +272,7 @@ fn seconds(ms: u64) -> Json {
     if ms.is_multiple_of(1_000) {
         Json::from(ms / 1_000)
     } else {
-        Json::from(std::time::Duration::from_millis(ms).as_secs_f64())
+        Json::from(Duration::from_millis(ms).as_secs_f64())
     }
 }
 

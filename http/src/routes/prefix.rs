@@ -8,14 +8,13 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::HeaderValue;
 use gridkv_actors::write::{Action, Batch, BatchItem, Condition, ItemOutcome, Write};
-use gridkv_actors::{Durability, ListQuery, Listed};
+use gridkv_actors::{Durability, ListQuery, Listed, OpKind};
 use gridkv_protocol::Version;
 use serde::Serialize;
 
 use crate::condition;
 use crate::exchange::{Exchange, StoreDoor};
 use crate::headers;
-use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
 use crate::query::{self, Query};
 use crate::routes::{Endpoint, json};
@@ -97,7 +96,7 @@ async fn delete_all(
             let items = page.records.into_iter().map(deletion).collect();
             let stopwatch = Stopwatch::start();
             let outcomes = store.handle.batch(Batch { atomic: false, items, durability }).await;
-            store.timers.observe(Operation::Batch, stopwatch);
+            store.timers.observe(OpKind::Batch, stopwatch);
             outcomes?.into_iter().try_for_each(|outcome| progress.count(outcome))?;
         }
         if page.next.is_none() {

@@ -70,7 +70,7 @@ pub(crate) fn save(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     };
     let streaming = Streaming::of(&exchange.request);
     let outgoing = outgoing(Outgoing { walk, encoder, first, streaming });
-    Ok(response.force_close().streaming(outgoing))
+    Ok(response.force_close().streaming(exchange.site.metrics.bodies.counted(outgoing)))
 }
 
 enum Encoder {

@@ -5,13 +5,13 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use gridkv_actors::OpKind;
 use gridkv_actors::write::{Action, Write};
 
 use crate::body::{self, BodyLimits};
 use crate::condition;
 use crate::exchange::Exchange;
 use crate::incoming::Incoming;
-use crate::metrics::Operation;
 use crate::problem::{Code, Problem};
 use crate::query;
 use crate::routes::{Endpoint, kv};
@@ -40,7 +40,7 @@ pub(crate) async fn touch(
     let claim = acks.claim(exchange, &store)?;
     let stopwatch = Stopwatch::start();
     let written = store.handle.write(write, durability).await;
-    store.timers.observe(Operation::Touch, stopwatch);
+    store.timers.observe(OpKind::Touch, stopwatch);
     let written = written?;
     let acks = claim.settle(exchange, &store, written.version).await?;
     Ok(kv::wrote(StatusCode::NO_CONTENT, &written, acks))

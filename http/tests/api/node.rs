@@ -16,7 +16,7 @@ use gridkv_http::access::Exposed;
 use gridkv_http::certificates::Certificates;
 use gridkv_http::log_control::{LogError, LogLevel};
 use gridkv_http::tls::HttpTls;
-use gridkv_http::{Access, HttpConfig, LogControl, Operating, ShownConfig};
+use gridkv_http::{Access, Build, HttpConfig, LogControl, Operating, ShownConfig};
 use gridkv_protocol::StoreName;
 use tokio::sync::oneshot;
 
@@ -85,6 +85,7 @@ fn operating(access: Access) -> Operating {
         access,
         tls: None,
         certificates: Certificates::default(),
+        build: Build { version: "0.0.1", revision: "abc", rustc: "1.0" },
     }
 }
 

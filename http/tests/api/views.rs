@@ -121,7 +121,7 @@ fn metrics() {
     for line in [
         "gridkv_ready 1",
         "gridkv_store_keys{store=\"main\",backend=\"memory\"} 1",
-        "gridkv_store_operations_total{store=\"main\",op=\"get\",result=\"hit\"} 1",
+        "gridkv_store_operations_total{store=\"main\",op=\"get\",result=\"ok\"} 1",
         "gridkv_store_operation_duration_seconds_count{store=\"main\",op=\"get\"} 2",
         "gridkv_http_requests_total{method=\"PUT\",route=\"/v1/kv/{store}/{key}\",code=\"201\"} 1",
         "gridkv_http_requests_total{method=\"GET\",route=\"unmatched\",code=\"404\"} 1",

@@ -13,6 +13,7 @@
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::fjall::compaction::Leveled;
@@ -22,7 +23,7 @@ use ::fjall::{
     OwnedWriteBatch, PersistMode, Slice,
 };
 
-use crate::backend::BackendError;
+use crate::backend::{BackendError, LsmShape};
 use crate::durability::Durability;
 use crate::settings::{Compression, LsmSettings, Settings};
 
@@ -53,6 +54,8 @@ pub(super) struct Engine {
     /// Bytes of a memtable at which it is sealed.
     sealed_at: u64,
     most_sealed: usize,
+    /// Compactions of everything that were asked for, and ended.
+    rewrites: AtomicU64,
 }
 
 /// Why a database can not be opened.
@@ -124,6 +127,7 @@ impl Engine {
             dir: dir.to_owned(),
             sealed_at: lsm.memtable_bytes.min(lsm.journal_bytes / JOURNAL_MEMTABLES),
             most_sealed: usize::try_from(lsm.num_memtables).unwrap_or(usize::MAX),
+            rewrites: AtomicU64::new(0),
         })
     }
 
@@ -176,7 +180,9 @@ impl Engine {
             self.check()?;
             std::thread::sleep(LOOK_AGAIN);
         }
-        self.rows.major_compact().map_err(failed("compact"))
+        self.rows.major_compact().map_err(failed("compact"))?;
+        self.rewrites.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Demands that it still works.
@@ -219,6 +225,19 @@ impl Engine {
     /// Bytes of its files: tables, and what journals occupy of the room that they were given.
     pub(super) fn disk_bytes(&self) -> u64 {
         self.rows.disk_space().saturating_add(journal_bytes(&self.dir).unwrap_or(0))
+    }
+
+    /// Its tables.
+    pub(super) fn shape(&self) -> LsmShape {
+        let whole = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let levels = (0..).map_while(|level| self.rows.tree.level_table_count(level));
+        LsmShape {
+            tables: levels.map(whole).collect(),
+            sealed_memtables: whole(self.rows.sealed_memtable_count()),
+            // Those that are asked for do not pass its count.
+            compactions: whole(self.db.compactions_completed())
+                .saturating_add(self.rewrites.load(Ordering::Relaxed)),
+        }
     }
 
     /// Bytes of its block cache and its memtables.

@@ -38,14 +38,14 @@ impl StoreReader {
     /// # Errors
     /// [`BackendError`] when they can not be read.
     pub fn list(&self, query: &ListQuery, now: UnixMs) -> Result<Listing, BackendError> {
-        let mut walk = self.begin_list(query.clone());
+        let mut walk = Self::begin_list(query.clone());
         while self.list_on(&mut walk, now)?.is_continue() {}
+        self.shared.operations.list.add(1);
         Ok(walk.into_listing())
     }
 
-    /// Begins a page. [`Self::list_on`] fills it, in short steps.
-    pub fn begin_list(&self, query: ListQuery) -> ListWalk {
-        self.shared.operations.list.add(1);
+    /// Begins a page. [`Self::list_on`] fills it, in short steps; who asks for those counts the list.
+    pub fn begin_list(query: ListQuery) -> ListWalk {
         ListWalk::new(query)
     }
 

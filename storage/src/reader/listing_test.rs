@@ -253,7 +253,7 @@ fn a_page_ends_after_many_records_that_are_not_shown() {
     fill(&mut store, &["e"]);
     for query in [query("", None, 10), delimited("", "/", 10)] {
         assert_eq!(list(&store, &query), (vec!["e".to_owned()], false), "so few are passed over");
-        let mut walk = store.reader.begin_list(query.clone());
+        let mut walk = StoreReader::begin_list(query.clone());
         walk.left = 2_000;
         while store.reader.list_on(&mut walk, NOW).unwrap().is_continue() {}
         let Listing { records, next, .. } = walk.into_listing();

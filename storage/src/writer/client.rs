@@ -9,7 +9,7 @@ use gridkv_protocol::{Hlc, Key, Live, Op, Record, State, UnixMs, Version};
 use super::StoreWriter;
 use crate::account::Account;
 use crate::backend::{BackendError, Cache, Standing};
-use crate::pending::Counted;
+use crate::stats::{OpKind, Undone};
 use crate::store::Shared;
 use crate::write::{Action, Rejection, Ttl, Write, Written};
 
@@ -24,12 +24,31 @@ pub enum PutError {
     Backend(#[from] BackendError),
 }
 
+impl PutError {
+    /// How it is counted.
+    fn undone(&self) -> Undone {
+        match self {
+            Self::Rejected(rejection) => rejection.undone(),
+            Self::Backend(_) => Undone::Error,
+        }
+    }
+}
+
 impl StoreWriter {
     /// Makes a client's write part of the next commit.
     ///
     /// # Errors
     /// [`PutError`] when it is refused: then nothing was changed.
     pub fn stage(&mut self, write: Write, now: UnixMs) -> Result<Written, PutError> {
+        let kind = OpKind::of(&write.action);
+        let staged = self.mint(write, now);
+        if let Err(error) = &staged {
+            self.shared.operations.fail(kind, error.undone());
+        }
+        staged
+    }
+
+    fn mint(&mut self, write: Write, now: UnixMs) -> Result<Written, PutError> {
         let standing = self.standing(&write.key)?;
         let current = standing.record().filter(|record| record.live_at(now).is_some());
         let state = self.next_state(&write, (standing.version(), current), now)?;
@@ -38,7 +57,7 @@ impl StoreWriter {
         let kept = due.as_ref().unwrap_or(&record);
         self.room_for(&write, standing.record(), kept, self.pending.account())?;
         let existed = current.is_some();
-        let kind = Kind::of(&write.action);
+        let kind = OpKind::of(&write.action);
         let expires_at = match &record.state {
             State::Live(live) => live.expires_at,
             State::Expired { .. } | State::Deleted => None,
@@ -49,13 +68,18 @@ impl StoreWriter {
         self.pending.log(LoggedOp { op: op.clone(), seen: Arc::clone(&self.others) });
         self.admit(op, &standing, now);
         (self.own_upto, self.last_written) = (version.hlc, version.hlc);
-        *kind.counter(self.pending.counted()) += 1;
+        let counted = self.pending.counted();
+        match kind {
+            OpKind::Delete => counted.delete += 1,
+            OpKind::Touch => counted.touch += 1,
+            OpKind::Put | OpKind::Get | OpKind::List | OpKind::Batch => counted.put += 1,
+        }
         let durability = self.shared.promises.durability;
         Ok(Written { version, existed, expires_at, durability })
     }
 
     /// What a write would make of `current`, the live record beneath the version that stands, or why it is
-    /// refused. Changes nothing but counters.
+    /// refused. Changes nothing.
     fn next_state(
         &self,
         write: &Write,
@@ -65,7 +89,6 @@ impl StoreWriter {
         let version = current.map(|record| record.version);
         let live = current.and_then(|record| record.live_at(now));
         if !write.condition.holds(version) || !write.condition.holds_beside(standing) {
-            self.shared.operations.precondition_failed.add(1);
             return Err(Rejection::PreconditionFailed { current: version });
         }
         let deadline = |ttl| self.deadline(ttl, live, now);
@@ -107,7 +130,7 @@ impl StoreWriter {
         record: &Record,
         pending: &Account,
     ) -> Result<Account, Rejection> {
-        let Shared { config, operations, backend, .. } = &*self.shared;
+        let Shared { config, backend, .. } = &*self.shared;
         let cache = backend.as_cache();
         let bytes = key.len() + record.content_bytes();
         if let Some(limit_bytes) = cache.map(Cache::largest_record).filter(|limit| bytes > *limit) {
@@ -127,18 +150,27 @@ impl StoreWriter {
         }
         let held_bytes = self.shared.memory_bytes();
         if held_bytes.saturating_add_signed(after.bytes) > limit_bytes {
-            operations.memory_limit.add(1);
             let used_bytes = held_bytes.saturating_add_signed(pending.bytes);
             return Err(Rejection::MemoryLimit { used_bytes, limit_bytes });
         }
         Ok(after)
     }
 
-    /// Checks every write of an atomic batch before any is staged. Says which one is refused.
+    /// Checks every write of an atomic batch before any is staged. Says which one is refused, and counts it.
     ///
     /// # Errors
     /// The place and reason of the first write that would be refused; nothing was changed.
     pub fn check(&self, writes: &[Write], now: UnixMs) -> Result<(), (usize, PutError)> {
+        let checked = self.try_out(writes, now);
+        if let Err((at, error)) = &checked
+            && let Some(write) = writes.get(*at)
+        {
+            self.shared.operations.fail(OpKind::of(&write.action), error.undone());
+        }
+        checked
+    }
+
+    fn try_out(&self, writes: &[Write], now: UnixMs) -> Result<(), (usize, PutError)> {
         let mut scratch: HashMap<&Key, Record> = HashMap::new();
         let mut account = *self.pending.account();
         for (at, write) in writes.iter().enumerate() {
@@ -181,29 +213,4 @@ fn nameable(rejection: Rejection, unborn: bool) -> Rejection {
         return Rejection::PreconditionFailed { current: None };
     }
     rejection
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Put,
-    Delete,
-    Touch,
-}
-
-impl Kind {
-    fn of(action: &Action) -> Self {
-        match action {
-            Action::Put { .. } => Self::Put,
-            Action::Delete => Self::Delete,
-            Action::Touch { .. } => Self::Touch,
-        }
-    }
-
-    fn counter(self, counted: &mut Counted) -> &mut u64 {
-        match self {
-            Self::Put => &mut counted.put,
-            Self::Delete => &mut counted.delete,
-            Self::Touch => &mut counted.touch,
-        }
-    }
 }

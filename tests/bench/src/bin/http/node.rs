@@ -10,7 +10,7 @@ use gridkv_bench::engine::Engine;
 use gridkv_bench::node;
 use gridkv_http::access::Exposed;
 use gridkv_http::certificates::Certificates;
-use gridkv_http::{Access, HttpConfig, LogControl, Operating, ShownConfig};
+use gridkv_http::{Access, Build, HttpConfig, LogControl, Operating, ShownConfig};
 
 /// A node and where it serves.
 pub(crate) struct Served {
@@ -38,6 +38,7 @@ impl Served {
                 access: Access::new(Vec::new(), Exposed::default()),
                 tls: None,
                 certificates: Certificates::default(),
+                build: Build { version: "", revision: "", rustc: "" },
             },
         )?;
         drop(actix_rt::spawn(server));

@@ -1,4 +1,4 @@
-//! The metrics of a node and its peers, as Prometheus reads them.
+//! The metrics of peers, as Prometheus reads them.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,19 @@ fn peer(last_contact: Option<u64>, clock_skew_ms: Option<i64>) -> PeerView {
             .into(),
         missing_stores: vec![],
         other_backends: BTreeMap::new(),
-        link: LinkCounts { batches_ok: 3, batches_error: 1, sent_bytes: 77 },
+        link: LinkCounts {
+            batches_ok: 3,
+            batches_error: 1,
+            batches_timeout: 2,
+            sent_bytes: 77,
+            ..LinkCounts::default()
+        },
     }
 }
 
 fn shown(peer: &PeerView) -> String {
     let mut out = Exposition::default();
-    collect_peer(peer, &mut out);
+    collect_peers(std::slice::from_ref(peer), &mut out);
     prometheus::TextEncoder::new().encode_to_string(&out.into_families()).unwrap()
 }
 
@@ -43,6 +49,10 @@ fn shown(peer: &PeerView) -> String {
 fn a_peer_as_prometheus_sees_it() {
     let text = shown(&peer(Some(2_500), Some(-250)));
     for line in [
+        "gridkv_peers{state=\"up\"} 1",
+        "gridkv_peers{state=\"down\"} 0",
+        "gridkv_sync_batches_total{peer=\"n2\",result=\"timeout\"} 2",
+        "gridkv_sync_batch_duration_seconds_count{peer=\"n2\"} 0",
         "gridkv_peer_up{peer=\"n2\"} 1",
         "gridkv_peer_last_contact_timestamp_seconds{peer=\"n2\"} 2.5",
         "gridkv_peer_clock_skew_seconds{peer=\"n2\"} -0.25",
@@ -58,26 +68,6 @@ fn a_peer_as_prometheus_sees_it() {
 }
 
 #[test]
-fn the_clock_as_prometheus_sees_it() {
-    let mut out = Exposition::default();
-    let clock = ClockView {
-        standing: Standing::Fenced,
-        ahead_of_wall_ms: -1_500,
-        ahead_of_peers_ms: Some(900),
-    };
-    collect_clock(clock, &mut out);
-    let text = prometheus::TextEncoder::new().encode_to_string(&out.into_families()).unwrap();
-    for line in [
-        "gridkv_clock_fenced 1",
-        "gridkv_clock_standing{standing=\"fenced\"} 1",
-        "gridkv_clock_standing{standing=\"sound\"} 0",
-        "gridkv_clock_wall_offset_seconds -1.5",
-    ] {
-        assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
-    }
-}
-
-#[test]
 fn what_is_not_known_is_absent() {
     let text = shown(&peer(None, None));
     assert!(!text.contains("gridkv_diverged_buckets{store=\"hot\""), "a cache");
@@ -85,11 +75,31 @@ fn what_is_not_known_is_absent() {
 }
 
 #[test]
-fn a_summary_has_a_sum_and_a_count() {
+fn the_logs_and_frontiers_of_a_store() {
     let mut out = Exposition::default();
-    out.summary(&names::PERSIST_DURATION, &["main"], 4, 0.5);
+    let floor = Some(UnixMs(1_500));
+    collect_log(
+        "main",
+        OpLogView { operations: 4, bytes: 99, limit_bytes: 1_000, floor },
+        &mut out,
+    );
+    let frontiers = [
+        FrontierView { member: "n1".to_owned(), applied: UnixMs(3_000), durable: None },
+        FrontierView { member: "n2".to_owned(), applied: UnixMs(2_000), durable: floor },
+    ];
+    collect_frontiers("main", &frontiers, &mut out);
     let text = prometheus::TextEncoder::new().encode_to_string(&out.into_families()).unwrap();
-    assert!(text.contains("# TYPE gridkv_persist_duration_seconds summary"));
-    assert!(text.contains("gridkv_persist_duration_seconds_sum{store=\"main\"} 0.5"));
-    assert!(text.contains("gridkv_persist_duration_seconds_count{store=\"main\"} 4"));
+    let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(
+        lines,
+        [
+            "gridkv_frontier_applied_timestamp_seconds{store=\"main\",member=\"n1\"} 3",
+            "gridkv_frontier_applied_timestamp_seconds{store=\"main\",member=\"n2\"} 2",
+            "gridkv_frontier_durable_timestamp_seconds{store=\"main\",member=\"n2\"} 1.5",
+            "gridkv_op_log_bytes{store=\"main\"} 99",
+            "gridkv_op_log_floor_timestamp_seconds{store=\"main\"} 1.5",
+            "gridkv_op_log_limit_bytes{store=\"main\"} 1000",
+            "gridkv_op_log_operations{store=\"main\"} 4",
+        ]
+    );
 }

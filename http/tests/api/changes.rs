@@ -170,6 +170,13 @@ fn who_was_away_for_too_long_is_told_and_who_is_too_slow_is_cut_off() {
     let all = slow.rest();
     let end = &all[all.len() - 400..];
     assert!(end.contains("event: truncated\ndata: {\"code\":\"changes_truncated\""), "{end}");
+    let metrics = node.get("/metrics").text();
+    let missed = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("gridkv_watch_dropped_events_total{store=\"main\"} "));
+    let (missed, told) =
+        (missed.unwrap().parse::<usize>().unwrap(), all.matches("event: put").count());
+    assert!(missed > 0 && missed + told <= 60 * 512 - 1_024, "{missed} missed after {told}");
     let gone = node.get(&format!("{FEED}?since={place}"));
     assert_eq!(gone.refusal(), (410, "changes_truncated".to_owned()));
     let oldest = gone.json()["oldest"].as_str().unwrap().to_owned();

@@ -18,6 +18,7 @@ mod endings;
 mod keys;
 mod ledger;
 mod lists;
+mod metrics;
 mod node;
 mod openapi;
 mod peers;

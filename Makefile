@@ -50,9 +50,9 @@ SCHEMAS := $(TARGET)/schemas/bin
 
 # More words for the benchmarks, such as --rounds 3.
 BENCH_FLAGS ?=
-BENCHES := structures backends funnel http replication healing bootstrap slow-peer snapshot watchers tls bad-clients
+BENCHES := structures backends funnel http replication healing bootstrap slow-peer snapshot watchers tls bad-clients metrics
 # Those that measure real nodes, and put their tables on the page.
-NODE_BENCHES := replication healing bootstrap slow-peer snapshot watchers tls bad-clients
+NODE_BENCHES := replication healing bootstrap slow-peer snapshot watchers tls bad-clients metrics
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
 .PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \

@@ -154,6 +154,13 @@ fn batches_that_break_the_rules_change_nothing() {
         let BatchOutcome::Applied { applied, .. } = future.outcome else { panic!("{future:?}") };
         assert!(applied < Hlc::from_bits(1 << 60), "{applied} is not now");
     }
+    let rejected = "gridkv_sync_applied_operations_total{store=\"main\",result=\"rejected\"} ";
+    let counts = siege.nodes().into_iter().map(|node| {
+        let metrics = node.client().request("GET", "/metrics").send().unwrap().text().into_owned();
+        let shown = metrics.lines().find_map(|line| line.strip_prefix(rejected)).unwrap();
+        shown.parse::<u64>().unwrap()
+    });
+    assert_eq!(counts.sum::<u64>(), 2, "both operations from the future");
     for node in siege.nodes() {
         assert_eq!(node.client().get("main", "evil").unwrap().status, 404);
         let put = node.client().put("main", "now", b"v").unwrap();

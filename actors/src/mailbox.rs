@@ -165,8 +165,10 @@ impl Place {
 
     /// The actor takes the message.
     pub(crate) fn leave(self) {
-        let mailbox = &self.mailbox;
-        let waited_us = mailbox.clock.elapsed_us().saturating_sub(self.posted_us);
+        let (mailbox, now_us) = (&self.mailbox, self.mailbox.clock.elapsed_us());
+        let waited_us = now_us.saturating_sub(self.posted_us);
+        // A sign of life too: an actor that has its hands full gets to its timers last.
+        mailbox.turned_ms.store(now_us / 1_000, Ordering::Release);
         mailbox.taken.fetch_add(1, Ordering::Relaxed);
         mailbox.waited_us.fetch_add(waited_us, Ordering::Relaxed);
         mailbox.waits.observe(mailbox.role, waited_us);

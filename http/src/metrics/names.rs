@@ -123,7 +123,7 @@ families! {
             "Operations of clients, by what became of them; those within a batch count too, and the batch once more. A write counts as ok once it is committed."
             absent "results that an operation can not have";
         STORE_DURATION HISTOGRAM "gridkv_store_operation_duration_seconds" ["store", "op" in "get set delete touch list batch"]
-            "From asking a store to its answer, its queue and its commit included, waits for peers not.";
+            "From asking a store to its answer: its queue and its commit are in it, a wait for peers is not.";
         COMMIT_SIZE HISTOGRAM "gridkv_commit_batch_operations" ["store"]
             "Changes that were committed together, of clients, peers and deadlines; commits without any are not counted.";
         COMMIT_DURATION HISTOGRAM "gridkv_commit_duration_seconds" ["store"]
@@ -285,7 +285,7 @@ families! {
             "Times that an actor was begun anew: a peer applier for each connection of a peer that had one before."
             absent "the other actors: when one of them dies, the node ends";
         ACTOR_LAST_TURN GAUGE "gridkv_actor_last_turn_timestamp_seconds" ["actor" in "storage sync-publisher catch-up convergence cluster", "store"]
-            "When the actor last showed a sign of life, which it does several times a second, or at each heartbeat."
+            "When the actor last took a message or looked at its timers, which it does several times a second, or at each heartbeat."
             absent "peer appliers, which only answer";
         STUCK_ACTORS GAUGE "gridkv_watchdog_stuck_actors" []
             "Actors that died, or have shown no sign of life for ten seconds: /livez says which.";

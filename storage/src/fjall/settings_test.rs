@@ -68,3 +68,15 @@ fn settings_that_stay_with_a_database_are_said_when_they_change() {
     let [warning] = &recovered.warnings[..] else { panic!("{recovered:?}") };
     assert!(warning.contains("compression None") && warning.contains("compression Lz4"));
 }
+
+#[test]
+fn the_tables_of_the_engine_are_told() {
+    let mut disk = Disk::new();
+    let backend = disk.open();
+    disk.fill(&backend, 10, 10, 10);
+    assert!(backend.rewrite().unwrap());
+    let shape = backend.lsm().unwrap();
+    assert_eq!((shape.tables.len(), shape.tables.iter().sum::<u64>()), (7, 1), "{shape:?}");
+    assert_eq!(shape.sealed_memtables, 0);
+    assert!(shape.compactions >= 1, "the one that was asked for");
+}

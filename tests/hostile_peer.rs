@@ -3,16 +3,22 @@
 mod mesh;
 mod siege;
 
-use std::net::TcpStream;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
+use gridkv_cluster::wait_until;
 use gridkv_protocol::codec;
 use gridkv_protocol::frame::HEADER_BYTES;
-use gridkv_protocol::limits::HANDSHAKE_FRAME_BYTES;
+use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, MAX_STRANGERS};
 use gridkv_protocol::message::Message;
 use gridkv_protocol::welcome::{Hello, Member, RefusalReason, StoreInfo};
 use gridkv_protocol::{Epoch, Origin};
 
-use siege::gallery::{all_but_hello, frame, hello, main_store, mallory, member, wrapped};
+use mesh::PATIENCE;
+use siege::gallery::{all_but_hello, frame, hello, main_store, mallory, member, report, wrapped};
 use siege::{Siege, dial, end, next, send, until_closed};
 
 /// The kind of a hello on the wire.
@@ -132,6 +138,101 @@ fn more_connections_than_are_taken_do_not_keep_the_good_ones_out() {
     }
     assert_eq!(siege.links_made(), links, "no link of a good node was lost");
     siege.ends(300);
+}
+
+#[test]
+fn who_has_something_to_say_is_heard_beside_a_silent_crowd() {
+    let mut siege = Siege::begin();
+    let addr = siege.peers(1);
+    let mut crowd: Vec<TcpStream> = (0..400).map(|_| dial(addr)).collect();
+    siege.sent += crowd.len();
+    let mut member = dial(addr);
+    send(&mut member, &frame(&Message::Hello(hello(mallory()))));
+    let answer = next(&mut member);
+    assert!(matches!(answer, Some(Message::Welcome(_))), "not heard: {answer:?}");
+    drop(member);
+    for stream in &mut crowd {
+        assert!(until_closed(stream, "silence").is_empty());
+    }
+    siege.ends(400);
+}
+
+#[test]
+fn a_node_that_comes_back_is_linked_while_strangers_take_every_place() {
+    let mut siege = Siege::begin();
+    let ports = [siege.peers(1), siege.peers(2)];
+    let (over, met) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        // Twice as many as there are places at each, and others for those that are closed.
+        for addr in ports {
+            let (over, met) = (&over, &met);
+            let come = move || {
+                let stream = silent(addr);
+                met.fetch_add(1, Ordering::Relaxed);
+                stream
+            };
+            scope.spawn(move || {
+                let mut crowd: Vec<TcpStream> = (0..2 * MAX_STRANGERS).map(|_| come()).collect();
+                while !over.load(Ordering::Relaxed) {
+                    for stream in &mut crowd {
+                        if is_closed(stream) {
+                            *stream = come();
+                            thread::sleep(Duration::from_millis(1));
+                        }
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+        }
+        wait_until(PATIENCE, "the crowds to be there", || {
+            met.load(Ordering::Relaxed) >= 4 * MAX_STRANGERS
+        })
+        .unwrap();
+        let before = siege.links_made_by(3);
+        siege.restart(3);
+        let both = || siege.links_made_by(3) == before + 2;
+        let linked = wait_until(Duration::from_secs(5), "n3 to be linked with both", both);
+        over.store(true, Ordering::Relaxed);
+        linked.unwrap();
+    });
+    siege.node(3).wait_ready(PATIENCE).unwrap();
+    siege.sent += met.into_inner();
+    siege.ends(1_000);
+}
+
+/// A connection that is read without waiting.
+fn silent(addr: SocketAddr) -> TcpStream {
+    let stream = dial(addr);
+    assert!(stream.set_nonblocking(true).is_ok());
+    stream
+}
+
+/// Whether the other side closed a connection that is read without waiting.
+fn is_closed(stream: &TcpStream) -> bool {
+    match stream.peek(&mut [0]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    }
+}
+
+#[test]
+fn strangers_do_not_fill_the_log() {
+    let mut siege = Siege::begin();
+    let of_peers = "a peer's connection ended";
+    let before = siege.lines_with(of_peers);
+    for _ in 0..300 {
+        is_cut_at_once(&mut siege, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "another protocol");
+    }
+    let message = Message::Report(report(mallory().origin));
+    for _ in 0..300 {
+        is_refused(&mut siege, 1, &frame(&message), RefusalReason::UnexpectedMessage);
+    }
+    // In one line with all others of some seconds, in each of the logs.
+    let told = "connections to the peers' port ended that proved nothing";
+    wait_until(PATIENCE, "strangers to be told of", || siege.lines_with(told) > 0).unwrap();
+    assert_eq!(siege.lines_with(of_peers), before);
+    assert!(siege.lines_with(told) < 30, "{} lines", siege.lines_with(told));
+    siege.ends(600);
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub mod store_ledger;
 mod store_maker;
 pub mod store_meters;
 pub mod stores;
+mod strangers;
 pub mod tls_fault;
 #[cfg(test)]
 mod trial_authority;

@@ -1,21 +1,25 @@
 //! The peer server: takes connections of other nodes, shakes hands, and feeds a peer applier each.
 //!
-//! Nothing that comes in before the handshake can cost more than one small frame and a few seconds.
+//! Nothing that comes in before the handshake can cost more than one small frame and a few seconds. Who has proved
+//! nothing yet has a place among strangers, takes none of a member's, and is written into the log in one line with
+//! all others of some seconds.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Actor;
 use gridkv_protocol::limits::{
     DIGEST_BUCKETS, HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS, MAX_PEER_CONNECTIONS, PAGE_BYTES,
+    STRANGER_MS,
 };
 use gridkv_protocol::message::Message;
 use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::cluster_actor::ClusterActor;
 use crate::cluster_messages::{Arrived, Knock, Left};
@@ -24,10 +28,13 @@ use crate::peer_applier::{ApplierParts, PeerApplier, Received};
 use crate::peer_security::PeerSecurity;
 use crate::peer_stream::{ReadHalf, Secured, Side, WriteHalf};
 use crate::post::post;
+use crate::strangers::Strangers;
 use crate::wire::{OutboxLimits, WireError, Writer, outbox, read_message};
 
 /// The pause after a failed accept, such as when the process has no file left to open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often it is told what strangers did: a line that they can make appear appears no more often.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// What the server hands to each connection. Cheap to clone.
 #[derive(Clone)]
@@ -46,8 +53,14 @@ enum ServeError {
     Io(#[from] io::Error),
     #[error("{0}")]
     Wire(#[from] WireError),
-    #[error("the handshake took too long")]
+    #[error("it did not say in time who it is")]
     SlowHandshake,
+    #[error("the node took too long to answer its hello")]
+    SlowAnswer,
+    #[error("others came that had proved as little, and it was the oldest")]
+    SentAway,
+    #[error("members have as many connections open as a node takes")]
+    NoRoom,
     #[error("refused: {0}")]
     Refused(String),
     #[error("nothing heard for too long")]
@@ -63,32 +76,85 @@ pub(crate) async fn serve(listener: std::net::TcpListener, parts: ServerParts) -
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(MAX_PEER_CONNECTIONS));
+    let strangers = Arc::<Strangers>::default();
+    let mut tell = interval(TELL_EVERY);
+    tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failed = None;
     loop {
-        let (stream, addr) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection can not be taken");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = tell.tick() => {
+                tell_of(&strangers, failed.take());
                 continue;
             }
         };
-        // Without room the connection is dropped at once: the peer dials again.
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
-        let parts = parts.clone();
-        actix_rt::spawn(async move {
-            if let Err(error) = serve_connection(stream, &parts).await {
-                tracing::info!(%addr, reason = %error, "a peer's connection ended");
+        match accepted {
+            Ok((stream, addr)) => {
+                let visit =
+                    Visit { addr, room: Arc::clone(&room), strangers: Arc::clone(&strangers) };
+                actix_rt::spawn(visit.take(stream, parts.clone()));
+                // However many come, those that are here get their turns between two of them.
+                tokio::task::yield_now().await;
             }
-            drop(permit);
-        });
+            Err(error) => {
+                failed = Some(error);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
-async fn serve_connection(stream: TcpStream, parts: &ServerParts) -> Result<(), ServeError> {
-    let handshake = Duration::from_millis(HANDSHAKE_MS);
-    let Guest { read, write, hello, welcome } = timeout(handshake, shake_hands(stream, parts))
-        .await
-        .map_err(|_| ServeError::SlowHandshake)??;
+fn tell_of(strangers: &Strangers, failed: Option<io::Error>) {
+    if let Some(gone) = strangers.tell() {
+        let (connections, last, reason) = (gone.connections, gone.last, gone.reason);
+        tracing::info!(connections, %last, %reason, "connections to the peers' port ended that proved nothing");
+    }
+    if let Some(error) = failed {
+        tracing::warn!(%error, "connections can not be taken");
+    }
+}
+
+/// A connection that was made to this node, and where it finds a place.
+struct Visit {
+    addr: SocketAddr,
+    room: Arc<Semaphore>,
+    strangers: Arc<Strangers>,
+}
+
+impl Visit {
+    async fn take(self, stream: TcpStream, parts: ServerParts) {
+        let addr = self.addr;
+        let guest = match self.greet(stream, &parts).await {
+            Ok(guest) => guest,
+            Err(error) => {
+                tracing::debug!(%addr, reason = %error, "a connection ended that proved nothing");
+                return self.strangers.went(addr, error);
+            }
+        };
+        let name = guest.hello.member.name.clone();
+        let ended = match self.room.try_acquire() {
+            Ok(_permit) => serve_guest(guest, &parts).await,
+            // Without room the connection is dropped at once: the peer dials again.
+            Err(_) => Err(ServeError::NoRoom),
+        };
+        if let Err(error) = ended {
+            tracing::info!(peer = %name, %addr, reason = %error, "a peer's connection ended");
+        }
+    }
+
+    /// Shakes hands, in a place among strangers.
+    async fn greet(&self, stream: TcpStream, parts: &ServerParts) -> Result<Guest, ServeError> {
+        let mut place = self.strangers.take_in(self.addr.ip());
+        tokio::select! {
+            guest = shake_hands(stream, parts) => guest,
+            () = place.sent_away() => Err(ServeError::SentAway),
+        }
+    }
+}
+
+/// Serves a node that was let in until the connection ends.
+async fn serve_guest(guest: Guest, parts: &ServerParts) -> Result<(), ServeError> {
+    let Guest { read, write, hello, welcome } = guest;
     let origin = hello.member.origin;
     if !welcome.takes_in(origin.node()) {
         return Ok(()); // what they wanted to know: this node has not joined either, or is not ready
@@ -118,9 +184,32 @@ struct Guest {
 }
 
 async fn shake_hands(stream: TcpStream, parts: &ServerParts) -> Result<Guest, ServeError> {
-    let secured = parts.security.secure(stream, Side::Dialled).await?;
-    let Secured { mut read, mut write, credentials } = secured;
-    let first = read_message(&mut read, HANDSHAKE_FRAME_BYTES).await?.0;
+    let proof = Duration::from_millis(STRANGER_MS);
+    let (secured, first) = timeout(proof, hear(stream, &parts.security))
+        .await
+        .map_err(|_| ServeError::SlowHandshake)??;
+    // The cluster may have to keep on its disk that it takes this one in.
+    let answer = Duration::from_millis(HANDSHAKE_MS);
+    timeout(answer, respond(secured, first, parts)).await.map_err(|_| ServeError::SlowAnswer)?
+}
+
+/// The connection as safe as the settings want it, and the first message.
+async fn hear(
+    stream: TcpStream,
+    security: &PeerSecurity,
+) -> Result<(Secured, Message), ServeError> {
+    let mut secured = security.secure(stream, Side::Dialled).await?;
+    let first = read_message(&mut secured.read, HANDSHAKE_FRAME_BYTES).await?.0;
+    Ok((secured, first))
+}
+
+/// Answers the first message, which has to be a hello.
+async fn respond(
+    secured: Secured,
+    first: Message,
+    parts: &ServerParts,
+) -> Result<Guest, ServeError> {
+    let Secured { read, mut write, credentials } = secured;
     let answered = if let Message::Hello(hello) = first {
         let (reply, answer) = oneshot::channel();
         post(&parts.cluster, Knock { hello: hello.clone(), credentials, reply });

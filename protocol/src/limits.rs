@@ -56,6 +56,13 @@ pub const HANDSHAKE_FRAME_BYTES: usize = 64 * 1_024;
 /// Connections that peers may have open to a node, at most: some for each of 25 members.
 pub const MAX_PEER_CONNECTIONS: usize = 128;
 
+/// Connections at the peers' port that have proved nothing yet, at most: with a hello under way in each, 16 MB.
+pub const MAX_STRANGERS: usize = 256;
+
+/// Milliseconds that a connection has to say who it is, TLS included: three round trips that are slow, or one that
+/// was lost.
+pub const STRANGER_MS: u64 = 3_000;
+
 /// Bytes of a secret that nodes share, at least: shorter ones can be guessed by who once saw a proof of it.
 pub const LEAST_SECRET_BYTES: usize = 32;
 

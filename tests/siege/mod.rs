@@ -80,6 +80,13 @@ impl Siege {
         self.cluster.node(number)
     }
 
+    /// Kills a node and starts it again; from then on it is another process, which may not be ready yet.
+    pub(crate) fn restart(&mut self, number: usize) {
+        self.node(number).kill().unwrap();
+        self.node(number).start().unwrap();
+        self.before[number - 1] = Weight::of(self.node(number));
+    }
+
     /// The origin of a node, as its neighbours know it.
     pub(crate) fn origin(&self, number: usize) -> gridkv_protocol::Origin {
         let me = &mesh::mesh(&self.node(number).client())["self"];
@@ -131,12 +138,23 @@ impl Siege {
 
     /// How often links between good nodes were made so far.
     pub(crate) fn links_made(&self) -> usize {
-        let made = |node: &Node| {
-            let log = fs::read_to_string(node.log_path()).unwrap();
-            log.lines().filter(|line| line.contains("linked")).count()
-        };
-        self.nodes().into_iter().map(made).sum()
+        self.lines_with("linked")
     }
+
+    /// How often a node got in at a peer to publish to it.
+    pub(crate) fn links_made_by(&self, number: usize) -> usize {
+        lines_with(self.node(number), "linked")
+    }
+
+    /// Lines in all logs that have these words.
+    pub(crate) fn lines_with(&self, words: &str) -> usize {
+        self.nodes().into_iter().map(|node| lines_with(node, words)).sum()
+    }
+}
+
+fn lines_with(node: &Node, words: &str) -> usize {
+    let log = fs::read_to_string(node.log_path()).unwrap();
+    log.lines().filter(|line| line.contains(words)).count()
 }
 
 impl Weight {

@@ -263,8 +263,6 @@ type Files = [(&'static str, String); 5];
 
 /// What all nodes that are made at once share.
 struct Work<'a> {
-    /// The cluster's directory.
-    dir: &'a Path,
     cluster: &'a str,
     authority: &'a Authority,
     tokens: &'a str,
@@ -282,13 +280,12 @@ impl Work<'_> {
         let Self { authority, cluster, .. } = *self;
         let names = (cluster, node.name.as_str());
         let made = certify(authority, names, &node.certified(), self.days, self.now)?;
-        let data = self.dir.join(&node.name).join("data");
         let files = [
             ("ca.pem", authority.certificate()),
             ("node.pem", made.certificate),
             ("node.key", made.key),
             ("tokens.toml", self.tokens.to_owned()),
-            ("gridkv.toml", node_files::configuration(cluster, place, seeds, &data)),
+            ("gridkv.toml", node_files::configuration(cluster, place, seeds)),
         ];
         Ok((files, made.ends))
     }
@@ -314,7 +311,6 @@ pub(crate) fn make(plan: &Plan, now: UnixMs) -> Result<Cluster, InitError> {
         fresh.write(&format!("tokens/{}.token", token.role), &token.text)?;
     }
     let work = Work {
-        dir: fresh.goal(),
         cluster: &plan.cluster,
         authority: &authority,
         tokens: &token::file(&tokens),

@@ -149,7 +149,8 @@ fn nodes(text: &mut String, cluster: &Cluster, start: &str) {
     }
     writeln!(
         text,
-        "\n{start}, each where it is to run (with its directory copied there, and data_dir in it as you like it):"
+        "\n{start}, each where it is to run, with its directory copied there (its data will be in it, unless data_dir says\n\
+         otherwise):"
     )
     .unwrap_or_default();
     for (node, _) in urls {

@@ -13,7 +13,11 @@ fn apart_from_its_stores_it_is_the_defaults() {
     let defaults = Trial::default().config();
     assert_eq!(example.stores["main"], defaults.stores["main"], "main shows the defaults too");
     assert_ne!(example.stores, defaults.stores);
-    assert_eq!(Config { stores: defaults.stores.clone(), ..example }, defaults);
+    // The same words, but those of a file are taken from its directory.
+    assert_eq!(defaults.node.data_dir, Some("./data".into()));
+    assert!(example.node.data_dir.as_ref().is_some_and(|dir| dir.ends_with("data")));
+    let node = NodeConfig { data_dir: defaults.node.data_dir.clone(), ..example.node.clone() };
+    assert_eq!(Config { stores: defaults.stores.clone(), node, ..example }, defaults);
 }
 
 #[test]

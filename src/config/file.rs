@@ -110,11 +110,11 @@ impl Walk<'_, '_, '_> {
 }
 
 impl Walk<'_, '_, '_> {
-    /// The value, where a relative path to a file is taken from the directory of this one: so a directory with
-    /// a node's configuration, certificate and key can be moved.
+    /// The value, where a relative path is taken from the directory of this file: so a directory with a node's
+    /// configuration, certificate, key and data can be moved.
     fn beside(&self, key: &Key, value: &Value) -> Value {
         match (&key.kind, value, self.path.parent()) {
-            (Kind::File, Value::String(name), Some(dir)) if !name.is_empty() => {
+            (Kind::File | Kind::Path, Value::String(name), Some(dir)) if !name.is_empty() => {
                 dir.join(name).to_str().map_or_else(|| value.clone(), Value::from)
             }
             _ => value.clone(),

@@ -26,7 +26,7 @@ pub(super) enum Kind {
         /// Whether the empty text is allowed.
         empty: bool,
     },
-    /// A path of the file system; empty = none.
+    /// A directory; empty = none. One that the configuration file names is taken from its directory.
     Path,
     /// `true` or `false`.
     Boolean,

@@ -145,6 +145,20 @@ fn stores_get_what_their_backend_obeys() {
 }
 
 #[test]
+fn a_directory_of_a_file_is_beside_it_and_one_of_who_starts_the_node_is_where_that_is() {
+    let dir = |trial: Trial| trial.config().node.data_dir.unwrap();
+    let file = || Trial::default().file("[node]\ndata_dir = \"d\"\n");
+    assert!(dir(file()).is_absolute() && dir(file()).ends_with("d"));
+    assert_eq!(dir(file().variable("GRIDKV_NODE__DATA_DIR", "e")), PathBuf::from("e"));
+    assert_eq!(dir(file().typed(&["--data-dir", "f"])), PathBuf::from("f"));
+    assert_eq!(dir(Trial::default().file("")), PathBuf::from("./data"));
+    let whole = Trial::default().file("[node]\ndata_dir = \"/d\"\n");
+    assert_eq!(dir(whole), PathBuf::from("/d"));
+    let none = "[node]\ndata_dir = \"\"\n[stores.main]\nbackend = \"memory\"\n";
+    assert_eq!(Trial::default().file(none).config().node.data_dir, None);
+}
+
+#[test]
 fn the_host_name_is_the_default_name() {
     assert_eq!(Trial::default().host("web-7.example").config().node.name, "web-7.example");
     let named = Trial::default().host("no good").typed(&["--name", "n1"]);

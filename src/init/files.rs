@@ -49,11 +49,6 @@ impl Fresh {
         Ok(Self { goal, building, done: false })
     }
 
-    /// What it will be.
-    pub(super) fn goal(&self) -> &Path {
-        &self.goal
-    }
-
     /// A directory in it.
     pub(super) fn directory(&self, name: &str) -> Result<(), InitError> {
         make_directory(&self.building.join(name))

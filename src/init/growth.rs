@@ -50,7 +50,6 @@ pub(crate) fn add(growth: &Growth, now: UnixMs) -> Result<Grown, InitError> {
     let goal =
         std::path::absolute(dir).map_err(|source| InitError::Io { path: dir.clone(), source })?;
     let work = Work {
-        dir: &goal,
         cluster: &manifest.cluster,
         authority: &authority,
         tokens: &tokens,

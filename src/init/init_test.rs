@@ -72,7 +72,7 @@ fn each_node_gets_what_it_starts_with_and_nobody_else_may_read_it() {
     for name in ["n1", "n2", "n3", "n4", "n5", "n6"] {
         let config = load(&dir.join(name).join("gridkv.toml"));
         assert_eq!((config.node.name.as_str(), config.node.cluster.as_str()), (name, "grid"));
-        assert_eq!(config.node.data_dir, Some(cluster.dir.join(name).join("data")));
+        assert_eq!(config.node.data_dir, Some(dir.join(name).join("data")));
         assert_eq!((config.peers.seeds.len(), config.auth.tokens.len()), (5, 4));
         assert!(config.exposures().is_empty());
         let tls = Tls::read(&config, now()).unwrap();
@@ -91,6 +91,22 @@ fn each_node_gets_what_it_starts_with_and_nobody_else_may_read_it() {
     texts.dedup();
     assert_eq!(texts.len(), 4);
     assert!(!fs::read_to_string(dir.join("n1/tokens.toml")).unwrap().contains("gkv_"));
+}
+
+#[test]
+fn what_a_node_gets_does_not_know_where_it_was_made() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("grid");
+    make(&plan(&dir, &["n1=10.0.0.1"]), now()).unwrap();
+    let here = base.path().to_str().unwrap();
+    for (path, content) in contents(&dir) {
+        let told = String::from_utf8_lossy(&content).contains(here);
+        assert!(!told, "{} names {here}", path.display());
+    }
+    let there = base.path().join("elsewhere");
+    fs::rename(dir.join("n1"), &there).unwrap();
+    let config = load(&there.join("gridkv.toml"));
+    assert_eq!(config.node.data_dir, Some(there.join("data")));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -95,17 +94,16 @@ pub(super) fn configuration<'a>(
     cluster: &str,
     place: &Place,
     others: impl Iterator<Item = &'a Place>,
-    data: &Path,
 ) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let seeds: Vec<String> = others.map(|other| quoted(&other.dialled())).collect();
     let mut text = format!(
         "# Made by `gridkv init`. What is not here has its default: see `gridkv serve --help`.\n\
-         # Files without a directory are taken from the directory of this file.\n\n\
+         # Paths are taken from the directory of this file, which may be moved: data_dir, too.\n\n\
          [node]\n\
          name = {}\n\
          cluster = {}\n\
-         data_dir = {}\n\n\
+         data_dir = \"data\"\n\n\
          [http]\n\
          listen = \"{}\"\n\n\
          [http.tls]\n\

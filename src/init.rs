@@ -11,137 +11,38 @@
 pub(crate) mod authority;
 mod files;
 mod growth;
+mod init_error;
 mod manifest;
 mod node_files;
 mod token;
 
 use std::collections::BTreeSet;
-use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gridkv_actors::peer_security::{Mutual, SecurityError};
+use gridkv_actors::peer_security::Mutual;
 use gridkv_http::rfc3339;
 use gridkv_protocol::UnixMs;
 
-use authority::{Authority, AuthorityError};
+use authority::Authority;
 pub(crate) use authority::{Days, Made, Names};
 use files::Fresh;
 pub(crate) use growth::{Grown, Growth, add};
+pub(crate) use init_error::InitError;
+use init_error::MOST_NAME_LETTERS;
 use manifest::{Manifest, ManifestNode};
 use node_files::Place;
-pub(crate) use node_files::Ports;
-use token::Token;
+pub(crate) use node_files::Wanted;
+pub(crate) use token::Token;
 
-use crate::private_file::{self, PrivateFileError};
+use crate::private_file;
 
 /// What there is for whom: a file of each of these roles.
 const ROLES: [&str; 4] = ["admin", "write", "read", "metrics"];
 
 /// Names that nodes can not have, because something else has them in the directory.
 const TAKEN: [&str; 4] = ["ca.pem", "ca.key", "cluster.toml", "tokens"];
-
-/// Characters of a node's or cluster's name, at most: a label of a certificate's name.
-const MOST_NAME_LETTERS: usize = 63;
-
-/// Why a cluster's files are not made, or a certificate is not renewed. Unless it says otherwise nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum InitError {
-    /// A name that no node or cluster can have.
-    #[error(
-        "{0:?} is no name: use at most {MOST_NAME_LETTERS} letters, digits and dashes, beginning and ending with a letter or digit"
-    )]
-    Name(String),
-    /// The name of a node that has another meaning in the directory.
-    #[error("no node can be named {0:?}: that is something else in the directory")]
-    Taken(String),
-    /// Two nodes of one name.
-    #[error("there are two nodes named {0:?}")]
-    Twice(String),
-    /// A host that is neither an address nor a name.
-    #[error("{0:?} is no host: give an IP address or a host name, without a port")]
-    Host(String),
-    /// No port is left for a node.
-    #[error("there are not enough ports above {0}")]
-    Ports(u16),
-    /// Something is there already.
-    #[error("{} is there already, and nothing is overwritten; in a cluster that is there --renew makes new certificates, --add more nodes", .0.display())]
-    Exists(PathBuf),
-    /// A file or directory can not be made or read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The authority's key can not be read, or is readable by others.
-    #[error(transparent)]
-    Private(#[from] PrivateFileError),
-    /// The authority can not be used.
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    /// The file that says what the cluster is made of is damaged.
-    #[error("{} is damaged: {why}", path.display())]
-    Manifest {
-        /// Where it is.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A node that is to be added is there.
-    #[error("the cluster has a node {0:?} already; --renew makes a new certificate for it")]
-    Known(String),
-    /// The file that says what the cluster is made of does not say where a node is: an earlier release made it.
-    #[error(
-        "{} does not tell the ports of {node:?}, which new nodes must know; \
-         put a line such as `ports = {{ http = 7400, peers = 7500 }}` after the hosts of each node there",
-        path.display()
-    )]
-    NoPorts {
-        /// Where it is.
-        path: PathBuf,
-        /// Whose ports are missing.
-        node: String,
-    },
-    /// Nodes know different tokens.
-    #[error(
-        "{} and {} differ: which tokens is a new node to know? Make them the same first",
-        first.display(),
-        second.display()
-    )]
-    Tokens {
-        /// One of the files.
-        first: PathBuf,
-        /// The other one.
-        second: PathBuf,
-    },
-    /// No node's tokens are there.
-    #[error("no node's directory in {} has a tokens.toml: put one of a node's there", .0.display())]
-    NoTokens(PathBuf),
-    /// The cluster was not made with such a node.
-    #[error("the cluster has no node {name:?}; it has {known}")]
-    Unknown {
-        /// Who was asked for.
-        name: String,
-        /// Who there is.
-        known: String,
-    },
-    /// A certificate that was made would not be taken.
-    #[error("the certificate of {node:?} would not be taken: {source}")]
-    Unfit {
-        /// Whose.
-        node: String,
-        /// Why.
-        #[source]
-        source: SecurityError,
-    },
-    /// The system gives no random bytes.
-    #[error("the system gives no random bytes")]
-    NoRandomness,
-}
 
 /// A node to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,8 +73,8 @@ pub(crate) struct Plan {
     pub(crate) nodes: Vec<NodePlan>,
     /// How long their certificates are valid.
     pub(crate) days: Days,
-    /// The ports of the first node on each host.
-    pub(crate) ports: Ports,
+    /// The ports that are asked for.
+    pub(crate) ports: Wanted,
 }
 
 /// What was made.
@@ -215,8 +116,14 @@ impl NodePlan {
 
 impl Host {
     fn parse(text: &str) -> Result<Self, InitError> {
-        if let Ok(ip) = text.trim_matches(['[', ']']).parse() {
-            return Ok(Self::Ip(ip));
+        if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+            let ip = ip.to_canonical();
+            let is_all = ip.is_unspecified() || ip == IpAddr::from(Ipv4Addr::BROADCAST);
+            return if is_all || ip.is_multicast() {
+                Err(InitError::Nowhere(text.to_owned()))
+            } else {
+                Ok(Self::Ip(ip))
+            };
         }
         let labels = text.split('.').all(is_label);
         let is_name =

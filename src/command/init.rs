@@ -8,7 +8,7 @@ use gridkv_actors::clock::ClockSource;
 use gridkv_protocol::UnixMs;
 
 use super::Exit;
-use crate::init::{self, Cluster, Days, Grown, Growth, NodePlan, Plan, Ports};
+use crate::init::{self, Cluster, Days, Grown, Growth, NodePlan, Plan, Wanted};
 use crate::output::Output;
 
 const INIT_HELP: &str = "\
@@ -63,11 +63,13 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u64).range(1..=3_652))]
     days: u64,
     /// Port for clients of the first node on each host; those after it have the next free one
-    #[arg(long, value_name = "PORT", default_value_t = 7_400, conflicts_with = "renew", value_parser = clap::value_parser!(u16).range(1..))]
-    http_port: u16,
+    /// [default: 7400; with --add, that of the cluster's first node]
+    #[arg(long, value_name = "PORT", conflicts_with = "renew", value_parser = clap::value_parser!(u16).range(1..))]
+    http_port: Option<u16>,
     /// Port for peers of the first node on each host; those after it have the next free one
-    #[arg(long, value_name = "PORT", default_value_t = 7_500, conflicts_with = "renew", value_parser = clap::value_parser!(u16).range(1..))]
-    peer_port: u16,
+    /// [default: 7500; with --add, that of the cluster's first node]
+    #[arg(long, value_name = "PORT", conflicts_with = "renew", value_parser = clap::value_parser!(u16).range(1..))]
+    peer_port: Option<u16>,
 }
 
 /// Makes, or renews, and says what.
@@ -76,7 +78,7 @@ pub(crate) struct InitArgs {
 /// What could not be made, and why.
 pub(crate) fn run(args: InitArgs, output: &Output) -> anyhow::Result<Exit> {
     let (days, now) = (Days(args.days), ClockSource::start().now());
-    let ports = Ports { http: args.http_port, peers: args.peer_port };
+    let ports = Wanted { http: args.http_port, peers: args.peer_port };
     let said = if !args.renew.is_empty() {
         let mut said = String::new();
         init::check_known(&args.dir, &args.renew)?;

@@ -45,7 +45,10 @@ impl Fresh {
         let mut name = goal.file_name().unwrap_or_default().to_owned();
         name.push(".new");
         let building = goal.with_file_name(name);
-        make_directory(&building)?;
+        make_directory(&building).map_err(|error| {
+            let InitError::Exists(path) = error else { return error };
+            InitError::Unfinished(path)
+        })?;
         Ok(Self { goal, building, done: false })
     }
 

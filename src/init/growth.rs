@@ -6,7 +6,7 @@ use gridkv_protocol::UnixMs;
 
 use super::files::{self, Fresh};
 use super::manifest::{self, Manifest};
-use super::node_files::{self, Ports};
+use super::node_files::{self, Wanted};
 use super::{Cluster, Days, InitError, NodePlan, Work, check_twice, load_authority, read};
 
 /// Nodes to be of a cluster that is.
@@ -18,8 +18,8 @@ pub(crate) struct Growth {
     pub(crate) nodes: Vec<NodePlan>,
     /// How long their certificates are valid.
     pub(crate) days: Days,
-    /// The ports from which free ones are sought on each host.
-    pub(crate) ports: Ports,
+    /// The ports that are asked for; where none are, those of the cluster's first node.
+    pub(crate) ports: Wanted,
 }
 
 /// What was added, and to what.
@@ -59,7 +59,10 @@ pub(crate) fn add(growth: &Growth, now: UnixMs) -> Result<Grown, InitError> {
     let mut ends = UnixMs(u64::MAX);
     let mut made = Vec::new();
     for (node, place) in nodes.iter().zip(&places) {
-        let fresh = Fresh::begin(&goal.join(&node.name))?;
+        let fresh = Fresh::begin(&goal.join(&node.name)).map_err(|error| {
+            let InitError::Exists(path) = error else { return error };
+            InitError::Stray(path)
+        })?;
         let (files, end) = work.node((node, place), known.iter())?;
         for (file, text) in files {
             fresh.write(file, &text)?;

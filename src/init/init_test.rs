@@ -15,7 +15,7 @@ fn now() -> UnixMs {
 
 fn plan(dir: &Path, nodes: &[&str]) -> Plan {
     let nodes = nodes.iter().map(|node| NodePlan::parse(node).unwrap()).collect();
-    let ports = Ports { http: 7_400, peers: 7_500 };
+    let ports = Wanted::default();
     Plan { dir: dir.to_owned(), cluster: "grid".into(), nodes, days: Days(365), ports }
 }
 
@@ -123,10 +123,15 @@ fn nothing_that_is_there_is_touched_and_what_fails_leaves_nothing() {
     let twice = make(&plan(&base.path().join("new"), &["n1", "n1"]), now());
     assert!(matches!(twice, Err(InitError::Twice(_))));
     let ports = Plan {
-        ports: Ports { http: u16::MAX, peers: 1 },
+        ports: Wanted { http: Some(u16::MAX), peers: Some(1) },
         ..plan(&base.path().join("new"), &["n1", "n2"])
     };
     assert!(matches!(make(&ports, now()), Err(InitError::Ports(_))));
+    let ports = Plan {
+        ports: Wanted { http: Some(7_500), peers: None },
+        ..plan(&base.path().join("new"), &["n1"])
+    };
+    assert!(matches!(make(&ports, now()), Err(InitError::SamePort(7_500))));
     let mut left: Vec<_> =
         fs::read_dir(base.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     left.sort();
@@ -158,11 +163,84 @@ fn names_and_hosts_that_can_not_be_are_refused() {
     ] {
         assert!(NodePlan::parse(node).is_err(), "{node:?}");
     }
+    for host in
+        ["0.0.0.0", "::", "[::]", "::ffff:0.0.0.0", "255.255.255.255", "224.0.0.1", "ff02::1"]
+    {
+        for node in [format!("n1={host}"), format!("n1=10.0.0.1,{host}")] {
+            let said = NodePlan::parse(&node).unwrap_err().to_string();
+            assert!(said.contains(host) && said.contains("the address or name by which"), "{said}");
+        }
+    }
     let long = "a".repeat(64);
     assert!(NodePlan::parse(&long).is_err() && NodePlan::parse(&long[1..]).is_ok());
     let base = tempfile::tempdir().unwrap();
     let plan = Plan { cluster: "a b".into(), ..plan(&base.path().join("x"), &["n1"]) };
     assert!(matches!(make(&plan, now()), Err(InitError::Name(_))));
+}
+
+#[test]
+fn what_an_init_that_was_killed_leaves_is_named_with_what_to_do() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("grid");
+    let left = base.path().join("grid.new");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("ca.key"), "x").unwrap();
+    let said = make(&plan(&dir, &["n1"]), now()).unwrap_err().to_string();
+    assert!(said.contains(&format!("rm -r {}", left.display())), "{said}");
+    assert!(said.contains("killed") && !said.contains("--renew"), "{said}");
+    assert!(left.join("ca.key").try_exists().unwrap(), "nothing is removed unasked");
+    fs::remove_dir_all(&left).unwrap();
+    make(&plan(&dir, &["n1"]), now()).unwrap();
+    // In a cluster: unfinished, and whole but not yet in the cluster's file.
+    for (name, word) in [("n2.new", "killed"), ("n2", "does not know that node")] {
+        let left = dir.join(name);
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("node.key"), "x").unwrap();
+        let said = add(&growth(&dir, &["n2"]), now()).unwrap_err().to_string();
+        assert!(said.contains(&format!("rm -r {}", left.display())), "{said}");
+        assert!(said.contains(word) && !said.contains("--renew"), "{said}");
+        fs::remove_dir_all(&left).unwrap();
+    }
+    add(&growth(&dir, &["n2"]), now()).unwrap();
+}
+
+#[test]
+fn nodes_of_one_machine_do_not_share_a_port() {
+    let base = tempfile::tempdir().unwrap();
+    let urls = |name: &str, nodes: &[&str]| {
+        let made = make(&plan(&base.path().join(name), nodes), now()).unwrap();
+        made.urls.into_iter().map(|(_, url)| url).collect::<Vec<_>>()
+    };
+    let at = |url: &str| url.to_owned();
+    let mixed = urls("mixed", &["n1=localhost", "n2", "n3=a.example", "n4=A.Example"]);
+    let expected = [
+        at("https://localhost:7400"),
+        at("https://127.0.0.1:7401"),
+        at("https://a.example:7400"),
+        at("https://A.Example:7401"),
+    ];
+    assert_eq!(mixed, expected);
+}
+
+#[test]
+fn a_cluster_on_ports_of_its_own_grows_on_these() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("grid");
+    let ports = Wanted { http: Some(8_400), peers: Some(9_400) };
+    make(&Plan { ports, ..plan(&dir, &["n1=10.0.0.1", "n2=10.0.0.1"]) }, now()).unwrap();
+    add(&growth(&dir, &["n3=10.0.0.3", "n4=10.0.0.1"]), now()).unwrap();
+    let listens = |node: &str| {
+        let config = load(&dir.join(node).join("gridkv.toml"));
+        (config.http.listen.to_string(), config.peers.listen.to_string())
+    };
+    assert_eq!(listens("n3"), ("10.0.0.3:8400".into(), "10.0.0.3:9400".into()));
+    assert_eq!(listens("n4"), ("10.0.0.1:8402".into(), "10.0.0.1:9402".into()));
+    let wanted = Wanted { http: Some(8_500), peers: None };
+    add(&Growth { ports: wanted, ..growth(&dir, &["n5=10.0.0.5"]) }, now()).unwrap();
+    assert_eq!(listens("n5"), ("10.0.0.5:8500".into(), "10.0.0.5:9400".into()));
+    let same = Wanted { http: Some(9_400), peers: None };
+    let refused = add(&Growth { ports: same, ..growth(&dir, &["n6=10.0.0.6"]) }, now());
+    assert!(matches!(refused, Err(InitError::SamePort(9_400))));
 }
 
 #[test]
@@ -272,7 +350,7 @@ fn what_can_not_be_added_leaves_all_as_it_was() {
     assert!(matches!(refused(&["n3", "n1"]), InitError::Known(_)));
     assert!(matches!(refused(&["n3", "n3"]), InitError::Twice(_)));
     // The first is whole when the second one fails.
-    assert!(matches!(refused(&["n3", "n5"]), InitError::Exists(_)));
+    assert!(matches!(refused(&["n3", "n5"]), InitError::Stray(_)));
     // And both are in their places when the cluster's file can not be replaced.
     let in_the_way = dir.join("cluster.toml.new");
     fs::create_dir(&in_the_way).unwrap();

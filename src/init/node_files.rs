@@ -7,14 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use super::{Host, InitError, NodePlan};
 
-/// A node's ports; or those of the first node on each host, where those after it have the next ones.
+/// The ports of the first node on each host, unless others are asked for.
+const DEFAULT_PORTS: Ports = Ports { http: 7_400, peers: 7_500 };
+
+/// The ports that are asked for, of the first node on each host; those after it have the next free ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    /// For clients.
+    pub(crate) http: Option<u16>,
+    /// For peers.
+    pub(crate) peers: Option<u16>,
+}
+
+/// A node's ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Ports {
+pub(super) struct Ports {
     /// For clients.
-    pub(crate) http: u16,
+    http: u16,
     /// For peers.
-    pub(crate) peers: u16,
+    peers: u16,
 }
 
 /// Where a node listens and is reached.
@@ -49,7 +61,19 @@ impl Place {
         let (ours, theirs) = (self.ports(), other.ports());
         let shared =
             [theirs.http, theirs.peers].iter().any(|p| [ours.http, ours.peers].contains(p));
-        shared && self.host == other.host && self.http.ip() == other.http.ip()
+        shared && (self.is_beside(other) || other.is_beside(self))
+    }
+
+    /// Whether it listens where the other one does, as far as that can be known.
+    fn is_beside(&self, other: &Self) -> bool {
+        match &self.host {
+            Some(host) => other.host.as_ref().map_or_else(
+                // A name of this machine listens at all of its addresses.
+                || is_this_machine(host) && other.http.ip().is_loopback(),
+                |theirs| host.eq_ignore_ascii_case(theirs),
+            ),
+            None => other.host.is_none() && self.http.ip() == other.http.ip(),
+        }
     }
 
     /// Where peers dial it.
@@ -69,12 +93,30 @@ impl Place {
     }
 }
 
+/// Whether a name means the machine that looks it up.
+fn is_this_machine(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("localhost")
+}
+
+impl Wanted {
+    /// The ports of the first node on each host: those that are wanted, then those of the cluster's lowest, then ours.
+    fn first(self, known: &[Place]) -> Result<Ports, InitError> {
+        let theirs = known.iter().map(Place::ports).min_by_key(|ports| ports.http);
+        let theirs = theirs.unwrap_or(DEFAULT_PORTS);
+        let http = self.http.unwrap_or(theirs.http);
+        let peers = self.peers.unwrap_or(theirs.peers);
+        if http == peers { Err(InitError::SamePort(http)) } else { Ok(Ports { http, peers }) }
+    }
+}
+
 /// A place for each of these nodes, beside those that are known.
 pub(super) fn places(
     known: &[Place],
     nodes: &[NodePlan],
-    ports: Ports,
+    wanted: Wanted,
 ) -> Result<Vec<Place>, InitError> {
+    let ports = wanted.first(known)?;
     let mut all = known.to_vec();
     for node in nodes {
         let mut place = Place::new(&node.name, node.hosts.first(), ports);
@@ -113,7 +155,6 @@ pub(super) fn configuration<'a>(
          listen = \"{}\"\n",
         quoted(&place.name),
         quoted(cluster),
-        quoted(&data.to_string_lossy()),
         place.http,
         place.peers
     );

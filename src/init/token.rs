@@ -13,23 +13,32 @@ use super::InitError;
 const PREFIX: &str = "gkv_";
 
 /// A new token.
-pub(super) struct Token {
+pub(crate) struct Token {
     /// What it allows.
-    pub(super) role: &'static str,
+    pub(crate) role: &'static str,
     /// What its owner says.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 impl Token {
     /// One for this role.
-    pub(super) fn make(role: &'static str) -> Result<Self, InitError> {
+    ///
+    /// # Errors
+    /// [`InitError::NoRandomness`].
+    pub(crate) fn make(role: &'static str) -> Result<Self, InitError> {
         let mut bits = [0; 32];
         SystemRandom::new().fill(&mut bits).map_err(|_| InitError::NoRandomness)?;
         Ok(Self { role, text: format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bits)) })
     }
 
+    /// The line that tells a node of it, under this name.
+    pub(crate) fn line(&self, name: &str) -> String {
+        let (role, sha256) = (self.role, self.sha256());
+        format!("{{ name = \"{name}\", role = \"{role}\", sha256 = \"{sha256}\" }},")
+    }
+
     /// What nodes know of it.
-    fn sha256(&self) -> String {
+    pub(crate) fn sha256(&self) -> String {
         digest(&SHA256, self.text.as_bytes()).as_ref().iter().fold(
             String::new(),
             |mut text, byte| {
@@ -47,9 +56,7 @@ pub(super) fn file(tokens: &[Token]) -> String {
                     tokens = [\n"
         .to_owned();
     for token in tokens {
-        let (role, sha256) = (token.role, token.sha256());
-        writeln!(text, "  {{ name = \"{role}\", role = \"{role}\", sha256 = \"{sha256}\" }},")
-            .unwrap_or_default();
+        writeln!(text, "  {}", token.line(token.role)).unwrap_or_default();
     }
     text.push_str("]\n");
     text

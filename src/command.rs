@@ -21,6 +21,7 @@ pub(crate) mod peers;
 mod progress;
 pub(crate) mod put;
 mod question;
+mod reason;
 mod record;
 pub(crate) mod restore;
 mod snapshot_check;
@@ -44,6 +45,7 @@ use gridkv_http::stopwatch::Stopwatch;
 
 pub(crate) use exit::{Exit, Usage};
 pub(crate) use progress::Progress;
+pub(crate) use reason::reason;
 pub(crate) use standing::Standing;
 
 /// How often the wait for a command looks for Ctrl-C.

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         None => serve(&args),
     };
     done.unwrap_or_else(|error| {
-        complain(format_args!("gridkv: {error:#}"));
+        complain(format_args!("gridkv: {}", command::reason(&error)));
         ExitCode::FAILURE
     })
 }
@@ -85,7 +85,7 @@ fn serve(args: &cli::ServeArgs) -> anyhow::Result<ExitCode> {
     let log = telemetry::start(&loaded.config.log.level, loaded.config.log.format, no_colour)?;
     let system = actix_rt::System::new();
     if let Err(error) = system.block_on(node::run(&loaded, &registry, (log, tls), read)) {
-        complain(format_args!("gridkv: {:#}", anyhow::Error::from(error)));
+        complain(format_args!("gridkv: {}", command::reason(&error.into())));
         // Not by returning: that would wait for what a failed node still has on its hands.
         std::process::exit(EXIT_FAILED);
     }

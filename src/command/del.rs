@@ -7,7 +7,7 @@ use super::put::quoted;
 use super::question::confirmed;
 use super::record::by_batch;
 use super::write_terms::WriteTerms;
-use super::{Context, Exit, Run, Usage, plain_settings};
+use super::{Context, Exit, Run, Usage, plain_settings, reason};
 use crate::cli::settings::{Format, Settings};
 use crate::client::{Call, Patience, Query, encoded, key_path, needs_batch};
 use crate::output::{complain, escape};
@@ -83,7 +83,7 @@ impl Run for DelArgs {
                     if self.keys.len() == 1 {
                         return Err(error);
                     }
-                    complain(&format!("{}: {error:#}", escape(key)));
+                    complain(&format!("{}: {}", escape(key), reason(&error)));
                     failed = Some(exit);
                     // Who can not be reached will not be for the next key either.
                     if exit == Exit::Unreachable {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::reason;
 use crate::client::{ClientError, SetupError};
 use crate::output::{OutputError, complain};
 
@@ -70,7 +71,7 @@ impl Exit {
     pub(crate) fn told(error: &anyhow::Error) -> Self {
         let exit = Self::of(error);
         if exit != Self::Done {
-            complain(&format!("{error:#}"));
+            complain(&reason(error));
         }
         exit
     }

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use self::events::{Events, Item};
 use self::hook::Hook;
-use super::{Context, Exit, Run, plain_settings};
+use super::{Context, Exit, Run, plain_settings, reason};
 use crate::cli::settings::{Format, Settings};
 use crate::client::{Call, ClientError, Patience, Query, encoded};
 use crate::output::{Paint, in_lines};
@@ -195,7 +195,7 @@ impl WatchArgs {
             _ => return Err(error),
         };
         let Some(problem) = refused else {
-            context.output.note(&format!("{error:#}; trying again"));
+            context.output.note(&format!("{}; trying again", reason(&error)));
             // A node that is silent may stay so; at another one the place means nothing, which is then said.
             context.client.turn();
             return Ok(());

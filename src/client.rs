@@ -13,6 +13,7 @@ mod path;
 mod problem;
 mod token;
 mod trust;
+mod variable;
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +27,7 @@ pub(crate) use client_error::{ClientError, SetupError};
 pub(crate) use lines::MAX_LINE_BYTES;
 pub(crate) use path::{Query, encoded, key_path, needs_batch};
 pub(crate) use problem::Problem;
+pub(crate) use variable::variable;
 
 use crate::cli::settings::Settings;
 
@@ -41,6 +43,9 @@ const STREAM_SILENCE: Duration = Duration::from_mins(1);
 const MAX_PROBLEM_BYTES: u64 = 64 * 1_024;
 /// Bytes of the headers of an answer, at most.
 const MAX_HEADER_BYTES: usize = 64 * 1_024;
+
+/// What is said of an answer that is not a node's own.
+const NO_NODE: &str = "something else than a node answered: there is no GridKV-Node in it";
 
 /// Talks to nodes.
 pub(crate) struct Client {
@@ -60,7 +65,8 @@ impl Client {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SetupError> {
         let urls = urls(settings)?;
         let token = token::find(settings.token_file.as_deref())?;
-        let ca = settings.ca.clone().or_else(|| std::env::var_os("GRIDKV_CA").map(Into::into));
+        let of_environment = || std::env::var_os("GRIDKV_CA").filter(|name| !name.is_empty());
+        let ca = settings.ca.clone().or_else(|| of_environment().map(Into::into));
         let needs_trust = urls.iter().any(|url| url.starts_with("https://"));
         if let (Some(_), Some(url)) = (&token, in_clear(&urls, ca.is_some())) {
             return Err(SetupError::TokenInClear(url.clone()));
@@ -109,6 +115,10 @@ impl Client {
         for _ in &self.urls {
             let url = self.url().to_owned();
             match self.send(&url, &mut call) {
+                // A refusal without a body does not say what is refused.
+                Ok(response) if call.is_bare_refusal(&response) => {
+                    return self.call(call.with_body());
+                }
                 Ok(response) => return accept(url, response, call.changes()),
                 Err(error) if nothing_was_sent(&error) => tried.push((url, said(&error))),
                 Err(error) => return Err(broken(url, &error, call.changes())),
@@ -165,7 +175,7 @@ impl Client {
 fn urls(settings: &Settings) -> Result<Vec<String>, SetupError> {
     let mut given = settings.url.clone();
     if given.is_empty() {
-        let variable = std::env::var("GRIDKV_URL").unwrap_or_default();
+        let variable = variable("GRIDKV_URL")?.unwrap_or_default();
         given = variable.split(',').map(str::to_owned).filter(|url| !url.is_empty()).collect();
     }
     if given.is_empty() {
@@ -184,7 +194,12 @@ fn in_clear(urls: &[String], has_authority: bool) -> Option<&String> {
 fn accept(url: String, response: Response<Body>, changes: bool) -> Result<Answer, ClientError> {
     let status = response.status();
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
-        return Ok(Answer::new(url, response));
+        // Whatever says that all is well, and is no node, did nothing that a node does.
+        return match (response.headers().contains_key("gridkv-node"), changes) {
+            (true, _) => Ok(Answer::new(url, response)),
+            (false, true) => Err(ClientError::Unknown { url, why: NO_NODE.to_owned() }),
+            (false, false) => Err(ClientError::Strange { url, what: NO_NODE.to_owned() }),
+        };
     }
     let (parts, mut body) = response.into_parts();
     let body = body.with_config().limit(MAX_PROBLEM_BYTES).read_to_vec();

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use crate::cli::Command;
 use crate::cli::settings::Settings;
-use crate::client::Client;
+use crate::client::{Client, variable};
 use crate::interrupt::Interrupt;
 use crate::output::{Output, complain};
 use gridkv_http::stopwatch::Stopwatch;
@@ -68,9 +68,10 @@ pub(crate) struct Context {
 impl Context {
     fn new(settings: &Settings, interrupt: Interrupt) -> anyhow::Result<Self> {
         let client = Client::new(settings)?;
-        let from_environment =
-            || std::env::var("GRIDKV_STORE").ok().filter(|name| !name.is_empty());
-        let store = settings.store.clone().or_else(from_environment);
+        let store = match &settings.store {
+            Some(store) => Some(store.clone()),
+            None => variable("GRIDKV_STORE")?,
+        };
         let output = Output::new(settings);
         Ok(Self {
             client,

@@ -1,6 +1,7 @@
 //! `gridkv`: reads the command line, and runs a node, or a command that talks to one.
 
 mod banner;
+mod bounded;
 mod cli;
 mod client;
 mod command;

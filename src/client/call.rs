@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use ureq::Body;
-use ureq::http::{Method, Response};
+use ureq::http::{Method, Response, StatusCode};
 
 use super::lines::Lines;
 use super::{ClientError, json};
@@ -110,6 +110,20 @@ impl Call<'_> {
         self
     }
 
+    /// Whether an answer refuses it and can not say why: only a body does. A wait that was in vain is not asked for
+    /// again.
+    pub(super) fn is_bare_refusal(&self, response: &Response<Body>) -> bool {
+        let status = response.status();
+        let is_refusal = status.is_client_error() || status.is_server_error();
+        self.method == Method::HEAD && is_refusal && status != StatusCode::GATEWAY_TIMEOUT
+    }
+
+    /// The same, asking for the body as well.
+    pub(super) fn with_body(mut self) -> Self {
+        self.method = Method::GET;
+        self
+    }
+
     /// Whether it may change something.
     pub(super) fn changes(&self) -> bool {
         self.changes
@@ -140,6 +154,18 @@ impl Answer {
     /// A header, if it is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// A header that every answer to such a write has.
+    ///
+    /// # Errors
+    /// [`ClientError::Unknown`] without it: then it is not the node's answer, or not all of it.
+    pub(crate) fn said(&self, name: &str) -> Result<&str, ClientError> {
+        let unknown = || ClientError::Unknown {
+            url: self.url.clone(),
+            why: format!("the answer has no {name}"),
+        };
+        self.header(name).ok_or_else(unknown)
     }
 
     /// All of it.

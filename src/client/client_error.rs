@@ -107,6 +107,9 @@ pub(crate) enum SetupError {
         /// What it should hold.
         what: &'static str,
     },
+    /// A variable of the environment that is no text.
+    #[error("the variable {0} is not UTF-8: give it another value, or unset it")]
+    Variable(&'static str),
     /// A token of other characters.
     #[error("the token of {0} has characters that no token has")]
     Token(String),

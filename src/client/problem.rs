@@ -61,7 +61,10 @@ impl Problem {
     fn foreign(status: u16, body: &[u8]) -> Self {
         let shown = String::from_utf8_lossy(body);
         let shown: String = shown.trim().chars().take(SHOWN_CHARS).collect();
-        let title = format!("HTTP {status}");
+        let title = match (status, body) {
+            (504, []) => "What was waited for did not come in time (HTTP 504)".to_owned(),
+            _ => format!("HTTP {status}"),
+        };
         Self { status, title, detail: shown, body: Some(body.to_vec()), ..Self::default() }
     }
 
@@ -156,6 +159,7 @@ mod tests {
         let write = Problem { changes: true, ..problem };
         assert!(write.to_string().starts_with("unknown: "), "{write}");
         assert_eq!(Problem::read(500, b"").to_string(), "HTTP 500");
+        assert!(Problem::read(504, b"").to_string().contains("did not come in time"));
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! Whom a client believes over TLS: those whom one authority vouches for, and nobody else.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use super::SetupError;
+use crate::bounded;
+
+/// Bytes of a file with authorities, at most: some hundred certificates.
+const MAX_AUTHORITY_BYTES: u64 = 1 << 20;
 
 /// TLS that trusts the certificates of a file only.
 pub(super) fn only(path: &Path) -> Result<TlsConfig, SetupError> {
     let (path, what) = (path.to_owned(), "certificate");
-    let pem = match fs::read(&path) {
+    let pem = match bounded::file(&path, MAX_AUTHORITY_BYTES) {
         Ok(pem) => pem,
         Err(source) => return Err(SetupError::File { path, what: "the authority", source }),
     };

@@ -9,7 +9,7 @@ use super::record::by_batch;
 use super::write_terms::WriteTerms;
 use super::{Context, Exit, Run, Usage, plain_settings, reason};
 use crate::cli::settings::{Format, Settings};
-use crate::client::{Call, Patience, Query, encoded, key_path, needs_batch};
+use crate::client::{Call, ClientError, Patience, Query, encoded, key_path, needs_batch};
 use crate::output::{complain, escape};
 
 const HELP: &str = "\
@@ -124,7 +124,7 @@ impl DelArgs {
             let version = header("gridkv-version");
             format!("{} at {}: version {version}", escape(key), header("gridkv-node"))
         });
-        Ok(answer.header("gridkv-existed") == Some("true"))
+        Ok(answer.said("gridkv-existed")? == "true")
     }
 
     fn with_prefix(&self, context: &Context, prefix: &str) -> anyhow::Result<Exit> {
@@ -151,8 +151,13 @@ impl DelArgs {
             .set("how many were deleted is unknown; the same command goes on".to_owned());
         let answer =
             context.client.call(Call::delete(self.terms.on(query)).patience(Patience::Long))?;
-        let reply = answer.json()?;
-        print(context, reply.get("deleted").and_then(Json::as_u64).unwrap_or(0))?;
+        let url = answer.url().to_owned();
+        let deleted = answer.json().map(|reply| reply.get("deleted").and_then(Json::as_u64));
+        let Ok(Some(deleted)) = deleted else {
+            let why = "the answer does not say how many were deleted".to_owned();
+            return Err(ClientError::Unknown { url, why }.into());
+        };
+        print(context, deleted)?;
         Ok(Exit::Done)
     }
 }

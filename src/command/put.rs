@@ -1,10 +1,9 @@
 //! `gridkv put`: a value for a key.
 
-use std::fs;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::fmt;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
@@ -12,8 +11,12 @@ use super::get::print_fields;
 use super::record::{by_batch, in_base64};
 use super::write_terms::{WriteTerms, ttl};
 use super::{Context, Exit, Run, plain_settings};
+use crate::bounded;
 use crate::cli::settings::{Format, Settings};
 use crate::client::{Answer, Call, Payload, Query, key_path, needs_batch};
+
+/// Bytes of a value, at most: no node can be told to take more.
+const MAX_VALUE_BYTES: u64 = 2 << 20;
 
 const HELP: &str = "\
 Examples:
@@ -89,6 +92,7 @@ impl Run for PutArgs {
                 .patience(self.terms.patience())
                 .payload(Payload::Bytes(value));
             let answer = context.client.call(call)?;
+            answer.said("gridkv-version")?;
             context.output.detail(|| told(&answer));
             written(&self.key, &answer)
         };
@@ -115,7 +119,7 @@ impl PutArgs {
         match (self.value.take(), &self.file) {
             (Some(value), _) => Ok(value.into_bytes()),
             (None, Some(path)) if path.as_os_str() != "-" => {
-                fs::read(path).with_context(|| format!("can not read {}", path.display()))
+                bounded::file(path, MAX_VALUE_BYTES).map_err(|error| unread(error, path.display()))
             }
             (None, _) => {
                 if io::stdin().is_terminal() {
@@ -123,12 +127,8 @@ impl PutArgs {
                         "the value is read from here; Ctrl-D at the beginning of a line ends it",
                     );
                 }
-                let mut value = Vec::new();
-                io::stdin()
-                    .lock()
-                    .read_to_end(&mut value)
-                    .context("can not read standard input")?;
-                Ok(value)
+                let value = bounded::read(io::stdin().lock(), MAX_VALUE_BYTES);
+                value.map_err(|error| unread(error, "standard input"))
             }
         }
     }
@@ -154,6 +154,17 @@ impl PutArgs {
         let version = result.get("version").cloned().unwrap_or_default();
         let fields = json!({"key": self.key, "created": status == Some(201), "version": version});
         Ok(fields.as_object().cloned().unwrap_or_default())
+    }
+}
+
+/// Why there is no value.
+fn unread(error: io::Error, from: impl fmt::Display) -> anyhow::Error {
+    let is_long = error.kind() == io::ErrorKind::FileTooLarge;
+    let error = anyhow::Error::new(error).context(format!("can not take the value from {from}"));
+    if is_long {
+        error.context("nothing was written: no node takes so long a value")
+    } else {
+        error
     }
 }
 

@@ -52,11 +52,17 @@ pub(crate) fn by_batch(
     let call = Call::post(path).json(&json!({ "ops": [op] })).patience(patience);
     let answer = client.call(if only_reads { call.only_reads() } else { call })?;
     let url = answer.url().to_owned();
-    let mut reply = answer.json()?;
-    let result = reply.pointer_mut("/results/0").map(Json::take);
-    let Some(mut result) = result else {
-        return Err(ClientError::Strange { url, what: "a batch without a result".to_owned() });
+    let strange = |why: String| {
+        let url = url.clone();
+        if only_reads {
+            ClientError::Strange { url, what: why }
+        } else {
+            ClientError::Unknown { url, why }
+        }
     };
+    let mut reply = answer.json().map_err(|error| strange(error.to_string()))?;
+    let result = reply.pointer_mut("/results/0").map(Json::take);
+    let mut result = result.ok_or_else(|| strange("a batch without a result".to_owned()))?;
     let status = result.get("status").and_then(Json::as_u64).unwrap_or(0);
     if status < 400 {
         return Ok(result);

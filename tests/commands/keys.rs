@@ -48,6 +48,21 @@ fn odd_keys_and_bytes_come_back_as_they_were() {
 }
 
 #[test]
+fn what_is_not_there_is_named_also_where_no_body_is_asked_for() {
+    let desk = Desk::with_nodes(1);
+    for more in [&["--meta"][..], &["--wait", "1s"], &["--meta", "--wait", "1s"]] {
+        let run = |arguments: &[&str]| desk.run(&[arguments, more].concat());
+        run(&["get", "nothing"]).failed(3, &["The key has no value", "key_not_found"]);
+        run(&["get", "k", "-s", "none"]).failed(3, &["There is no store `none`"]);
+    }
+    desk.run(&["get", &"k".repeat(5_000), "--meta"]).failed(1, &["key"]);
+    let ahead = ["get", "k", "--meta", "--min-version", "fffffffffffffff0-0000000100000001"];
+    let late = desk.run(&[&ahead[..], &["--timeout", "200ms"]].concat());
+    assert!(late.code == Some(5) || late.code == Some(1), "{}", late.error);
+    assert!(!late.error.trim().ends_with("HTTP 504"), "{}", late.error);
+}
+
+#[test]
 fn values_come_from_arguments_files_and_standard_input() {
     let desk = Desk::with_nodes(1);
     desk.run(&["put", "k", "-5"]).code.filter(|code| *code == 0).unwrap();

@@ -2,8 +2,13 @@
 //!
 //! What can not be taken is written beside the file with its line and the reason, and does not hold up the rest.
 
+mod items;
+mod object;
+mod plain;
 mod rejected;
+mod row_bound;
 mod source;
+mod twice;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -15,12 +20,13 @@ use serde_json::{Value as Json, json};
 
 use self::rejected::Rejected;
 use self::source::{Entry, Record, Source};
+use self::twice::Twice;
 use super::progress::Unit;
 use super::record::in_base64;
 use super::write_terms::WriteTerms;
 use super::{Context, Exit, Progress, Run, plain_settings};
 use crate::cli::settings::{Format, Settings};
-use crate::client::{Call, ClientError, Query, encoded};
+use crate::client::{Answer, Call, ClientError, Query, encoded};
 
 /// Records of a batch; a node takes a thousand.
 const BATCH: usize = 500;
@@ -40,8 +46,9 @@ Examples:
   gridkv import users.csv --from-line 50001
       Goes on where an interrupted import ended.
 
-What can not be taken goes to FILE.rejected, one JSON object for each with its line and the reason. Exit codes: 0 all
-were taken, 6 some were rejected, 5 the node did not answer: the lines before the one that is told are written.";
+What can not be taken goes to FILE.rejected, one JSON object for each with its line and the reason; one that is there is
+not overwritten. Of a key that comes more than once the last value holds, and how many did is told. Exit codes: 0 all were
+taken, 6 some were rejected, 5 the node did not answer: the lines before the one that is told are written.";
 
 /// `gridkv import`.
 #[derive(Debug, Args)]
@@ -83,6 +90,7 @@ struct Counts {
     written: u64,
     skipped: u64,
     rejected: Rejected,
+    twice: Twice,
     /// The last line of which it is known what became of it.
     line: u64,
 }
@@ -92,22 +100,23 @@ impl Run for ImportArgs {
 
     fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
         context.standing.hold();
-        let (from, length) = self.open()?;
-        let mut source = Source::new(self.format(), from)?;
+        let goes_on = self.from_line > 1;
+        let mut counts = Counts::new(Rejected::new(self.rejected_path(), goes_on)?);
+        let mut source = Source::new(self.format(), self.open()?)?;
         let unit = Unit::Things("records");
-        let mut progress =
-            Progress::new(&context.output, "import", unit, length.and(source.total()));
-        let mut counts = Counts::new(Rejected::new(self.rejected_path()));
+        let mut progress = Progress::new(&context.output, "import", unit, None);
         let clock = Clock::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         loop {
-            let entry = source.next().transpose()?;
+            let entry = source.next().transpose();
+            let entry = entry.with_context(|| counts.where_to_go_on())?;
             if let Some(entry) = entry {
                 if entry.line < self.from_line {
                     continue;
                 }
                 match entry.record.as_ref() {
                     Ok(record) => {
+                        counts.twice.note(&record.key);
                         bytes += record.value.len();
                         batch.push(entry);
                     }
@@ -134,6 +143,9 @@ impl Run for ImportArgs {
             }
         }
         progress.end();
+        if let Some(told) = counts.twice.told(self.if_absent) {
+            context.output.note(&told);
+        }
         print(context, &counts)?;
         let rejected = counts.rejected.count();
         counts.rejected.finish(context)?;
@@ -142,14 +154,12 @@ impl Run for ImportArgs {
 }
 
 impl ImportArgs {
-    fn open(&self) -> anyhow::Result<(Box<dyn Read>, Option<u64>)> {
+    fn open(&self) -> anyhow::Result<Box<dyn Read>> {
         if self.file.as_os_str() == "-" {
-            return Ok((Box::new(io::stdin().lock()), None));
+            return Ok(Box::new(io::stdin().lock()));
         }
         let name = || format!("can not read {}", self.file.display());
-        let file = File::open(&self.file).with_context(name)?;
-        let length = file.metadata().with_context(name)?.len();
-        Ok((Box::new(BufReader::new(file)), Some(length)))
+        Ok(Box::new(BufReader::new(File::open(&self.file).with_context(name)?)))
     }
 
     fn format(&self) -> FileFormat {
@@ -237,11 +247,7 @@ impl ImportArgs {
                 self.terms.on(Query::of(format!("/v1/stores/{}/batch", encoded(&context.store))));
             let call = Call::post(path).json(batch).patience(self.terms.patience());
             let pause = match context.client.call(call) {
-                Ok(answer) => {
-                    let mut reply = answer.json()?;
-                    let results = reply.get_mut("results").and_then(Json::as_array_mut);
-                    return Ok(results.map(std::mem::take).unwrap_or_default());
-                }
+                Ok(answer) => return results(answer, batch),
                 Err(ClientError::Refused(problem)) => match problem.pause() {
                     Some(pause) => pause,
                     None => return Err(ClientError::Refused(problem).into()),
@@ -255,13 +261,27 @@ impl ImportArgs {
     }
 }
 
+/// What became of each operation of a batch.
+fn results(answer: Answer, batch: &Json) -> anyhow::Result<Vec<Json>> {
+    let asked = batch.get("ops").and_then(Json::as_array).map_or(0, Vec::len);
+    let url = answer.url().to_owned();
+    let unknown = |why: String| ClientError::Unknown { url: url.clone(), why };
+    let mut reply = answer.json().map_err(|error| unknown(error.to_string()))?;
+    let results = reply.get_mut("results").and_then(Json::as_array_mut);
+    let results = results.map(std::mem::take).unwrap_or_default();
+    if results.len() == asked {
+        return Ok(results);
+    }
+    Err(unknown(format!("{} results for {asked} operations", results.len())).into())
+}
+
 fn is_failure(result: &Json) -> bool {
     result.get("status").and_then(Json::as_u64).is_none_or(|status| status >= 500)
 }
 
 impl Counts {
     fn new(rejected: Rejected) -> Self {
-        Self { written: 0, skipped: 0, rejected, line: 0 }
+        Self { written: 0, skipped: 0, rejected, twice: Twice::default(), line: 0 }
     }
 
     fn where_to_go_on(&self) -> String {
@@ -269,7 +289,7 @@ impl Counts {
     }
 
     fn words(&self) -> String {
-        let Self { written, skipped, rejected, line } = self;
+        let Self { written, skipped, rejected, line, .. } = self;
         let rejected = rejected.count();
         let skipped = if *skipped > 0 { format!(", {skipped} were there") } else { String::new() };
         format!("up to line {line}: {written} written{skipped}, {rejected} rejected")

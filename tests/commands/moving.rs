@@ -109,6 +109,38 @@ fn what_can_not_be_taken_is_told_line_by_line() {
 }
 
 #[test]
+fn what_was_rejected_before_is_not_overwritten() {
+    let desk = Desk::with_nodes(1);
+    let at = |name: &str| desk.dir.path().join(name);
+    fs::write(at("rows.csv"), "key,value\n,1\nb,2\n,3\n").unwrap();
+    assert_eq!(desk.run(&["import", "rows.csv"]).code, Some(6));
+    let before = desk.read("rows.csv.rejected");
+    desk.run(&["import", "rows.csv"]).failed(2, &["rows.csv.rejected", "--rejected FILE"]);
+    assert_eq!(desk.read("rows.csv.rejected"), before);
+    assert_eq!(desk.run(&["import", "rows.csv", "--rejected", "other"]).code, Some(6));
+    assert_eq!(desk.read("other"), before);
+    // One that goes on adds to it.
+    assert_eq!(desk.run(&["import", "rows.csv", "--from-line", "4"]).code, Some(6));
+    let after = desk.read("rows.csv.rejected");
+    assert!(after.starts_with(&before) && after.lines().count() == 3, "{after}");
+}
+
+#[test]
+fn keys_that_come_twice_are_counted() {
+    let desk = Desk::with_nodes(1);
+    let rows = b"key,value\na,1\nb,2\na,3\n";
+    let last = desk.fed(&["import", "-", "--format", "csv"], rows);
+    last.printed("3 written, 0 rejected\n");
+    assert!(last.error.contains("1 record was of a key that had come before"), "{}", last.error);
+    desk.run(&["get", "a"]).printed("3");
+    desk.run(&["del", "--all", "-y"]);
+    let first = desk.fed(&["import", "-", "--format", "csv", "--if-absent"], rows);
+    first.printed("2 written, 1 were there, 0 rejected\n");
+    assert!(first.error.contains("the first of each holds"), "{}", first.error);
+    desk.run(&["get", "a"]).printed("1");
+}
+
+#[test]
 fn an_import_that_is_interrupted_says_where_to_go_on() {
     let desk = Desk::with_nodes(1);
     let mut child = desk.start(&["import", "-"], Stdio::piped(), Stdio::piped());

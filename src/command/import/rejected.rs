@@ -1,6 +1,6 @@
 //! What an import did not take: a file beside it, with reasons.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::source::Entry;
-use crate::command::Context;
+use crate::command::{Context, Usage};
 use crate::output::escape;
 
 /// Reasons that are told at once; the file has them all.
@@ -22,8 +22,21 @@ pub(super) struct Rejected {
 }
 
 impl Rejected {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, count: 0 }
+    /// Nothing is there yet; of an import that goes on, what was rejected before may be.
+    ///
+    /// # Errors
+    /// When there is something: it is not overwritten.
+    pub(super) fn new(path: PathBuf, goes_on: bool) -> anyhow::Result<Self> {
+        let holds_something = |found: fs::Metadata| found.is_file() && found.len() > 0;
+        if !goes_on && fs::metadata(&path).is_ok_and(holds_something) {
+            let path = path.display();
+            let why = format!(
+                "{path} is there: what an import before rejected. Look at it and remove it, or name another file with \
+                 --rejected FILE"
+            );
+            return Err(Usage(why).into());
+        }
+        Ok(Self { path, file: None, count: 0 })
     }
 
     /// One more.
@@ -37,7 +50,8 @@ impl Rejected {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                let file = File::create(&self.path).with_context(cannot)?;
+                let file = OpenOptions::new().create(true).append(true).open(&self.path);
+                let file = file.with_context(cannot)?;
                 none.insert(BufWriter::new(file))
             }
         };

@@ -8,10 +8,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use super::FileFormat;
+use super::items::{Item, Items};
+use super::object;
+use super::plain;
+use super::row_bound::{Bounded, RowBound};
 use crate::command::write_terms::ttl;
 
 /// Bytes of a line, at most: the largest value in base64 with all that is around it.
 const MAX_LINE_BYTES: u64 = 4 << 20;
+/// Columns that mean something here: none of them stands twice in a headline.
+const COLUMNS: [&str; 6] = ["key", "value", "value_base64", "content_type", "ttl", "expires_at"];
 /// Bytes of a longer one that are told of it.
 const MAX_SHOWN_BYTES: usize = 1 << 10;
 
@@ -40,8 +46,8 @@ pub(super) struct Entry {
 /// A file.
 pub(super) enum Source {
     Lines { from: BufReader<Box<dyn Read>>, line: u64 },
-    Rows { from: Box<csv::Reader<Box<dyn Read>>>, columns: Vec<String> },
-    Array { items: std::vec::IntoIter<Json>, place: u64, total: u64 },
+    Rows { from: Box<csv::Reader<Bounded>>, columns: Vec<String>, bound: RowBound },
+    Array { items: Items, place: u64 },
 }
 
 impl Source {
@@ -49,40 +55,42 @@ impl Source {
     ///
     /// # Errors
     /// When it can not be what it is said to be.
-    pub(super) fn new(format: FileFormat, mut from: Box<dyn Read>) -> anyhow::Result<Self> {
+    pub(super) fn new(format: FileFormat, from: Box<dyn Read>) -> anyhow::Result<Self> {
+        let from = plain::without_mark(from).context("can not read")?;
         match format {
             FileFormat::Ndjson => Ok(Self::Lines { from: BufReader::new(from), line: 0 }),
             FileFormat::Csv => {
+                let bound = RowBound::default();
+                let from = bound.around(from, MAX_LINE_BYTES);
                 let mut from = csv::ReaderBuilder::new().flexible(true).from_reader(from);
                 let head = from.headers().context("the headline can not be read")?;
                 let columns: Vec<String> = head.iter().map(|name| name.trim().to_owned()).collect();
-                let has = |name: &str| columns.iter().any(|column| column == name);
-                if !has("key") || !(has("value") || has("value_base64")) {
-                    let found = columns.join(",");
-                    anyhow::bail!(
-                        "the first line is to name the columns key and value; it is `{found}`"
-                    );
-                }
-                Ok(Self::Rows { from: Box::new(from), columns })
+                check(&columns)?;
+                bound.begin_anew();
+                Ok(Self::Rows { from: Box::new(from), columns, bound })
             }
             FileFormat::Consul => {
-                let mut text = Vec::new();
-                from.read_to_end(&mut text).context("can not read")?;
-                let items: Vec<Json> = serde_json::from_slice(&text)
-                    .context("not what consul kv export writes, which is an array")?;
-                let total = u64::try_from(items.len()).unwrap_or(u64::MAX);
-                Ok(Self::Array { items: items.into_iter(), place: 0, total })
+                let longest = usize::try_from(MAX_LINE_BYTES).unwrap_or(usize::MAX);
+                Ok(Self::Array { items: Items::new(from, longest), place: 0 })
             }
         }
     }
+}
 
-    /// How many there are, where that is known.
-    pub(super) fn total(&self) -> Option<u64> {
-        match self {
-            Self::Array { total, .. } => Some(*total),
-            Self::Lines { .. } | Self::Rows { .. } => None,
-        }
+/// Whether a headline names what is needed, and nothing of it twice.
+fn check(columns: &[String]) -> anyhow::Result<()> {
+    let count = |name: &str| columns.iter().filter(|column| *column == name).count();
+    if count("key") == 0 || count("value") + count("value_base64") == 0 {
+        let found = columns.join(",");
+        anyhow::bail!("the first line is to name the columns key and value; it is `{found}`");
     }
+    if let Some(twice) = COLUMNS.iter().find(|name| count(name) > 1) {
+        anyhow::bail!("the first line names the column {twice} more than once");
+    }
+    if count("value") + count("value_base64") > 1 {
+        anyhow::bail!("the first line names both value and value_base64: which of them is it?");
+    }
+    Ok(())
 }
 
 impl Iterator for Source {
@@ -91,14 +99,36 @@ impl Iterator for Source {
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Lines { from, line } => next_line(from, line).transpose(),
-            Self::Rows { from, columns } => next_row(from, columns),
-            Self::Array { items, place, .. } => {
-                let item = items.next()?;
-                *place += 1;
-                Some(Ok(Entry { line: *place, text: item.to_string(), record: of_consul(&item) }))
+            Self::Rows { from, columns, bound } => {
+                let row = next_row(from, columns);
+                bound.begin_anew();
+                row
             }
+            Self::Array { items, place } => next_item(items, place).transpose(),
         }
     }
+}
+
+fn next_item(items: &mut Items, place: &mut u64) -> anyhow::Result<Option<Entry>> {
+    let item = items.next().context("not what consul kv export writes, which is an array")?;
+    let Some(item) = item else { return Ok(None) };
+    *place += 1;
+    let line = *place;
+    Ok(Some(match item {
+        Item::TooLong(text) => too_long(line, text, "an item"),
+        Item::Whole(text) => {
+            let record = object::read(&text).and_then(|item| of_consul(&item));
+            let text = String::from_utf8_lossy(&text).trim_end().to_owned();
+            Entry { line, text, record }
+        }
+    }))
+}
+
+/// What is told of something that is longer than it may be.
+fn too_long(line: u64, mut bytes: Vec<u8>, what: &str) -> Entry {
+    bytes.truncate(MAX_SHOWN_BYTES);
+    let text = format!("{}...", String::from_utf8_lossy(&bytes));
+    Entry { line, text, record: Err(format!("{what} has at most {MAX_LINE_BYTES} bytes")) }
 }
 
 fn next_line(from: &mut BufReader<Box<dyn Read>>, line: &mut u64) -> anyhow::Result<Option<Entry>> {
@@ -111,20 +141,17 @@ fn next_line(from: &mut BufReader<Box<dyn Read>>, line: &mut u64) -> anyhow::Res
         *line += 1;
         if bytes.len() as u64 > MAX_LINE_BYTES && !bytes.ends_with(b"\n") {
             skip_line(from)?;
-            bytes.truncate(MAX_SHOWN_BYTES);
-            let text = format!("{}...", String::from_utf8_lossy(&bytes));
-            let record = Err(format!("a line has at most {MAX_LINE_BYTES} bytes"));
-            return Ok(Some(Entry { line: *line, text, record }));
+            return Ok(Some(too_long(*line, bytes, "a line")));
         }
         let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
         if text.is_empty() {
             continue;
         }
         let is_text = std::str::from_utf8(&bytes).is_ok();
-        let record = match serde_json::from_str::<Json>(&text) {
+        let record = match object::read(text.as_bytes()) {
             Ok(json) if is_text => of_object(&json),
             Ok(_) => Err("not UTF-8".to_owned()),
-            Err(error) => Err(format!("not JSON: {error}")),
+            Err(error) => Err(format!("not an object in JSON: {error}")),
         };
         return Ok(Some(Entry { line: *line, text, record }));
     }
@@ -144,10 +171,7 @@ fn skip_line(from: &mut BufReader<Box<dyn Read>>) -> anyhow::Result<()> {
     }
 }
 
-fn next_row(
-    from: &mut csv::Reader<Box<dyn Read>>,
-    columns: &[String],
-) -> Option<anyhow::Result<Entry>> {
+fn next_row(from: &mut csv::Reader<Bounded>, columns: &[String]) -> Option<anyhow::Result<Entry>> {
     let mut row = csv::ByteRecord::new();
     match from.read_byte_record(&mut row) {
         Ok(false) => return None,
@@ -256,7 +280,11 @@ mod tests {
         let read = read(FileFormat::Ndjson, text);
         assert_eq!(read[0], (1, Ok(record("a", b"1"))));
         assert_eq!(read[1], (3, Ok(record("b", &[0, 255]))));
-        assert!(read[2].1.as_ref().is_err_and(|why| why.starts_with("not JSON")), "{:?}", read[2]);
+        assert!(
+            read[2].1.as_ref().is_err_and(|why| why.starts_with("not an object in JSON")),
+            "{:?}",
+            read[2]
+        );
         assert_eq!(read[3], (5, Err("no key".to_owned())));
         assert_eq!(read[4].1.as_ref().unwrap().ttl.as_deref(), Some("60000ms"));
     }
@@ -283,7 +311,45 @@ mod tests {
         assert_eq!(read[1].1.as_ref().unwrap().ttl.as_deref(), Some("30000ms"));
         assert!(read[2].1.is_err() && read[3].1.is_err());
         assert_eq!(read[1].0, 4, "lines, not rows");
-        assert!(Source::new(FileFormat::Csv, Box::new(&b"a,b\n1,2\n"[..])).is_err());
+        for head in ["a,b", "key,value,key", "key,value,value_base64", "key,value,ttl,ttl"] {
+            let text = format!("{head}\n1,2,3,4\n");
+            let source = Source::new(FileFormat::Csv, Box::new(io::Cursor::new(text)));
+            assert!(source.is_err(), "{head}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_does_not_end_is_not_read_for_ever() {
+        let text = "key,value\na,1\nb,\"open\n".to_owned() + &"x,y\n".repeat(2 << 20);
+        let mut source = Source::new(FileFormat::Csv, Box::new(io::Cursor::new(text))).unwrap();
+        assert_eq!(source.next().unwrap().unwrap().record, Ok(record("a", b"1")));
+        let error = source.next().unwrap().unwrap_err();
+        let said = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        assert!(said.contains("a quote that is not closed"), "{said}");
+        // Many rows are no long one.
+        let rows = "key,value\n".to_owned() + &format!("a,{}\n", "b".repeat(1_000)).repeat(6_000);
+        let source = Source::new(FileFormat::Csv, Box::new(io::Cursor::new(rows))).unwrap();
+        assert_eq!(source.map(Result::unwrap).count(), 6_000);
+    }
+
+    #[test]
+    fn a_mark_at_the_beginning_is_no_text() {
+        let texts = [
+            (FileFormat::Csv, "\u{feff}key,value\na,1\n"),
+            (FileFormat::Ndjson, "\u{feff}{\"key\":\"a\",\"value\":\"1\"}"),
+            (FileFormat::Consul, "\u{feff}[{\"key\":\"a\",\"value\":\"MQ==\"}]"),
+        ];
+        for (format, text) in texts {
+            assert_eq!(read(format, text).remove(0).1, Ok(record("a", b"1")), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused() {
+        let lines = read(FileFormat::Ndjson, r#"{"key":"a","value":"1","key":"b"}"#);
+        assert!(lines[0].1.as_ref().is_err_and(|why| why.contains("`key` is there twice")));
+        let items = read(FileFormat::Consul, r#"[{"key":"a","key":"b"}]"#);
+        assert!(items[0].1.as_ref().is_err_and(|why| why.contains("`key` is there twice")));
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Handler<Dialled> for ClusterActor {
             self.contacts.link_up(origin, self.now());
             outbox.send(&WireMessage::Report(self.report()));
             self.parts.links.open(origin.node(), outbox);
-            tracing::info!(peer = %origin, "linked");
+            tracing::info!(peer = %name, %addr, %origin, "linked");
         }
         post::answer(reply, verdict.clone());
         self.dialled(&addr, (name, origin), verdict, ctx);

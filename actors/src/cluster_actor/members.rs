@@ -72,11 +72,12 @@ impl ClusterActor {
 
     /// Forgets a node durably, tells the others at once, and answers when one of them has stored it.
     fn forget(&mut self, id: NodeId, reply: ForgetReply, ctx: &mut Context<Self>) {
+        let name = name_of(self.parts.membership.members(), id);
         self.step(Event::Forget(id), ctx);
         if !self.parts.membership.members().is_forgotten(id) {
             return post::answer(reply, Err(ForgetError::Full));
         }
-        tracing::warn!(%id, "a member is forgotten: that identity does not come back");
+        tracing::warn!(member = %name, %id, "a member is forgotten: that identity does not come back");
         self.changes.forgets(id, self.others(), self.now(), reply);
         self.tell_all(self.report());
         self.settle_changes(ctx);

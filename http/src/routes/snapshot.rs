@@ -166,8 +166,9 @@ pub(crate) async fn load(
     }
     reader.finish()?;
     let restored = restore.apply(mode, trial).await?;
-    tracing::info!(store = %store.handle.name(), ?mode, trial, ?restored, "a snapshot was put into a store");
     let Restored { applied, skipped_older, expired, deleted } = restored;
+    let (store, mode_word) = (store.handle.name(), word(mode));
+    tracing::info!(%store, mode = mode_word, trial, applied, skipped_older, expired, deleted, "a snapshot was put into a store");
     let deleted = (mode == RestoreMode::Replace).then_some(deleted);
     json(&View { applied, skipped_older, expired, deleted })
 }
@@ -179,6 +180,15 @@ struct View {
     expired: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted: Option<u64>,
+}
+
+/// A mode as it is asked for.
+fn word(mode: RestoreMode) -> &'static str {
+    match mode {
+        RestoreMode::Merge => "merge",
+        RestoreMode::Missing => "missing",
+        RestoreMode::Replace => "replace",
+    }
 }
 
 fn mode(query: &Query<'_>) -> Result<RestoreMode, Problem> {

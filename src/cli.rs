@@ -14,20 +14,27 @@ use toml::Value;
 
 use crate::command::backup::BackupArgs;
 use crate::command::bench::BenchArgs;
+use crate::command::compact::CompactArgs;
 use crate::command::config::ConfigArgs;
+use crate::command::convergence::ConvergenceArgs;
 use crate::command::del::DelArgs;
 use crate::command::documents::{CompletionsArgs, ManArgs};
+use crate::command::drain::DrainArgs;
 use crate::command::export::ExportArgs;
 use crate::command::get::GetArgs;
 use crate::command::health::HealthArgs;
 use crate::command::import::ImportArgs;
 use crate::command::init::InitArgs;
+use crate::command::log_level::LogLevelArgs;
 use crate::command::ls::LsArgs;
 use crate::command::peers::PeersArgs;
+use crate::command::persist::PersistArgs;
 use crate::command::put::PutArgs;
+use crate::command::receipts::ReceiptsArgs;
 use crate::command::restore::RestoreArgs;
 use crate::command::stats::StatsArgs;
 use crate::command::stores::StoresArgs;
+use crate::command::token::TokenArgs;
 use crate::command::watch::WatchArgs;
 use crate::config::Flag;
 use settings::Settings;
@@ -90,6 +97,20 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Print keys and values for another system
     Export(ExportArgs),
+    /// Show which nodes have a write
+    Receipts(ReceiptsArgs),
+    /// Show whether peers hold the same, and which keys differed
+    Convergence(ConvergenceArgs),
+    /// Bring a store to the disk
+    Persist(PersistArgs),
+    /// Let a store take less room on the disk
+    Compact(CompactArgs),
+    /// Take a node out of service before it is stopped
+    Drain(DrainArgs),
+    /// Change how much a node logs
+    LogLevel(LogLevelArgs),
+    /// Make a token, and the line that a node knows it by
+    Token(TokenArgs),
     /// Show, check or begin a configuration
     Config(ConfigArgs),
     /// Print completions for a shell

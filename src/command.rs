@@ -6,28 +6,36 @@
 
 pub(crate) mod backup;
 pub(crate) mod bench;
+pub(crate) mod compact;
 pub(crate) mod config;
+pub(crate) mod convergence;
 pub(crate) mod del;
 pub(crate) mod documents;
+pub(crate) mod drain;
 mod exit;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod log_level;
 pub(crate) mod ls;
 mod new_file;
+mod operation;
 pub(crate) mod peers;
+pub(crate) mod persist;
 mod progress;
 pub(crate) mod put;
 mod question;
 mod reason;
+pub(crate) mod receipts;
 mod record;
 pub(crate) mod restore;
 mod snapshot_check;
 mod standing;
 pub(crate) mod stats;
 pub(crate) mod stores;
+pub(crate) mod token;
 pub(crate) mod watch;
 mod write_terms;
 
@@ -123,7 +131,14 @@ pub(crate) fn run(command: Command, outer: Settings) -> ExitCode {
         Command::Restore(args) => Box::new(args),
         Command::Import(args) => Box::new(args),
         Command::Export(args) => Box::new(args),
+        Command::Receipts(args) => Box::new(args),
+        Command::Convergence(args) => Box::new(args),
+        Command::Persist(args) => Box::new(args),
+        Command::Compact(args) => Box::new(args),
+        Command::Drain(args) => Box::new(args),
+        Command::LogLevel(args) => Box::new(args),
         Command::Init(args) => return alone(&outer, |output| init::run(args, output)),
+        Command::Token(args) => return alone(&outer, |output| token::run(&args, output)),
         Command::Config(args) => return alone(&outer, |output| config::run(args, output)),
         Command::Completions(args) => {
             return alone(&outer, |output| documents::completions(&args, output));

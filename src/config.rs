@@ -53,6 +53,7 @@ pub(crate) use secret::Secret;
 pub(crate) use security::{PeerSecurity, PeerTls, TlsFiles};
 pub(crate) use security_rules::Exposure;
 pub(crate) use store::{CachePolicy, Compression, Durability, MemoryPolicy, StoreConfig};
+pub(crate) use tokens::name_fault as token_name_fault;
 
 /// Everything that may set a key, lowest first. All of it is handed in, so that tests need no
 /// process-wide state.

@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
 
-use super::progress::Unit;
 use super::question::confirmed;
 use super::stats::watch;
-use super::{Context, Exit, Progress, Run};
+use super::{Context, Exit, Run, operation};
 use crate::cli::settings::{Format, Settings, duration};
-use crate::client::{Answer, Call, ClientError, Patience, Query, encoded};
+use crate::client::{Call, ClientError, Patience, Query, encoded};
 use crate::output::{Cell, Paint, Report, left, right};
-
-/// How long one look at an operation waits for its end.
-const LOOK: Duration = Duration::from_secs(1);
 
 const HELP: &str = "\
 Examples:
@@ -324,42 +319,5 @@ fn sync(context: &Context, name: &str, mode: Mode, yes: bool) -> anyhow::Result<
         .with("mode", Some(mode));
     let begun = context.client.call(Call::post(path).patience(Patience::Long));
     let begun = begun.map_err(|error| about(error, name))?;
-    follow(context, begun)
-}
-
-/// Shows an operation until it is over.
-fn follow(context: &Context, begun: Answer) -> anyhow::Result<Exit> {
-    let mut operation = begun.json()?;
-    let id = field(&operation, "id").as_str().unwrap_or_default().to_owned();
-    let mut progress = Progress::new(&context.output, "syncing", Unit::Things("records"), Some(0));
-    loop {
-        let number = |name| field(&operation, name).as_u64().unwrap_or(0);
-        progress.set_total(number("total"));
-        progress.set(number("done"));
-        context.standing.set(format!("operation {id} goes on at the node: {}", progress.words()));
-        match field(&operation, "state").as_str() {
-            Some("running") => {}
-            Some("done") => break,
-            _ => {
-                progress.end();
-                let why = field(&operation, "error").as_str().unwrap_or("no reason was given");
-                bail!("the sync failed: {why}");
-            }
-        }
-        if context.interrupt.is_set() {
-            progress.end();
-            let words = progress.words();
-            context
-                .output
-                .note(&format!("interrupted; operation {id} goes on at the node: {words}"));
-            return Ok(Exit::Interrupted);
-        }
-        let path = Query::of(format!("/v1/operations/{}", encoded(&id))).with("wait", Some("1s"));
-        let call = Call::get(path).patience(Patience::Answer { beyond: LOOK });
-        operation = context.client.call(call)?.json()?;
-    }
-    progress.end();
-    context.output.note(&format!("done: {}", progress.words()));
-    print(context, "done", &operation)?;
-    Ok(Exit::Done)
+    operation::follow(context, begun, "syncing")
 }

@@ -20,6 +20,12 @@ const ROLES: [&str; 4] = ["read", "write", "admin", "metrics"];
 /// What a token is made of.
 const FIELDS: [&str; 3] = ["name", "role", "sha256"];
 
+/// What is wrong with the name of a token, if something is.
+pub(crate) fn name_fault(name: &str) -> Option<String> {
+    let is_fine = kind::is_name(name, limits::TOKEN_NAME);
+    (!is_fine).then(|| format!("needs a name of {}", kind::name_form(limits::TOKEN_NAME)))
+}
+
 /// Checks a list and returns it in canonical form.
 pub(super) fn check(given: &[Value]) -> Result<Value, Fault> {
     if given.len() > limits::TOKENS {
@@ -44,8 +50,8 @@ fn canonical(fields: &Table) -> Result<Table, String> {
         text.ok_or_else(|| format!("needs {key}, a string"))
     };
     let (name, role, digest) = (text("name")?, text("role")?, text("sha256")?);
-    if !kind::is_name(name, limits::TOKEN_NAME) {
-        return Err(format!("needs a name of {}", kind::name_form(limits::TOKEN_NAME)));
+    if let Some(fault) = name_fault(name) {
+        return Err(fault);
     }
     if !ROLES.contains(&role) {
         let nearest = nearest(role, ROLES).unwrap_or_default();

@@ -65,6 +65,30 @@ fn a_token_says_who_asks() {
 }
 
 #[test]
+fn a_new_token_is_known_by_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = said(&mut gridkv(dir.path(), &["token", "write", "--name", "ci"]));
+    assert_eq!(made.code, Some(0), "{}", made.error);
+    let (token, line) = made.text().split_once('\n').unwrap();
+    assert!(
+        token.starts_with("gkv_") && line.contains("name = \"ci\", role = \"write\""),
+        "{line}"
+    );
+    private(&dir.path().join("tokens.toml"), &format!("tokens = [\n{line}]\n"));
+    private(&dir.path().join("ci.token"), token);
+    said(&mut gridkv(dir.path(), &["token", "write", "--name", "a b"])).failed(2, &["--name"]);
+    let json = said(&mut gridkv(dir.path(), &["token", "read", "-o", "json"]));
+    let json: serde_json::Value = serde_json::from_slice(&json.out).unwrap();
+    assert_eq!((&json["name"], &json["role"]), (&"read".into(), &"read".into()));
+    assert_ne!(json["token"], token, "a new one each time");
+
+    let file = dir.path().join("tokens.toml").to_str().unwrap().to_owned();
+    let desk = Desk::over(dir, |builder| builder.nodes(1).env("GRIDKV_AUTH__TOKENS_FILE", &file));
+    assert_eq!(desk.run(&["put", "k", "v", "--token-file", "ci.token"]).code, Some(0));
+    desk.run(&["persist", "--token-file", "ci.token"]).failed(1, &["forbidden"]);
+}
+
+#[test]
 fn commands_reach_nodes_inside_tls_and_believe_only_their_authority() {
     let dir = tempfile::tempdir().unwrap();
     for (cluster, nodes) in

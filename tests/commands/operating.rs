@@ -40,6 +40,46 @@ fn stores_and_members_are_listed_made_and_dropped() {
 }
 
 #[test]
+fn what_operators_ask_of_stores_and_nodes() {
+    let desk = Desk::with_nodes(2);
+    let version = desk.run(&["put", "k", "v", "--acks", "1"]).text().trim().to_owned();
+    desk.run(&["receipts", &version, "-o", "text"]).printed("n1\tyes\nn2\tyes\n");
+    let json = desk.run(&["receipts", &version, "-o", "json"]);
+    let json: Value = serde_json::from_slice(&json.out).unwrap();
+    assert_eq!(json["nodes"], serde_json::json!({"n1": true, "n2": true}));
+    desk.run(&["receipts", "nonsense"]).failed(1, &["invalid_parameter"]);
+
+    let same = || {
+        let shown = desk.run(&["convergence", "-o", "ndjson"]);
+        let peer: Value = serde_json::from_slice(&shown.out).unwrap();
+        assert_eq!(peer["name"], "n2");
+        peer["identical_since"].is_string()
+    };
+    wait_until(PATIENCE, "the two to be the same", same).unwrap();
+    let keys = desk.run(&["convergence", "n2"]);
+    assert!(keys.code == Some(0) && keys.error.contains("no repair"), "{}", keys.error);
+    desk.run(&["convergence", "n9"]).failed(3, &["peer_not_found"]);
+
+    let persisted = desk.run(&["persist"]);
+    assert!(persisted.code == Some(0) && persisted.text().contains(" on the disk, in "));
+    desk.run(&["persist", "-s", "sessions"]).failed(1, &["keeps nothing on a disk"]);
+    desk.run(&["compact"]).printed("done\n");
+    desk.run(&["compact", "-s", "sessions"]).failed(1, &["not_supported"]);
+
+    assert_eq!(desk.run(&["log-level", "debug"]).code, Some(0));
+    let log = std::fs::read_to_string(desk.cluster.node(1).log_path()).unwrap();
+    let told = "the log goes on at another level";
+    assert!(log.lines().any(|line| line.contains(told) && line.contains("debug")), "{log}");
+    desk.run(&["log-level", "info"]).printed("");
+    desk.run(&["log-level", "loud"]).failed(2, &["debug"]);
+
+    desk.run(&["drain"]).failed(2, &["-y"]);
+    desk.run(&["put", "k", "w"]).code.filter(|code| *code == 0).unwrap();
+    desk.run(&["drain", "-y"]).printed("draining\n");
+    desk.run(&["put", "k", "x"]).failed(1, &["draining"]);
+}
+
+#[test]
 fn health_is_an_exit_code() {
     let desk = Desk::with_nodes(1);
     let ready = desk.run(&["health"]);

@@ -188,6 +188,31 @@ fn what_can_not_be_acknowledged_is_not_written() {
 }
 
 #[test]
+fn a_peer_that_ended_is_not_waited_for_although_it_was_heard_a_moment_ago() {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = builder(dir.path())
+        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
+        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
+    let cluster = ready(builder);
+    let nodes = all(&cluster);
+    settle(&nodes);
+    nodes[2].stop(PATIENCE).unwrap();
+    let refused = || {
+        let reply = put(nodes[0], "main", "k", &[("acks", "all"), ("ack_timeout", "100ms")]);
+        assert!(matches!(reply.status, 503 | 504), "{}", reply.quoted());
+        reply.status == 503 && reply.json().unwrap()["down"] == json!(["n3"])
+    };
+    wait_until(Duration::from_secs(20), "the end of n3 to be noticed", refused).unwrap();
+    let n3 = mesh::peer(nodes[0], "n3").unwrap();
+    assert_eq!(n3["state"], "up", "it is its silence that makes it suspect, and that is short");
+    nodes[2].start().unwrap();
+    nodes[2].wait_ready(PATIENCE).unwrap();
+    settle(&nodes);
+    let reply = put(nodes[0], "main", "k", &[("acks", "all")]);
+    assert_eq!(reply.header("gridkv-acks"), Some("2/2"), "{}", reply.quoted());
+}
+
+#[test]
 fn a_node_that_stops_answers_who_waits_for_peers() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = one_hangs(dir.path());

@@ -32,7 +32,7 @@ pub enum AckLevel {
 pub struct NotEnoughPeers {
     /// Peers that were asked for.
     pub asked: usize,
-    /// Peers that are up and hold the store.
+    /// Peers that are up, connected, and hold the store.
     pub up: usize,
     /// Names of those that hold the store and are not up.
     pub down: Vec<String>,
@@ -88,7 +88,10 @@ impl NodeHandle {
         let asked = level.of(board.neighbours.len());
         let holds = |n: &&Neighbour| n.member.holds(store.name());
         let (holders, others): (Vec<_>, Vec<_>) = board.neighbours.iter().partition(holds);
-        let is_up = |n: &&&Neighbour| self.state_of(&n.contact, now) == PeerState::Up;
+        // Who stopped closed its connections, long before its silence says the same.
+        let is_up = |n: &&&Neighbour| {
+            n.contact.is_connected() && self.state_of(&n.contact, now) == PeerState::Up
+        };
         let up = holders.iter().filter(is_up).count();
         if up < asked {
             let down = holders.iter().filter(|n| !is_up(n));

@@ -32,6 +32,12 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// Whether it is connected now, in either direction.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.link.is_some() || !self.inbound.is_empty()
+    }
+
     /// A peer that took a new epoch did not leave: its connections are of the new run from now on. Else it
     /// would be taken for a copy of itself when it is dialled again.
     fn goes_on(&mut self, run: Origin) {
@@ -87,8 +93,7 @@ impl Contacts {
     /// Whether a peer is connected now, in either direction.
     #[must_use]
     pub fn is_connected(&self, peer: NodeId) -> bool {
-        let contact = self.by_node.get(&peer);
-        contact.is_some_and(|contact| contact.link.is_some() || !contact.inbound.is_empty())
+        self.by_node.get(&peer).is_some_and(Contact::is_connected)
     }
 
     /// A peer connected to this node.

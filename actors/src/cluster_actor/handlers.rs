@@ -132,6 +132,7 @@ impl Handler<Left> for ClusterActor {
         {
             boot.lost(origin.node());
         }
+        self.show();
     }
 }
 

@@ -231,6 +231,8 @@ fn a_store_is_not_dropped_while_a_peer_that_is_up_lacks_what_was_written_here() 
         make(node, "new", "memory");
     }
     agree(&nodes, "new", &model);
+    let known = || mesh::peer(nodes[0], "n2").is_some_and(|n2| n2["stores"]["new"].is_object());
+    wait_until(PATIENCE, "n1 to know that n2 holds the store", known).unwrap();
     nodes[1].pause().unwrap();
     write_and_note(&nodes[0].client(), "new", &mut model, &puts("k", 10, "v"));
     let refused = drop_store(nodes[0], "new");

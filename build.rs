@@ -1,26 +1,27 @@
 //! Notes what the program is built from: the revision of its source and the compiler.
 //!
-//! The revision is that of the repository that the source lies in, or what `GRIDKV_REVISION` says where there is
-//! none, as in an image that is built from a copy.
+//! The revision is that of the repository that the source lies in, or what `BUILD_REVISION` says where there is
+//! none, as in an image that is built from a copy. The names do not begin as those of settings do: cargo gives them
+//! to the tests that it runs, and a node refuses a setting that it does not know.
 
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-env-changed=GRIDKV_REVISION");
+    println!("cargo::rerun-if-env-changed=BUILD_REVISION");
     for file in [".git/HEAD", ".git/logs/HEAD"] {
         if Path::new(file).try_exists().unwrap_or(false) {
             println!("cargo::rerun-if-changed={file}");
         }
     }
     println!("cargo::rerun-if-changed=build.rs");
-    let revision = env::var("GRIDKV_REVISION").ok().filter(|said| !said.is_empty());
+    let revision = env::var("BUILD_REVISION").ok().filter(|said| !said.is_empty());
     let revision = revision.or_else(|| said_by("git", &["rev-parse", "--short=12", "HEAD"]));
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let rustc = said_by(&rustc, &["--version"]);
     let rustc = rustc.and_then(|said| said.split(' ').nth(1).map(str::to_owned));
-    for (name, value) in [("GRIDKV_REVISION", revision), ("GRIDKV_RUSTC", rustc)] {
+    for (name, value) in [("BUILD_REVISION", revision), ("BUILD_RUSTC", rustc)] {
         println!("cargo::rustc-env={name}={}", value.as_deref().unwrap_or("unknown"));
     }
 }

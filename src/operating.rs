@@ -17,8 +17,8 @@ use crate::tls::{self, Tls};
 /// What this program was built from, as `build.rs` found it.
 const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
-    revision: env!("GRIDKV_REVISION"),
-    rustc: env!("GRIDKV_RUSTC"),
+    revision: env!("BUILD_REVISION"),
+    rustc: env!("BUILD_RUSTC"),
 };
 
 /// The configuration can not be shown, which is a mistake in the table of keys.

@@ -5,8 +5,8 @@
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
-/// Bytes of a line, at most: the largest value that a node takes, 64 MiB, in base64, and what stands around it.
-pub(crate) const MAX_LINE_BYTES: usize = 96 << 20;
+/// Bytes of a line, at most: the largest value that there can be, 16 MiB, in base64, and what stands around it.
+pub(crate) const MAX_LINE_BYTES: usize = 24 << 20;
 
 /// The lines of something.
 pub(crate) struct Lines<R> {

@@ -92,7 +92,7 @@ fn entry(family: &Family) -> String {
     let kind = match family.kind {
         MetricType::COUNTER => "counter",
         MetricType::HISTOGRAM => "histogram",
-        _ => "gauge",
+        MetricType::GAUGE | MetricType::SUMMARY | MetricType::UNTYPED => "gauge",
     };
     let labels: Vec<String> = family.labels.iter().map(label).collect();
     let of = if labels.is_empty() { String::new() } else { format!(", by {}", labels.join(", ")) };

@@ -244,6 +244,14 @@ impl Node {
         self.signal("TERM")
     }
 
+    /// Has it read tokens, certificates and the level of its log again: SIGHUP. Does not wait.
+    ///
+    /// # Errors
+    /// As for [`Node::terminate`].
+    pub fn reload(&self) -> Result<(), ClusterError> {
+        self.signal("HUP")
+    }
+
     /// Stops its execution where it is (SIGSTOP), as a node whose machine hangs. All its threads stand still when this
     /// returns.
     ///

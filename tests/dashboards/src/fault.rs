@@ -1,0 +1,104 @@
+//! What is done to the cluster, and which alerts have to tell of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use gridkv_cluster::{Client, ClientError};
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::load::acked;
+use crate::trial::Trial;
+
+/// Between two turns of a client that makes trouble.
+const PAUSE: Duration = Duration::from_millis(300);
+/// Keys of a batch: fewer than nodes may differ by without an alert.
+const KEYS: usize = 50;
+/// How often a batch writes each of them, so that it is more than a ring of 64 holds.
+const TIMES: usize = 4;
+/// 64 of these are the whole store `small`.
+const LARGE: usize = 16 * 1_024;
+
+/// An alert that has to fire, and the label that all that fire must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) alert: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) value: &'static str,
+}
+
+const fn expected(alert: &'static str, label: &'static str, value: &'static str) -> Expected {
+    Expected { alert, label, value }
+}
+
+/// What the faults below must be told by, and nothing else.
+pub(crate) const EXPECTED: [Expected; 10] = [
+    expected("GridKVNodeDown", "instance", "n3"),
+    expected("GridKVPeerDown", "peer", "n3"),
+    expected("GridKVReplicationLag", "peer", "n3"),
+    expected("GridKVSyncBufferDeep", "store", "slow"),
+    expected("GridKVSyncOperationsOverwritten", "store", "ring"),
+    expected("GridKVCacheHitRateLow", "store", "hot"),
+    expected("GridKVMemoryNearLimit", "store", "small"),
+    expected("GridKVHighErrorRate", "job", "gridkv"),
+    expected("GridKVCertificateExpires", "instance", "n2"),
+    expected("GridKVCertificateEnds", "instance", "n1"),
+];
+
+/// A third node that is killed, rings that overflow and that nobody empties, a cache that is asked for what it has not,
+/// a store that is full, writes that ask for more peers than there are, certificates that are about to end.
+pub(crate) fn begin<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    trial: &'scope Trial,
+    over: &'scope AtomicBool,
+) -> Result<(), Error> {
+    trial.renew(1, 1)?;
+    trial.renew(2, 10)?;
+    trial.node(3).kill()?;
+    let client = trial.node(1).client();
+    scope.spawn(move || {
+        for turn in 0_u64.. {
+            if over.load(Ordering::Relaxed) {
+                break;
+            }
+            // What is refused here shows on the dashboards.
+            drop(trouble(&client, turn));
+            thread::sleep(PAUSE);
+        }
+    });
+    Ok(())
+}
+
+fn trouble(client: &Client, turn: u64) -> Result<(), ClientError> {
+    client.batch("ring", &burst())?;
+    client.batch("slow", &burst())?;
+    for number in 0..10 {
+        client.get("hot", &format!("nobody wrote {turn}-{number}"))?;
+    }
+    client.put("small", &format!("large-{turn}"), &[b'x'; LARGE])?;
+    acked(client, "main", "for all", 2)?;
+    Ok(())
+}
+
+fn burst() -> Value {
+    let all = (0..KEYS * TIMES).map(
+        |number| json!({"op": "put", "key": format!("burst-{}", number % KEYS), "value": "again"}),
+    );
+    json!({"ops": all.collect::<Vec<_>>()})
+}
+
+/// Mends all of it; what the clients above do has to be over.
+pub(crate) fn mend(trial: &Trial, patience: Duration) -> Result<(), Error> {
+    trial.node(3).start()?;
+    trial.node(3).wait_ready(patience)?;
+    trial.renew(1, 365)?;
+    trial.renew(2, 365)?;
+    let client = trial.node(1).client();
+    let emptied = client.request("DELETE", "/v1/kv/small").query("prefix", "large-").send()?;
+    if emptied.status != 200 {
+        let what = "emptying the store small".to_owned();
+        return Err(Error::Fault { what, said: emptied.quoted() });
+    }
+    Ok(())
+}

@@ -41,6 +41,9 @@ EXAMPLES ?= 20
 OPENAPI_FLAGS ?=
 SCHEMATHESIS := $(TARGET)/schemathesis/bin/st
 
+# Prometheus, where it is not installed.
+PROMETHEUS := $(abspath $(TARGET))/prometheus/usr/bin
+
 # A program that needs nothing of the system that it runs on. The target is named so that what only runs while building
 # is built as usual.
 STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
@@ -55,9 +58,9 @@ BENCHES := structures backends funnel http replication healing bootstrap slow-pe
 NODE_BENCHES := replication healing bootstrap slow-peer snapshot watchers tls bad-clients metrics
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \
+.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check dashboards dashboards-check grafana soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \
 	static packaging-check release deny sbom need-schemas need-deny need-cyclonedx \
-	build-counting build-node need-schemathesis need-config need-cargo need-cc need-rustfmt need-clippy
+	build-counting build-node need-schemathesis need-prometheus need-npm need-config need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
 	@printf 'make COMMAND, where COMMAND is one of\n\n'
@@ -74,6 +77,10 @@ run: need-cargo need-cc ## Build, start three nodes with fresh data, prove that 
 cluster: need-cargo need-cc ## Build and start NODES=3 empty nodes with fresh data; Ctrl-C stops all.
 	$(CARGO) build --release -p gridkv -p gridkv-cluster
 	@$(TARGET)/release/cluster up --nodes $(NODES) --gridkv $(TARGET)/release/gridkv
+
+grafana: need-cargo need-cc need-prometheus ## Prometheus, and Grafana where it is installed, for the NODES=3 of another terminal; Ctrl-C stops both.
+	@$(CARGO) build --locked --quiet -p gridkv-dashboards
+	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards show --nodes $(NODES) --dir $(TARGET)/grafana
 
 clean-cluster: ## Stop nodes that a crashed run left behind, and remove .cluster/ with logs and data.
 	@for file in .cluster/n*/pid; do \
@@ -121,6 +128,13 @@ openapi-check: need-cargo need-cc need-schemathesis ## Try three nodes from thei
 	$(TARGET)/debug/cluster with --free-ports --gridkv $(TARGET)/debug/gridkv --dir $(TARGET)/openapi-cluster \
 		-- bash -c 'cd $(TARGET) && exec $(abspath $(SCHEMATHESIS)) --config-file $(CURDIR)/tests/openapi/schemathesis.toml \
 			run "$$GRIDKV_URL/v1/openapi.json" --checks all --max-examples $(EXAMPLES) $(OPENAPI_FLAGS)'
+
+dashboards: need-cargo need-cc ## Write grafana/dashboards anew from tests/dashboards; a test keeps the two equal.
+	$(CARGO) run --locked --quiet -p gridkv-dashboards -- write
+
+dashboards-check: need-cargo need-cc need-prometheus need-npm ## Dashboards and alerts against a real Prometheus and three nodes in trouble.
+	$(CARGO) build --locked -p gridkv -p gridkv-dashboards
+	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards check --gridkv $(TARGET)/debug/gridkv --packages $(TARGET)/grafana-schema
 
 soak: $(SOAK_TARGETS) ## The long runs: kill, cut the power, damage, fill the disk; two of them need root.
 
@@ -237,6 +251,23 @@ need-cc:
 		echo 'The linker cc is missing. On Debian: sudo apt-get install -y build-essential' >&2; \
 		exit 1; \
 	fi
+
+# Only the files of Debian's package: installing it would start a service, and need root.
+need-prometheus:
+	@PATH="$(PROMETHEUS):$$PATH"; command -v prometheus > /dev/null && command -v promtool > /dev/null && exit 0; \
+	if command -v apt-get > /dev/null && command -v dpkg > /dev/null; then \
+		echo 'Prometheus is missing: unpacking its Debian package in $(TARGET)/prometheus'; \
+		mkdir -p $(TARGET)/prometheus && cd $(TARGET)/prometheus && rm -f prometheus_*.deb; \
+		apt-get -qq download prometheus || { echo 'Try again after: sudo apt-get update' >&2; exit 1; }; \
+		dpkg -x prometheus_*.deb . && rm prometheus_*.deb; \
+	else \
+		echo 'prometheus and promtool are missing. Get 2.42 or later from https://prometheus.io/download and put both into the PATH' >&2; \
+		exit 1; \
+	fi
+
+need-npm:
+	@command -v npm > /dev/null || { \
+		echo 'npm is missing. On Debian: sudo apt-get install -y --no-install-recommends nodejs npm' >&2; exit 1; }
 
 # A Python tool, in a directory of its own under the target.
 need-schemathesis: $(SCHEMATHESIS)

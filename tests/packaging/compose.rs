@@ -101,5 +101,5 @@ fn what_is_mounted_from_the_repository_is_there() {
             }
         }
     }
-    assert_eq!(seen, 3);
+    assert_eq!(seen, 4);
 }

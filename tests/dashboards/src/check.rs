@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::alarm;
 use crate::error::Error;
-use crate::fault::{self, EXPECTED};
+use crate::fault::{self, BUSY, COLD, EXPECTED};
 use crate::finding::Finding;
 use crate::load;
 use crate::mutant;
@@ -114,7 +114,7 @@ impl Live<'_> {
         let whole = Stopwatch::start();
         self.screen.step("under load, and all is well: no alert may fire");
         self.wait_until_over(CALM)?;
-        let mut findings = alarm::surplus(&alarm::fired(&self.prometheus, seconds(&whole))?, &[]);
+        let mut findings = alarm::surplus(&alarm::fired(&self.prometheus, seconds(&whole))?, &BUSY);
         self.screen.step("promtool check metrics: each node, under load");
         findings.extend(self.check_metrics()?);
         self.screen.step(
@@ -125,7 +125,7 @@ impl Live<'_> {
         fault::mend(self.trial, MENDED_LIMIT)?;
         findings.extend(self.wait_for_silence()?);
         let fired = alarm::fired(&self.prometheus, seconds(&whole))?;
-        findings.extend(alarm::surplus(&fired, &EXPECTED));
+        findings.extend(alarm::surplus(&fired, &[&EXPECTED[..], &BUSY, &COLD].concat()));
         self.screen.step("every expression, legend and variable of every dashboard");
         let asked = self.ask(dashboards, seconds(&whole))?;
         findings.extend(asked);

@@ -86,7 +86,8 @@ fn recorded_series_are_asked_for_by_the_names_that_they_have() {
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
         words.filter(|word| word.contains(":gridkv_")).map(str::to_owned).collect()
     };
-    let asked: BTreeSet<String> = all.iter().flat_map(|(_, expression)| words(expression)).collect();
+    let asked: BTreeSet<String> =
+        all.iter().flat_map(|(_, expression)| words(expression)).collect();
     let asked: BTreeSet<&str> = asked.iter().map(String::as_str).collect();
     assert_eq!(asked, recorded);
 }

@@ -50,6 +50,8 @@ pub(crate) struct Session {
     cluster: Cluster,
     interrupt: Interrupt,
     directory: PathBuf,
+    /// Whether the nodes are where `make grafana` looks for them.
+    found_by_prometheus: bool,
     /// How long it took until all nodes were ready and saw each other.
     ready_after: Duration,
 }
@@ -69,7 +71,9 @@ impl Session {
             "Starting {nodes} nodes with fresh data in {}/ ...",
             directory.display()
         ))?;
-        let mut session = Self { cluster, interrupt, directory, ready_after: Duration::ZERO };
+        let found_by_prometheus = !options.free_ports;
+        let ready_after = Duration::ZERO;
+        let mut session = Self { cluster, interrupt, directory, found_by_prometheus, ready_after };
         let ready_within = Duration::from_secs(options.ready_within);
         let worked = session.open(ready_within).and_then(|()| {
             session.print_title(screen)?;
@@ -214,14 +218,23 @@ impl Session {
         let get = format!("curl -i {last}/{key}");
         let once = format!("curl -i -X PUT --data-binary hi -H 'If-None-Match: *' {last}/{key}");
         let logs = format!("{}/n*/log", self.directory.display());
-        screen.line("")?;
-        for (label, hint) in [
+        let mut hints = vec![
             ("put", put),
             ("get", get),
             ("put if absent", once),
+            ("console", format!("{first}/console/")),
             ("metrics", format!("{first}/metrics")),
             ("logs", logs),
-        ] {
+        ];
+        if self.found_by_prometheus {
+            let nodes = self.nodes().len();
+            hints.push((
+                "dashboards",
+                format!("make grafana NODES={nodes}   # in another terminal"),
+            ));
+        }
+        screen.line("")?;
+        for (label, hint) in hints {
             screen.line(format!("  {}  {hint}", screen.dim(&format!("{label:<13}"))))?;
         }
         Ok(())

@@ -15,11 +15,11 @@ use crate::finding::Finding;
 use crate::load;
 use crate::mutant;
 use crate::pages;
-use crate::prometheus::Prometheus;
 use crate::question::{self, Question};
 use crate::rules::Rules;
 use crate::schema;
 use crate::screen::Screen;
+use crate::server::Prometheus;
 use crate::tool;
 use crate::trial::Trial;
 
@@ -30,9 +30,9 @@ const RATE_INTERVAL: &str = "4s";
 /// How long nothing is wrong: longer than the longest window, and `for` beside it.
 const CALM: Duration = Duration::from_secs(16);
 /// How long alerts may take: a lag of ten seconds has to grow first.
-const ALERTS_LIMIT: Duration = Duration::from_secs(60);
+const ALERTS_LIMIT: Duration = Duration::from_mins(1);
 /// How long they may take to end once all is mended.
-const MENDED_LIMIT: Duration = Duration::from_secs(60);
+const MENDED_LIMIT: Duration = Duration::from_mins(1);
 
 /// Where everything is.
 pub struct Check {

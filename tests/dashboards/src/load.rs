@@ -107,7 +107,7 @@ fn turn_of(client: &Client, stranger: &Client, node: &str, turn: u64) -> Result<
     }
     // A cache that was emptied gets it back.
     client.put("hot", &warm, b"warm")?;
-    if turn % 10 == 0 {
+    if turn.is_multiple_of(10) {
         stranger.get("main", &key)?;
     }
     Ok(())

@@ -29,25 +29,30 @@ impl Scrape {
     pub(crate) fn write(&self, root: &Path, to: &Path) -> Result<(), Error> {
         let mut config = yaml::read(&root.join(CONFIG))?;
         let rules = self.rules.iter().map(|path| Value::from(path.to_string_lossy()));
-        config["rule_files"] = rules.collect();
+        set(Some(&mut config), "rule_files", rules.collect());
         if self.each_second {
-            config["global"] = json!({
+            let times = json!({
                 "scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s",
             });
+            set(Some(&mut config), "global", times);
         }
-        let job = config.pointer_mut("/scrape_configs/0");
-        if let Some(job) = job {
-            let nodes = self.nodes.iter();
-            let nodes = nodes
-                .map(|(name, target)| json!({"targets": [target], "labels": {"instance": name}}));
-            job["static_configs"] = nodes.collect();
-            if let Some((authority, token)) = &self.papers {
-                job["scheme"] = json!("https");
-                job["tls_config"] = json!({"ca_file": authority});
-                job["authorization"] = json!({"credentials_file": token});
-            }
+        let nodes = self.nodes.iter();
+        let nodes =
+            nodes.map(|(name, target)| json!({"targets": [target], "labels": {"instance": name}}));
+        let mut job = config.pointer_mut("/scrape_configs/0");
+        set(job.as_deref_mut(), "static_configs", nodes.collect());
+        if let Some((authority, token)) = &self.papers {
+            set(job.as_deref_mut(), "scheme", json!("https"));
+            set(job.as_deref_mut(), "tls_config", json!({"ca_file": authority}));
+            set(job, "authorization", json!({"credentials_file": token}));
         }
         // YAML has all of JSON in it.
         fs::write(to, config.to_string()).map_err(|source| Error::io("write", to, source))
+    }
+}
+
+fn set(whole: Option<&mut Value>, field: &str, value: Value) {
+    if let Some(fields) = whole.and_then(Value::as_object_mut) {
+        fields.insert(field.to_owned(), value);
     }
 }

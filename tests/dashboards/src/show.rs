@@ -12,10 +12,10 @@ use gridkv_cluster::{Client, PortOwner};
 
 use crate::error::Error;
 use crate::pages;
-use crate::prometheus::Prometheus;
 use crate::rules;
 use crate::scrape::Scrape;
 use crate::screen::Screen;
+use crate::server::Prometheus;
 
 /// Where the provisioned data source looks for Prometheus.
 const PROMETHEUS_PORT: u16 = 9_090;
@@ -52,7 +52,7 @@ impl Show {
             .map_err(|source| Error::io("make", &self.directory, source))?;
         let names = (1..=self.nodes).map(|number| (format!("n{number}"), address(number)));
         let nodes: Vec<_> = names.collect();
-        self.refuse_taken(PROMETHEUS_PORT)?;
+        refuse_taken(PROMETHEUS_PORT)?;
         let rules = [rules::RECORDING, rules::ALERTS].map(|file| self.root.join(file)).to_vec();
         let config = self.directory.join("prometheus.yml");
         let scrape = Scrape { nodes: nodes.clone(), rules, ..Scrape::default() };
@@ -118,17 +118,6 @@ impl Show {
         }
         Ok(None)
     }
-
-    fn refuse_taken(&self, port: u16) -> Result<(), Error> {
-        let url = format!("http://127.0.0.1:{port}");
-        let taken = Client::with_timeout(&url, NODE_LIMIT).request("GET", "/").send();
-        if taken.is_err_and(|error| error.nobody_listened()) {
-            return Ok(());
-        }
-        let owner = PortOwner::of(port).map_or_else(String::new, |owner| format!(": {owner}"));
-        let what = format!("starting Prometheus on {url}");
-        Err(Error::Fault { what, said: format!("the port is taken{owner}; stop that first") })
-    }
 }
 
 /// A running Grafana, which ends with this value.
@@ -158,4 +147,15 @@ impl Drop for Grafana {
 
 fn address(number: u16) -> String {
     format!("127.0.0.1:{}", FIRST_PORT + number)
+}
+
+fn refuse_taken(port: u16) -> Result<(), Error> {
+    let url = format!("http://127.0.0.1:{port}");
+    let taken = Client::with_timeout(&url, NODE_LIMIT).request("GET", "/").send();
+    if taken.is_err_and(|error| error.nobody_listened()) {
+        return Ok(());
+    }
+    let owner = PortOwner::of(port).map_or_else(String::new, |owner| format!(": {owner}"));
+    let what = format!("starting Prometheus on {url}");
+    Err(Error::Fault { what, said: format!("the port is taken{owner}; stop that first") })
 }

@@ -17,7 +17,7 @@ pub(crate) fn promtool<S: AsRef<OsStr>>(
     arguments: &[S],
     input: &[u8],
 ) -> Result<Option<String>, Error> {
-    let missing = Error::Missing { program: "promtool", remedy: crate::prometheus::REMEDY };
+    let missing = Error::Missing { program: "promtool", remedy: crate::server::REMEDY };
     let mut command = Command::new("promtool");
     command.args(arguments);
     run(command, input).map_err(|_| missing)

@@ -3,12 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::page::Page;
-use crate::panel::{graph, states};
+use crate::panel::{Panel, graph, states};
 use crate::rules::Rules;
 
 pub(crate) fn page(rules: &Rules) -> Value {
-    let page = Page::new("gridkv-actors", "GridKV / Actors", rules);
-    let page = page.row("Mailboxes", [
+    Page::new("gridkv-actors", "GridKV / Actors", rules)
+        .row("Mailboxes", mailboxes())
+        .row("Watchdog", watchdog())
+        .row("Clock", clock())
+        .row("Listeners", listeners())
+        .into_json()
+}
+
+fn mailboxes() -> Vec<Panel> {
+    vec![
         graph("Mailbox fill", "percentunit", "Operations in flight to a storage actor, of those it takes; at 100% clients get 503 overloaded.")
             .ask("gridkv_actor_mailbox_messages{@node} / gridkv_actor_mailbox_capacity{@node}", "{{instance}} {{actor}} {{store}}")
             .with("min", json!(0))
@@ -24,17 +32,34 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .ask("sum by (instance, store) (rate(gridkv_actor_mailbox_full_total{@node}@rate))", "{{instance}} {{store}}"),
         graph("Restarts", "short", "Peer appliers begin anew with each connection of their peer. Any other actor that dies ends its node.")
             .ask("sum by (instance, actor) (increase(gridkv_actor_restarts_total{@node}@rate))", "{{instance}} {{actor}}"),
-    ]);
-    let page = page.row("Watchdog", [
-        graph("Stuck actors", "none", "Actors that died, or showed no sign of life for ten seconds.")
-            .ask("gridkv_watchdog_stuck_actors{@node}", "{{instance}}")
-            .alert("GridKVActorStuck"),
-        graph("Since the last sign of life", "s", "Each actor shows one several times a second, or at each heartbeat.")
-            .ask("max by (instance, actor) (time() - gridkv_actor_last_turn_timestamp_seconds{@node})", "{{instance}} {{actor}}"),
+    ]
+}
+
+fn watchdog() -> Vec<Panel> {
+    vec![
+        graph(
+            "Stuck actors",
+            "none",
+            "Actors that died, or showed no sign of life for ten seconds.",
+        )
+        .ask("gridkv_watchdog_stuck_actors{@node}", "{{instance}}")
+        .alert("GridKVActorStuck"),
+        graph(
+            "Since the last sign of life",
+            "s",
+            "Each actor shows one several times a second, or at each heartbeat.",
+        )
+        .ask(
+            "max by (instance, actor) (time() - gridkv_actor_last_turn_timestamp_seconds{@node})",
+            "{{instance}} {{actor}}",
+        ),
         graph("Since the watchdog looked", "s", "It looks several times a second.")
             .ask("time() - gridkv_watchdog_last_look_timestamp_seconds{@node}", "{{instance}}"),
-    ]);
-    let page = page.row("Clock", [
+    ]
+}
+
+fn clock() -> Vec<Panel> {
+    vec![
         graph("Standing", "none", "What each clock is worth beside its peers': sound and unjudged are well, fenced takes no writes.")
             .ask("sum by (instance, standing) (gridkv_clock_standing{@node}) == 1", "{{instance}}: {{standing}}"),
         states("Writes by clock", "taken", "fenced", "Whether the clock lets the node take writes.")
@@ -49,24 +74,23 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .ask("gridkv_clock_corrected_seconds{@node}", "{{instance}}"),
         graph("Hybrid time ahead", "s", "How far versions are ahead of the clock: what a peer's faster clock, or a burst of writes, has pulled them.")
             .ask("gridkv_clock_hybrid_ahead_seconds{@node}", "{{instance}}"),
-    ]);
-    page.row(
-        "Listeners",
-        [
-            graph("Certificates", "s", "How long they are still valid; empty without TLS.")
-                .wide(12)
-                .ask("gridkv_certificate_expires_in_seconds{@node}", "{{instance}} {{listener}}")
-                .alert("GridKVCertificateExpires")
-                .alert("GridKVCertificateEnds"),
-            states(
-                "Protected",
-                "protected",
-                "exposed",
-                "Whether a listener is out of others' reach, or asks who they are.",
-            )
+    ]
+}
+
+fn listeners() -> Vec<Panel> {
+    vec![
+        graph("Certificates", "s", "How long they are still valid; empty without TLS.")
             .wide(12)
-            .ask("1 - gridkv_exposed_without_auth{@node}", "{{instance}} {{listener}}"),
-        ],
-    )
-    .into_json()
+            .ask("gridkv_certificate_expires_in_seconds{@node}", "{{instance}} {{listener}}")
+            .alert("GridKVCertificateExpires")
+            .alert("GridKVCertificateEnds"),
+        states(
+            "Protected",
+            "protected",
+            "exposed",
+            "Whether a listener is out of others' reach, or asks who they are.",
+        )
+        .wide(12)
+        .ask("1 - gridkv_exposed_without_auth{@node}", "{{instance}} {{listener}}"),
+    ]
 }

@@ -3,12 +3,19 @@
 use serde_json::{Value, json};
 
 use crate::page::Page;
-use crate::panel::{graph, heatmap, stat, table};
+use crate::panel::{Panel, graph, heatmap, stat, table};
 use crate::rules::Rules;
 
 pub(crate) fn page(rules: &Rules) -> Value {
-    let page = Page::new("gridkv-overview", "GridKV / Overview", rules);
-    let page = page.row("Cluster", [
+    Page::new("gridkv-overview", "GridKV / Overview", rules)
+        .row("Cluster", cluster())
+        .row("Requests", requests())
+        .row("Nodes", nodes())
+        .into_json()
+}
+
+fn cluster() -> Vec<Panel> {
+    vec![
         stat("Nodes up", "none", "Nodes that Prometheus can scrape, of those it knows.")
             .ask("sum(up{@node})", "up")
             .ask("count(up{@node})", "known"),
@@ -50,8 +57,11 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .with("thresholds", json!({"mode": "absolute", "steps": [
                 {"color": "green", "value": null}, {"color": "orange", "value": 1},
             ]})),
-    ]);
-    let page = page.row("Requests", [
+    ]
+}
+
+fn requests() -> Vec<Panel> {
+    vec![
         graph("Requests by route", "reqps", "What clients, peers' tools and Prometheus itself ask for.")
             .ask("sum by (method, route) (rate(gridkv_http_requests_total{@node}@rate))", "{{method}} {{route}}"),
         graph("Share of 5xx", "percentunit", "Requests that failed on the node's side, of all; /readyz of a node that is not ready does not count.")
@@ -79,8 +89,11 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .ask("sum by (instance) (rate(gridkv_http_response_body_bytes_total{@node}@rate))", "{{instance}} out"),
         graph("Refused for who asked", "reqps", "Requests without a token that may do what they asked for; empty on a node without tokens.")
             .ask("sum by (reason) (rate(gridkv_http_auth_failures_total{@node}@rate))", "{{reason}}"),
-    ]);
-    page.row("Nodes", [
+    ]
+}
+
+fn nodes() -> Vec<Panel> {
+    vec![
         graph("CPU", "none", "Cores in use.")
             .ask("rate(process_cpu_seconds_total{@node}@rate)", "{{instance}}"),
         graph("Resident memory", "bytes", "What the process has of the machine's memory.")
@@ -97,6 +110,5 @@ pub(crate) fn page(rules: &Rules) -> Value {
                 "Up for",
             )
             .with("unit", json!("s")),
-    ])
-    .into_json()
+    ]
 }

@@ -3,12 +3,21 @@
 use serde_json::{Value, json};
 
 use crate::page::Page;
-use crate::panel::{graph, states};
+use crate::panel::{Panel, graph, states};
 use crate::rules::Rules;
 
 pub(crate) fn page(rules: &Rules) -> Value {
-    let page = Page::new("gridkv-replication", "GridKV / Replication", rules);
-    let page = page.row("Op ring and op log: what waits to be sent", [
+    Page::new("gridkv-replication", "GridKV / Replication", rules)
+        .row("Op ring and op log: what waits to be sent", waiting())
+        .row("Publisher: what is sent", sent())
+        .row("Applier: what is taken", taken())
+        .row("Catch-up and equality", equality())
+        .row("Peers", peers())
+        .into_json()
+}
+
+fn waiting() -> Vec<Panel> {
+    vec![
         graph("Op ring", "short", "Operations between the commit and the publisher.")
             .ask("gridkv_sync_buffer_length{@store}", "{{instance}} {{store}}")
             .alert("GridKVSyncBufferDeep"),
@@ -26,8 +35,11 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .with("max", json!(1)),
         graph("Op log reaches back", "s", "A peer that has less than this needs catch-up. A log that has everything of this run has no such moment.")
             .ask("time() - gridkv_op_log_floor_timestamp_seconds{@store}", "{{instance}} {{store}}"),
-    ]);
-    let page = page.row("Publisher: what is sent", [
+    ]
+}
+
+fn sent() -> Vec<Panel> {
+    vec![
         graph("Lag by peer", "s", "Age of the oldest operation that the peer does not have, else 0.")
             .ask("max by (instance, peer) (gridkv_replication_lag_seconds{@store})", "{{instance}} to {{peer}}")
             .alert("GridKVReplicationLag"),
@@ -47,8 +59,11 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .ask("histogram_quantile(0.99, sum by (le, instance, peer) (rate(gridkv_sync_batch_duration_seconds_bucket{@node}@rate)))", "{{instance}} to {{peer}}"),
         graph("Batches not taken", "ops", "error: the peer has a gap, or can not now. timeout: its link ended before it answered.")
             .ask("sum by (instance, peer, result) (rate(gridkv_sync_batches_total{@node, result!=\"ok\"}@rate))", "{{instance}} to {{peer}}: {{result}}"),
-    ]);
-    let page = page.row("Applier: what is taken", [
+    ]
+}
+
+fn taken() -> Vec<Panel> {
+    vec![
         graph("Operations of peers by outcome", "ops", "A collision is corruption, and an alert: two records with one version.")
             .ask("sum by (result) (rate(gridkv_sync_applied_operations_total{@store}@rate))", "{{result}}"),
         graph("Conflicts", "ops", "Concurrent writes of one key; the later one stands, the other is lost.")
@@ -63,8 +78,11 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .ask("sum by (result) (rate(gridkv_ack_waits_total{@store}@rate))", "{{result}}"),
         graph("Wait for acks p99", "s", "From the commit here to the acknowledgement by peers.")
             .ask("histogram_quantile(0.99, sum by (le, result) (rate(gridkv_ack_wait_duration_seconds_bucket{@store}@rate)))", "{{result}}"),
-    ]);
-    let page = page.row("Catch-up and equality", [
+    ]
+}
+
+fn equality() -> Vec<Panel> {
+    vec![
         graph("Full syncs", "short", "Catch-up sessions that ended, and those that run.")
             .ask("sum by (instance, direction, result) (increase(gridkv_full_syncs_total{@store}@rate))", "{{instance}} {{direction}} {{result}}")
             .ask("sum by (instance) (gridkv_full_sync_in_progress{@store})", "{{instance}} running"),
@@ -86,23 +104,20 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .ask("sum by (member) (gridkv_purge_held_back{@store})", "{{member}}"),
         graph("Origins", "short", "Runs of members that frontiers list; many open ones come from many restarts.")
             .ask("max by (instance, state) (gridkv_origins{@store})", "{{instance}} {{state}}"),
-    ]);
-    page.row(
-        "Peers",
-        [
-            states("Peer up", "up", "down", "Whether a node hears from a peer.")
-                .wide(12)
-                .ask("gridkv_peer_up{@node}", "{{instance}} hears {{peer}}"),
-            graph("Members by state", "none", "The other members as each node sees them.")
-                .wide(6)
-                .ask("sum by (instance, state) (gridkv_peers{@node})", "{{instance}}: {{state}}"),
-            graph("Since last contact", "s", "How long ago a peer was last heard from.")
-                .wide(6)
-                .ask(
-                    "time() - gridkv_peer_last_contact_timestamp_seconds{@node}",
-                    "{{instance}} of {{peer}}",
-                ),
-        ],
-    )
-    .into_json()
+    ]
+}
+
+fn peers() -> Vec<Panel> {
+    vec![
+        states("Peer up", "up", "down", "Whether a node hears from a peer.")
+            .wide(12)
+            .ask("gridkv_peer_up{@node}", "{{instance}} hears {{peer}}"),
+        graph("Members by state", "none", "The other members as each node sees them.")
+            .wide(6)
+            .ask("sum by (instance, state) (gridkv_peers{@node})", "{{instance}}: {{state}}"),
+        graph("Since last contact", "s", "How long ago a peer was last heard from.").wide(6).ask(
+            "time() - gridkv_peer_last_contact_timestamp_seconds{@node}",
+            "{{instance}} of {{peer}}",
+        ),
+    ]
 }

@@ -3,12 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::page::Page;
-use crate::panel::{graph, table};
+use crate::panel::{Panel, graph, table};
 use crate::rules::Rules;
 
 pub(crate) fn page(rules: &Rules) -> Value {
-    let page = Page::new("gridkv-storage", "GridKV / Storage", rules);
-    let page = page.row("Stores", [
+    Page::new("gridkv-storage", "GridKV / Storage", rules)
+        .row("Stores", stores())
+        .row("Operations", operations())
+        .row("Disk", disk())
+        .row("Log-structured engine", engine())
+        .into_json()
+}
+
+fn stores() -> Vec<Panel> {
+    vec![
         table("Stores", "short", "Every store of every node. A store on disk has a size there, a limited one a limit.")
             .ask("sum by (instance, store, backend) (gridkv_store_keys{@store})", "Keys")
             .ask("sum by (instance, store, backend) (gridkv_store_tombstones{@store})", "Tombstones")
@@ -31,8 +39,11 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .ask("sum by (store) (rate(gridkv_store_expired_keys_total{@store}@rate))", "{{store}} expired")
             .ask("sum by (store, cause) (rate(gridkv_store_evictions_total{@store}@rate))", "{{store}} evicted: {{cause}}")
             .ask("sum by (store) (rate(gridkv_store_purged_records_total{@store}@rate))", "{{store}} purged"),
-    ]);
-    let page = page.row("Operations", [
+    ]
+}
+
+fn operations() -> Vec<Panel> {
+    vec![
         graph("Operations", "ops", "What clients did, by store.")
             .ask("sum by (store, op) (rate(gridkv_store_operations_total{@store}@rate))", "{{store}} {{op}}"),
         graph("Results other than ok", "ops", "not_found and conflict are answers; memory_limit, overloaded and error are refusals.")
@@ -65,8 +76,11 @@ pub(crate) fn page(rules: &Rules) -> Value {
             .with("max", json!(1)),
         graph("Changes that followers missed", "ops", "Followers that were slower than the log; they are told, and begin anew.")
             .ask("sum by (instance, store) (rate(gridkv_watch_dropped_events_total{@store}@rate))", "{{instance}} {{store}}"),
-    ]);
-    let page = page.row("Disk", [
+    ]
+}
+
+fn disk() -> Vec<Panel> {
+    vec![
         graph("Since the last persist", "s", "How old what is on disk may be.")
             .ask("time() - gridkv_persist_last_success_timestamp_seconds{@store}", "{{instance}} {{store}}")
             .alert("GridKVPersistStale"),
@@ -79,32 +93,27 @@ pub(crate) fn page(rules: &Rules) -> Value {
         graph("Rolled back or filled from scratch", "none", "1 while a store has less than it had, or is not filled yet; peers give it back.")
             .ask("sum by (instance, store) (gridkv_store_rolled_back{@store})", "{{instance}} {{store}} rolled back")
             .ask("sum by (instance, store) (gridkv_store_bootstrapping{@store})", "{{instance}} {{store}} from scratch"),
-    ]);
-    page.row(
-        "Log-structured engine",
-        [
-            graph(
-                "Tables",
-                "short",
-                "Table files by level; growth at level 0 means that compaction is behind.",
-            )
-            .ask(
-                "sum by (instance, store, level) (gridkv_lsm_tables{@store})",
-                "{{instance}} {{store}} L{{level}}",
-            ),
-            graph(
-                "Sealed memtables",
-                "short",
-                "Full ones that are not tables yet; num_memtables of them hold up writes.",
-            )
-            .ask("gridkv_lsm_sealed_memtables{@store}", "{{instance}} {{store}}"),
-            graph(
-                "Compactions",
-                "ops",
-                "Runs of the engine, those that found nothing to do included.",
-            )
+    ]
+}
+
+fn engine() -> Vec<Panel> {
+    vec![
+        graph(
+            "Tables",
+            "short",
+            "Table files by level; growth at level 0 means that compaction is behind.",
+        )
+        .ask(
+            "sum by (instance, store, level) (gridkv_lsm_tables{@store})",
+            "{{instance}} {{store}} L{{level}}",
+        ),
+        graph(
+            "Sealed memtables",
+            "short",
+            "Full ones that are not tables yet; num_memtables of them hold up writes.",
+        )
+        .ask("gridkv_lsm_sealed_memtables{@store}", "{{instance}} {{store}}"),
+        graph("Compactions", "ops", "Runs of the engine, those that found nothing to do included.")
             .ask("rate(gridkv_lsm_compactions_total{@store}@rate)", "{{instance}} {{store}}"),
-        ],
-    )
-    .into_json()
+    ]
 }

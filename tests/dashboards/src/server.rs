@@ -11,8 +11,6 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// The least version whose rules, files and answers these are: that of Debian 12.
-pub const LEAST_VERSION: &str = "2.42";
 /// What to do when it is not there.
 pub(crate) const REMEDY: &str = "On Debian: `make need-prometheus` puts it into the target directory, without a \
      service and without root; elsewhere get 2.42 or later from https://prometheus.io/download and put prometheus and \
@@ -77,7 +75,8 @@ impl Prometheus {
 
     /// The result of an expression now: a vector, or a matrix for a range.
     pub(crate) fn query(&self, expression: &str) -> Result<Value, Error> {
-        self.ask("query", &[("query", expression)]).map(|mut data| data["result"].take())
+        let data = self.ask("query", &[("query", expression)])?;
+        Ok(data.get("result").cloned().unwrap_or_default())
     }
 
     /// What an expression was over the last seconds, each second.
@@ -103,7 +102,7 @@ impl Prometheus {
             let said = json.get("error").and_then(Value::as_str).map(str::to_owned);
             return Err(Error::Refused { path, said: said.unwrap_or_else(|| reply.quoted()) });
         }
-        Ok(reply.json()?["data"].take())
+        Ok(reply.json()?.get("data").cloned().unwrap_or_default())
     }
 }
 

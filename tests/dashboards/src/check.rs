@@ -1,5 +1,6 @@
 //! The whole proof: the files, then a real Prometheus that scrapes a real cluster through calm, trouble and recovery.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -19,7 +20,7 @@ use crate::question::{self, Question};
 use crate::rules::Rules;
 use crate::schema;
 use crate::screen::Screen;
-use crate::server::Prometheus;
+use crate::server::{self, Prometheus};
 use crate::tool;
 use crate::trial::Trial;
 
@@ -52,6 +53,7 @@ impl Check {
     /// # Errors
     /// When the check can not be made: a program is missing, a node does not start, somebody pressed Ctrl-C.
     pub fn run(&self, screen: &Screen) -> Result<Vec<Finding>, Error> {
+        self.require()?;
         let rules = Rules::read(&self.root)?;
         let dashboards = pages::read(&self.root)?;
         let mut findings = Vec::new();
@@ -70,6 +72,17 @@ impl Check {
             findings.extend(self.live(&rules, &dashboards, screen)?);
         }
         Ok(findings)
+    }
+
+    /// Says at once what is missing, instead of after a minute.
+    fn require(&self) -> Result<(), Error> {
+        if !self.gridkv.is_file() {
+            let why = io::Error::from(io::ErrorKind::NotFound);
+            return Err(Error::io("run", &self.gridkv, why));
+        }
+        tool::require("prometheus", server::REMEDY)?;
+        tool::require("promtool", server::REMEDY)?;
+        tool::require("npm", schema::REMEDY)
     }
 
     fn live(
@@ -118,7 +131,7 @@ impl Live<'_> {
         self.screen.step("promtool check metrics: each node, under load");
         findings.extend(self.check_metrics()?);
         self.screen.step(
-            "a node is killed, rings overflow, a cache misses, a store is full, certificates end",
+            "a node is killed, one drains, rings overflow, a cache misses, a store is full, certificates end",
         );
         findings.extend(self.trouble()?);
         self.screen.step("all is mended: every alert must end");

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
-use gridkv_cluster::{Client, ClientError};
+use gridkv_cluster::{Client, ClientError, Request};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -33,8 +33,9 @@ const fn expected(alert: &'static str, label: &'static str, value: &'static str)
 }
 
 /// What the faults below must be told by, and nothing else.
-pub(crate) const EXPECTED: [Expected; 10] = [
+pub(crate) const EXPECTED: [Expected; 11] = [
     expected("GridKVNodeDown", "instance", "n3"),
+    expected("GridKVNotReady", "instance", "n2"),
     expected("GridKVPeerDown", "peer", "n3"),
     expected("GridKVReplicationLag", "peer", "n3"),
     expected("GridKVSyncBufferDeep", "store", "slow"),
@@ -49,9 +50,12 @@ pub(crate) const EXPECTED: [Expected; 10] = [
 /// What may fire besides, because it is no fault of these nodes: a machine that is busy with other things is slow.
 pub(crate) const BUSY: [Expected; 1] = [expected("GridKVHighLatency", "job", "gridkv")];
 /// And once a node came back: its caches are empty.
-pub(crate) const COLD: [Expected; 1] = [expected("GridKVCacheHitRateLow", "instance", "n3")];
+pub(crate) const COLD: [Expected; 2] = [
+    expected("GridKVCacheHitRateLow", "instance", "n2"),
+    expected("GridKVCacheHitRateLow", "instance", "n3"),
+];
 
-/// A third node that is killed, rings that overflow and that nobody empties, a cache that is asked for what it has not,
+/// A second node that drains, a third one that is killed, rings that overflow and that nobody empties, a cache that is asked for what it has not,
 /// a store that is full, writes that ask for more peers than there are, certificates that are about to end.
 pub(crate) fn begin<'scope>(
     scope: &'scope Scope<'scope, '_>,
@@ -60,6 +64,7 @@ pub(crate) fn begin<'scope>(
 ) -> Result<(), Error> {
     trial.renew(1, 1)?;
     trial.renew(2, 10)?;
+    must_succeed("draining n2", trial.node(2).client().request("POST", "/v1/admin/drain"))?;
     trial.node(3).kill()?;
     let client = trial.node(1).client();
     scope.spawn(move || {
@@ -97,13 +102,21 @@ fn burst() -> Value {
 pub(crate) fn mend(trial: &Trial, patience: Duration) -> Result<(), Error> {
     trial.node(3).start()?;
     trial.node(3).wait_ready(patience)?;
+    // Only a start ends what an operator has drained.
+    trial.node(2).restart(patience)?;
+    trial.node(2).wait_ready(patience)?;
     trial.renew(1, 365)?;
     trial.renew(2, 365)?;
     let client = trial.node(1).client();
-    let emptied = client.request("DELETE", "/v1/kv/small").query("prefix", "large-").send()?;
-    if emptied.status != 200 {
-        let what = "emptying the store small".to_owned();
-        return Err(Error::Fault { what, said: emptied.quoted() });
+    let empty = client.request("DELETE", "/v1/kv/small").query("prefix", "large-");
+    must_succeed("emptying the store small", empty)
+}
+
+fn must_succeed(what: &str, request: Request<'_>) -> Result<(), Error> {
+    let reply = request.send()?;
+    if (200..300).contains(&reply.status) {
+        Ok(())
+    } else {
+        Err(Error::Fault { what: what.to_owned(), said: reply.quoted() })
     }
-    Ok(())
 }

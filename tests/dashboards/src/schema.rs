@@ -15,10 +15,8 @@ use crate::tool;
 
 /// The package of types and their compiler, from the root of the repository.
 const PACKAGE: &str = "tests/dashboards/schema";
-const NPM: Error = Error::Missing {
-    program: "npm",
-    remedy: "On Debian: apt-get install -y --no-install-recommends nodejs npm",
-};
+pub(crate) const REMEDY: &str = "On Debian: apt-get install -y --no-install-recommends nodejs npm";
+const NPM: Error = Error::Missing { program: "npm", remedy: REMEDY };
 /// Strict, and fields that a type does not have are errors.
 const COMPILE: [&str; 8] = [
     "--noEmit",

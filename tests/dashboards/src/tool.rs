@@ -23,6 +23,16 @@ pub(crate) fn promtool<S: AsRef<OsStr>>(
     run(command, input).map_err(|_| missing)
 }
 
+/// Succeeds where the program is there.
+///
+/// # Errors
+/// When it is not.
+pub(crate) fn require(program: &'static str, remedy: &'static str) -> Result<(), Error> {
+    let mut command = Command::new(program);
+    command.arg("--version");
+    run(command, b"").map(drop).map_err(|_| Error::Missing { program, remedy })
+}
+
 /// Runs a program in a directory, and says what it printed when it did not succeed.
 ///
 /// # Errors

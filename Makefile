@@ -134,7 +134,7 @@ dashboards: need-cargo need-cc ## Write grafana/dashboards anew from tests/dashb
 
 dashboards-check: need-cargo need-cc need-prometheus need-npm ## Dashboards and alerts against a real Prometheus and three nodes in trouble.
 	$(CARGO) build --locked -p gridkv -p gridkv-dashboards
-	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards check --gridkv $(TARGET)/debug/gridkv --packages $(TARGET)/grafana-schema
+	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards check --gridkv $(TARGET)/debug/gridkv --packages $(TARGET)/grafana-schema --dir $(TARGET)/dashboards
 
 soak: $(SOAK_TARGETS) ## The long runs: kill, cut the power, damage, fill the disk; two of them need root.
 

@@ -1,5 +1,6 @@
 //! The whole proof: the files, then a real Prometheus that scrapes a real cluster through calm, trouble and recovery.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +44,8 @@ pub struct Check {
     pub gridkv: PathBuf,
     /// Where packages of npm are installed.
     pub packages: PathBuf,
+    /// Where nodes and Prometheus have their data and logs, in a directory of their own.
+    pub directory: PathBuf,
     /// Set when somebody asks to stop.
     pub interrupted: std::sync::Arc<AtomicBool>,
 }
@@ -69,7 +72,11 @@ impl Check {
         findings.extend(schema::check(&self.root, &self.packages, &dashboards)?);
         self.must_go_on()?;
         if findings.is_empty() {
-            findings.extend(self.live(&rules, &dashboards, screen)?);
+            let place = self.fresh_place()?;
+            findings.extend(self.live(&place, (&rules, &dashboards), screen)?);
+            if !findings.is_empty() {
+                screen.note(&format!("what nodes and Prometheus said is in {}", place.display()));
+            }
         }
         Ok(findings)
     }
@@ -85,21 +92,32 @@ impl Check {
         tool::require("npm", schema::REMEDY)
     }
 
+    /// An empty directory; what the run before left there is removed.
+    fn fresh_place(&self) -> Result<PathBuf, Error> {
+        let place = std::path::absolute(self.directory.join("trial"))
+            .map_err(|source| Error::io("resolve", &self.directory, source))?;
+        match fs::remove_dir_all(&place) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &place, source));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        fs::create_dir_all(&place).map_err(|source| Error::io("make", &place, source))?;
+        Ok(place)
+    }
+
     fn live(
         &self,
-        rules: &Rules,
-        dashboards: &[(&str, Value)],
+        place: &Path,
+        (rules, dashboards): (&Rules, &[(&str, Value)]),
         screen: &Screen,
     ) -> Result<Vec<Finding>, Error> {
-        let place = tempfile::Builder::new().prefix("gridkv-dashboards-").tempdir();
-        let place = place
-            .map_err(|source| Error::io("make a directory in", &std::env::temp_dir(), source))?;
         screen.step("three nodes with TLS and tokens");
-        let trial = Trial::start(&self.gridkv, place.path())?;
+        let trial = Trial::start(&self.gridkv, place)?;
         load::warm_up(&trial)?;
-        let config = place.path().join("prometheus.yml");
-        trial.scrape(rules.write_shortened(place.path())?).write(&self.root, &config)?;
-        let prometheus = Prometheus::start(&config, place.path(), None)?;
+        let config = place.join("prometheus.yml");
+        trial.scrape(rules.write_shortened(place)?).write(&self.root, &config)?;
+        let prometheus = Prometheus::start(&config, place, None)?;
         let live = Live { check: self, trial: &trial, prometheus, screen };
         let over = AtomicBool::new(false);
         thread::scope(|scope| {

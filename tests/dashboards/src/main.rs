@@ -40,6 +40,9 @@ enum Subcommands {
         /// Where packages of npm are installed.
         #[arg(long, value_name = "DIR", default_value = "target/grafana-schema")]
         packages: PathBuf,
+        /// Where nodes and Prometheus have their data and logs.
+        #[arg(long, value_name = "DIR", default_value = "target/dashboards")]
+        dir: PathBuf,
     },
     /// Start Prometheus, and Grafana where it is installed, for the development cluster; Ctrl-C stops them.
     Show {
@@ -79,8 +82,8 @@ fn execute(command: Subcommands) -> anyhow::Result<bool> {
             }
             Ok(true)
         }
-        Subcommands::Check { gridkv, packages } => {
-            let check = Check { root, gridkv, packages, interrupted };
+        Subcommands::Check { gridkv, packages, dir } => {
+            let check = Check { root, gridkv, packages, directory: dir, interrupted };
             let findings = check.run(&screen)?;
             for finding in &findings {
                 screen.line(&format!("WRONG  {finding}"));

@@ -32,9 +32,9 @@ const RATE_INTERVAL: &str = "4s";
 /// How long nothing is wrong: longer than the longest window, and `for` beside it.
 const CALM: Duration = Duration::from_secs(16);
 /// How long alerts may take: a lag of ten seconds has to grow first.
-const ALERTS_LIMIT: Duration = Duration::from_mins(1);
+const ALERTS_LIMIT: Duration = Duration::from_mins(2);
 /// How long they may take to end once all is mended.
-const MENDED_LIMIT: Duration = Duration::from_mins(1);
+const MENDED_LIMIT: Duration = Duration::from_mins(2);
 
 /// Where everything is.
 pub struct Check {

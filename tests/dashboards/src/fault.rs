@@ -12,13 +12,13 @@ use crate::load::acked;
 use crate::trial::Trial;
 
 /// Between two turns of a client that makes trouble.
-const PAUSE: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(500);
 /// Keys of a batch: fewer than nodes may differ by without an alert.
 const KEYS: usize = 50;
 /// How often a batch writes each of them, so that it is more than a ring of 64 holds.
 const TIMES: usize = 4;
-/// 64 of these are the whole store `small`.
-const LARGE: usize = 16 * 1_024;
+/// 16 of these are the whole store `small`.
+const LARGE: usize = 64 * 1_024;
 
 /// An alert that has to fire, and the label that all that fire must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::trial::Trial;
 
 /// Between two turns of a client: many requests a second for a dashboard, few for a node.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(500);
 /// Records that are read again and again.
 const WARM: u64 = 20;
 /// Records that are written in turn.

@@ -26,7 +26,7 @@ const STORES: [&str; 8] = [
     "small=memory",
 ];
 /// What of them differs from the defaults.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("GRIDKV_STORES__MAIN__PERSIST_INTERVAL", "1s"),
     // One batch of a client is more than it holds.
     ("GRIDKV_STORES__RING__SYNC__BUFFER_SIZE", "64"),
@@ -35,6 +35,8 @@ const SETTINGS: [(&str, &str); 6] = [
     ("GRIDKV_STORES__SMALL__MAX_MEMORY_MB", "1"),
     ("GRIDKV_STORES__SMALL__MEMORY_POLICY", "reject"),
     ("GRIDKV_HTTP__WORKERS", "2"),
+    // Eight stores of three debug builds on two cores, which others may use as well.
+    ("GRIDKV_PEERS__HEARTBEAT_INTERVAL", "500ms"),
 ];
 /// A debug build on a busy machine takes seconds.
 const READY_LIMIT: Duration = Duration::from_mins(1);

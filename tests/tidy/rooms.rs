@@ -192,7 +192,13 @@ pub(crate) fn sources(room: &Room) -> String {
 pub(crate) const VENDORS: [(&str, &[&str]); 11] = [
     (
         "anyhow",
-        &["src/main.rs", "src/command", "tests/soak/src/main.rs", "tests/chaos/src/main.rs", "tests/dashboards/src/main.rs"],
+        &[
+            "src/main.rs",
+            "src/command",
+            "tests/soak/src/main.rs",
+            "tests/chaos/src/main.rs",
+            "tests/dashboards/src/main.rs",
+        ],
     ),
     ("crossbeam_queue", &["storage/src/ring.rs"]),
     ("fjall", &["storage/src/fjall"]),

@@ -64,9 +64,9 @@ BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
 help: ## List these commands.
 	@printf 'make COMMAND, where COMMAND is one of\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '  %-15s %s\n' 'bench-NAME' 'One of them alone: $(BENCHES).'
-	@printf '  %-15s %s\n' 'soak-NAME' 'One of them alone: $(SOAKS).'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '  %-16s %s\n' 'bench-NAME' 'One of them alone: $(BENCHES).'
+	@printf '  %-16s %s\n' 'soak-NAME' 'One of them alone: $(SOAKS).'
 
 ## Running
 

@@ -86,7 +86,7 @@ fn trouble(client: &Client, turn: u64) -> Result<(), ClientError> {
     for number in 0..10 {
         client.get("hot", &format!("nobody wrote {turn}-{number}"))?;
     }
-    client.put("small", &format!("large-{turn}"), &[b'x'; LARGE])?;
+    client.put("small", &format!("large-{turn}"), &vec![b'x'; LARGE])?;
     acked(client, "main", "for all", 2)?;
     Ok(())
 }

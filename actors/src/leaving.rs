@@ -36,6 +36,11 @@ impl NodeHandle {
         });
     }
 
+    /// Waits until the node is on its way out: what goes on without an end ends then.
+    pub async fn stopping(&self) {
+        self.inner().state.stopping().await;
+    }
+
     /// Waits until every peer that is up has what was written here, or the node stops.
     pub(crate) async fn wait_for_peers(&self) {
         let stops_meanwhile = self.inner().state.phase() != Phase::Stopping;

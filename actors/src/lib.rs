@@ -51,6 +51,7 @@ mod restore_plan;
 pub mod runtime;
 pub mod snapshot;
 mod spool;
+pub mod spread;
 mod stable_board;
 mod storage_actor;
 mod storage_messages;

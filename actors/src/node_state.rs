@@ -1,8 +1,10 @@
 //! Where the node is on its way from start to stop, for everyone to read without a lock.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use gridkv_protocol::fence::Standing;
+use tokio::sync::Notify;
 
 /// A stretch of the node's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +27,14 @@ pub(crate) struct NodeState {
     phase: AtomicU8,
     clock: AtomicU8,
     draining: AtomicBool,
+    /// Rings when the node begins to stop.
+    bell: Notify,
 }
 
 impl NodeState {
     pub(crate) fn new() -> Self {
         let (phase, clock) = (AtomicU8::new(0), AtomicU8::new(0));
-        Self { phase, clock, draining: AtomicBool::new(false) }
+        Self { phase, clock, draining: AtomicBool::new(false), bell: Notify::new() }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -53,6 +57,18 @@ impl NodeState {
             Phase::Stopping => 4,
         };
         self.phase.fetch_max(number, Ordering::AcqRel);
+        if phase == Phase::Stopping {
+            self.bell.notify_waiters();
+        }
+    }
+
+    /// Waits until the node is on its way out.
+    pub(crate) async fn stopping(&self) {
+        let mut rung = pin!(self.bell.notified());
+        rung.as_mut().enable(); // before the look: a phase that is entered in between is heard
+        if self.phase() != Phase::Stopping {
+            rung.await;
+        }
     }
 
     /// No writes of clients are taken from now on, whatever the phase. Says whether that is new.

@@ -1,5 +1,6 @@
 //! Following a store of a mesh: what one node takes is told by the feed of another, on every backend; and the end
-//! of a node whose feeds are open, and restarts of all in turn, under clients that go to the next node.
+//! of a node whose feeds are open, and restarts of all in turn, under clients that go to the next node. And what a node
+//! tells of itself and the others, each second.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
@@ -45,6 +46,59 @@ fn next(stream: &mut BufReader<TcpStream>) -> Option<Value> {
             return Some(serde_json::from_str(&line).unwrap());
         }
     }
+}
+
+/// What a node tells of itself and the others at this moment: the first state of its stream.
+fn state(node: &Node) -> Value {
+    let mut stream = TcpStream::connect(("127.0.0.1", node.address().http)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /v1/stream HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let lines = BufReader::new(stream).lines().map(Result::unwrap);
+    let mut told = lines.skip_while(|line| line != "event: state");
+    let data = told.nth(1).unwrap();
+    serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap()
+}
+
+#[test]
+fn a_node_tells_how_far_each_is_on_what_the_others_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = ready(builder(dir.path()).stores(["main=memory", "hot=moka"]));
+    let nodes = all(&cluster);
+    settle(&nodes);
+    // Of what n2 wrote, as n1 knows it: how far behind, at most, and whether nothing is known to be missing.
+    let reach = |store: &str, reader: &str| {
+        let reach = &state(nodes[0])["spread"][store]["n2"][reader];
+        (reach["at_most_seconds"].as_f64(), reach["has_all"].as_bool().unwrap())
+    };
+    for store in ["main", "hot"] {
+        nodes[1].client().put(store, "k", b"v").unwrap().expect_status(201).unwrap();
+        for reader in ["n1", "n3"] {
+            let what = format!("{reader} to have all of {store}");
+            wait_until(PATIENCE, what, || matches!(reach(store, reader), (Some(_), true))).unwrap();
+        }
+    }
+    let told = state(nodes[0]);
+    assert!(told["spread"]["main"]["n1"].is_null(), "what it wrote itself it counts");
+    assert!(told["spread"]["main"]["n2"]["n2"].is_null());
+    let names = |of: &str| told[of].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        (names("spread"), names("convergence")),
+        (vec!["hot".into(), "main".into()], vec!["main".to_owned()])
+    );
+
+    nodes[2].kill().unwrap();
+    nodes[1].client().put("main", "later", b"v").unwrap().expect_status(201).unwrap();
+    let is_here = || nodes[0].client().get("main", "later").unwrap().status == 200;
+    wait_until(PATIENCE, "n1 to have the write", is_here).unwrap();
+    let (before, has_all) = reach("main", "n3");
+    assert!(!has_all, "n1 has more of n2 than n3 said that it has");
+    let grown = || reach("main", "n3").0 > before.map(|seconds| seconds + 0.5);
+    wait_until(PATIENCE, "the distance of n3 to grow", grown).unwrap();
+    let is_near = || reach("main", "n1").0 < reach("main", "n3").0;
+    wait_until(PATIENCE, "n1 to be nearer", is_near).unwrap();
+    nodes[2].start().unwrap();
+    nodes[2].wait_ready(PATIENCE).unwrap();
+    wait_until(PATIENCE, "n3 to have all", || reach("main", "n3").1).unwrap();
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) use bodies::Bodies;
 use node::NodeCollector;
 use operations::Timers;
 pub(crate) use operations::{AckResult, StoreTimers};
-pub(crate) use requests::Requests;
+pub(crate) use requests::{Requests, RequestsView};
 
 /// The metrics could not be set up or written.
 #[derive(Debug, thiserror::Error)]

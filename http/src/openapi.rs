@@ -87,6 +87,8 @@ enum Content {
     Document,
     /// A snapshot, in either of its formats.
     Snapshot,
+    /// Events of which each has a shape.
+    States,
 }
 
 /// `GET /v1/openapi.json`
@@ -159,6 +161,7 @@ fn in_path(pattern: &str) -> impl Iterator<Item = Json> + '_ {
                 json!({"type": "string", "pattern": "^[0-9a-f]{16}-[0-9a-f]{16}$"}),
                 "a version, as it was answered",
             ),
+            "file" => (json!({"type": "string", "minLength": 1}), "its path below /console/"),
             "id" => (json!({"type": "string", "minLength": 1}), "its id"),
             _ => (json!({"type": "string", "minLength": 1}), "the name of a member"),
         };
@@ -213,7 +216,11 @@ fn who_may(endpoint: Endpoint) -> String {
 /// A name for programs that are made from the document.
 fn id(resource: &Resource, verb: Verb, endpoint: Endpoint) -> String {
     let name = format!("{endpoint:?}");
-    let name = if resource.pattern == "/v1/stats" { "Stats".to_owned() } else { name };
+    let name = match resource.pattern {
+        "/v1/stats" => "Stats".to_owned(),
+        "/console/{file}" => "ConsoleFile".to_owned(),
+        _ => name,
+    };
     if verb == Verb::Head {
         return format!("head{name}");
     }
@@ -257,6 +264,12 @@ impl Content {
                 "text/event-stream": {"schema": {"type": "string"}},
             }),
             Self::Snapshot => json!({FRAMES: {}, LINES: {}}),
+            Self::States => json!({"text/event-stream": {"schema": {
+                "type": "string",
+                "description": "Each event has a line `event:`, and `data:` with JSON of the shape of that event.",
+                "contentMediaType": "text/event-stream",
+                "contentSchema": reference("StreamEvent"),
+            }}}),
             Self::Document => json!({"application/json": {"schema": {"type": "object"}}}),
         }
     }

@@ -1,7 +1,7 @@
 //! What a token allows, and what each endpoint asks for: the table of roles.
 //!
-//! Each role has all that those before it have. `/livez`, `/readyz`, the document of the API and `/` are for
-//! everybody; what they say to strangers is their own business.
+//! Each role has all that those before it have. `/livez`, `/readyz`, the document of the API, the files of the console
+//! and `/` are for everybody; what they say to strangers is their own business.
 
 use crate::routes::Endpoint;
 
@@ -37,7 +37,12 @@ impl Endpoint {
     /// The least role that may ask it; `None`: everybody may.
     pub(crate) fn role(self) -> Option<Role> {
         match self {
-            Self::Live | Self::Ready | Self::OpenApi | Self::Root => None,
+            Self::Live
+            | Self::Ready
+            | Self::OpenApi
+            | Self::Root
+            | Self::Console
+            | Self::ConsoleDoor => None,
             Self::Metrics | Self::Stores | Self::StoreStats => Some(Role::Metrics),
             // A batch that only reads is a read; what else is in it is asked for when it was decoded.
             Self::Batch
@@ -51,7 +56,8 @@ impl Endpoint {
             | Self::Cluster
             | Self::Operations
             | Self::Operation
-            | Self::SaveSnapshot => Some(Role::Read),
+            | Self::SaveSnapshot
+            | Self::Stream => Some(Role::Read),
             Self::PutKey | Self::DeleteKey | Self::TouchKey | Self::DeletePrefix => {
                 Some(Role::Write)
             }

@@ -10,18 +10,21 @@
 pub(crate) mod admin;
 pub(crate) mod batch;
 pub(crate) mod changes;
+
 pub(crate) mod convergence;
 pub(crate) mod health;
 pub(crate) mod kv;
 pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod operations;
+pub(crate) mod pages;
 pub(crate) mod peers;
 pub(crate) mod persist;
 pub(crate) mod prefix;
 pub(crate) mod receipts;
 pub(crate) mod snapshot;
 pub(crate) mod stores;
+pub(crate) mod stream;
 pub(crate) mod touch;
 
 use std::sync::Arc;
@@ -133,6 +136,9 @@ pub(crate) enum Endpoint {
     Metrics,
     OpenApi,
     Root,
+    Stream,
+    Console,
+    ConsoleDoor,
 }
 
 impl Endpoint {
@@ -142,7 +148,7 @@ impl Endpoint {
     }
 }
 
-/// A path pattern and its methods. `{key}` is all the rest, any other word in braces is one segment.
+/// A path pattern and its methods. `{key}` and `{file}` are all the rest, any other word in braces is one segment.
 #[derive(Debug)]
 pub(crate) struct Resource {
     /// The pattern, which is also its label in the metrics.
@@ -162,7 +168,7 @@ macro_rules! read_only {
 }
 
 /// Every resource; the busiest first.
-pub(crate) const RESOURCES: [Resource; 28] = [
+pub(crate) const RESOURCES: [Resource; 32] = [
     Resource {
         pattern: "/v1/kv/{store}/{key}",
         methods: &[
@@ -222,6 +228,10 @@ pub(crate) const RESOURCES: [Resource; 28] = [
     read_only!("/readyz", Ready),
     read_only!("/metrics", Metrics),
     read_only!("/v1/openapi.json", OpenApi),
+    read_only!("/v1/stream", Stream),
+    read_only!("/console/", Console),
+    read_only!("/console/{file}", Console),
+    read_only!("/console", ConsoleDoor),
     read_only!("/", Root),
 ];
 
@@ -246,7 +256,7 @@ impl Resource {
         for expected in self.pattern.as_bytes().split(|byte| *byte == b'/') {
             let Some(segment) = segments.next() else { return false };
             match expected {
-                b"{key}" => return true,
+                b"{key}" | b"{file}" => return true,
                 [b'{', ..] => {}
                 literal if is(segment, literal) => {}
                 _ => return false,
@@ -318,6 +328,9 @@ pub(crate) async fn answer(
         Endpoint::Metrics => health::metrics(exchange),
         Endpoint::OpenApi => openapi::openapi(exchange),
         Endpoint::Root => node::root(exchange),
+        Endpoint::Stream => stream::stream(exchange),
+        Endpoint::Console => pages::file(exchange),
+        Endpoint::ConsoleDoor => pages::door(exchange),
     }
 }
 
@@ -340,77 +353,5 @@ pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pattern(path: &str) -> Option<&'static str> {
-        find(path).map(|index| RESOURCES[index].pattern)
-    }
-
-    #[test]
-    fn paths_lead_to_their_resource() {
-        let table = [
-            ("/", Some("/")),
-            ("/livez", Some("/livez")),
-            ("/livez/", None),
-            ("//livez", None),
-            ("", None),
-            ("*", None),
-            ("/v1", None),
-            ("/v1/kv", None),
-            ("/v1/kv/main", Some("/v1/kv/{store}")),
-            ("/v1/kv/", Some("/v1/kv/{store}")),
-            ("/v1/kv/a%2Fb", Some("/v1/kv/{store}")),
-            ("/v1/kv/main/", Some("/v1/kv/{store}/{key}")),
-            ("/v1/kv/main/k", Some("/v1/kv/{store}/{key}")),
-            ("/v1/kv/main/a//b/", Some("/v1/kv/{store}/{key}")),
-            ("/v1/kv/main/%FF%0A", Some("/v1/kv/{store}/{key}")),
-            ("/v1/%6Bv/main/k", Some("/v1/kv/{store}/{key}")),
-            ("/v1%2Fkv/main/k", None),
-            ("/V1/kv/main/k", None),
-            ("/v1/openapi.json", Some("/v1/openapi.json")),
-            ("/v1/stores", Some("/v1/stores")),
-            ("/v1/stores/main", Some("/v1/stores/{store}")),
-            ("/v1/stores/main/", None),
-            ("/v1/stores/main/stats", Some("/v1/stores/{store}/stats")),
-            ("/v1/stores/main/changes", Some("/v1/stores/{store}/changes")),
-            ("/v1/stores/main/convergence", Some("/v1/stores/{store}/convergence")),
-            ("/v1/stores/main/convergence/n2", Some("/v1/stores/{store}/convergence/{peer}")),
-            ("/v1/stores/main/batch", Some("/v1/stores/{store}/batch")),
-            ("/v1/stores/main/batch/x", None),
-            ("/v1/stores/main/receipts", None),
-            ("/v1/stores/main/receipts/v", Some("/v1/stores/{store}/receipts/{version}")),
-            ("/v1/stores/main/receipts/v/", None),
-        ];
-        for (path, expected) in table {
-            assert_eq!(pattern(path), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_method_that_is_not_there_is_told_which_are() {
-        let resource = &RESOURCES[0];
-        assert_eq!(resource.endpoint(Verb::Head), Ok(Endpoint::GetKey));
-        let response = resource.endpoint(Verb::Post).unwrap_err().into_response("/", "r");
-        assert_eq!(response.status(), 405);
-        assert_eq!(response.headers().get("allow").unwrap(), "GET, HEAD, PUT, DELETE, PATCH");
-    }
-
-    #[test]
-    fn verbs() {
-        for (index, verb) in Verb::ALL.into_iter().enumerate() {
-            assert_eq!(verb.index(), index);
-        }
-        assert_eq!(Verb::of(&Method::PUT), Verb::Put);
-        assert_eq!(Verb::of(&Method::TRACE), Verb::Other);
-        assert_eq!(Verb::of(&Method::from_bytes(b"other").unwrap()), Verb::Other);
-    }
-
-    #[test]
-    fn whatever_is_read_can_be_asked_for_its_head() {
-        for resource in &RESOURCES {
-            let has = |verb| resource.endpoint(verb).is_ok();
-            assert_eq!(has(Verb::Get), has(Verb::Head), "{}", resource.pattern);
-        }
-    }
-}
+#[path = "routes_test.rs"]
+mod tests;

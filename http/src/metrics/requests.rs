@@ -4,12 +4,14 @@
 //! on the road of a request. A path that is not served counts under `unmatched`, a method that has no
 //! place in the table under `other`, so that no scanner can make series.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use gridkv_actors::histogram::{Histogram, REQUESTS};
+use serde::Serialize;
 
 use super::exposition::Exposition;
 use super::names::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS};
@@ -20,6 +22,24 @@ const FIRST_STATUS: u16 = 100;
 
 /// How many statuses there are.
 const STATUSES: usize = 500;
+
+/// The requests since the start, as they are shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct RequestsView {
+    in_flight: u64,
+    bounds_seconds: Vec<f64>,
+    routes: Vec<RouteView>,
+}
+
+/// Those of a method and route.
+#[derive(Debug, Serialize)]
+struct RouteView {
+    method: &'static str,
+    route: &'static str,
+    codes: BTreeMap<u16, u64>,
+    /// For each bound how many took no longer; the last number is that of all.
+    not_slower: Vec<u64>,
+}
 
 /// Every request of one server.
 pub(crate) struct Requests {
@@ -79,6 +99,30 @@ impl Requests {
         series.duration.observe_time(took);
     }
 
+    /// Every series that was used, as plain numbers.
+    pub(crate) fn view(&self) -> RequestsView {
+        let of = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+        let mut routes = Vec::new();
+        for (place, series) in self.series.iter().enumerate() {
+            let Some(series) = series.get() else { continue };
+            let route = RESOURCES.get(place / Verb::ALL.len());
+            let verb = Verb::ALL.get(place % Verb::ALL.len()).copied().unwrap_or(Verb::Other);
+            routes.push(RouteView {
+                method: verb.as_str(),
+                route: route.map_or("unmatched", |resource| resource.pattern),
+                codes: series.codes().collect(),
+                not_slower: series.not_slower(),
+            });
+        }
+        let bounds = REQUESTS.bounds.iter().copied();
+        let bounds = bounds.map(|micros| Duration::from_micros(micros).as_secs_f64());
+        RequestsView {
+            in_flight: of(&self.capped).saturating_add(of(&self.exempt)),
+            bounds_seconds: bounds.collect(),
+            routes,
+        }
+    }
+
     /// Writes every series that was used.
     pub(super) fn collect(&self, into: &mut Exposition) {
         let of = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
@@ -87,11 +131,8 @@ impl Requests {
         let places = routes.flat_map(|route| Verb::ALL.map(|verb| (route, verb.as_str())));
         for ((route, method), place) in places.zip(&self.series) {
             let Some(series) = place.get() else { continue };
-            for (code, counter) in (FIRST_STATUS..).zip(&series.by_status) {
-                let count = counter.load(Ordering::Relaxed);
-                if count > 0 {
-                    into.count(&HTTP_REQUESTS, &[method, route, &code.to_string()], count);
-                }
+            for (code, count) in series.codes() {
+                into.count(&HTTP_REQUESTS, &[method, route, &code.to_string()], count);
             }
             into.histogram(&HTTP_DURATION, &[method, route], &series.duration.measured());
         }
@@ -102,6 +143,22 @@ impl Series {
     fn new() -> Self {
         let by_status = (0..STATUSES).map(|_| AtomicU64::new(0)).collect();
         Self { by_status, duration: Histogram::of(&REQUESTS) }
+    }
+
+    /// Statuses that were answered, and how often.
+    fn codes(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        let counts = self.by_status.iter().map(|counter| counter.load(Ordering::Relaxed));
+        (FIRST_STATUS..).zip(counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// How many took no longer than each bound, and in the end how many there were.
+    fn not_slower(&self) -> Vec<u64> {
+        let counts = self.duration.measured().counts;
+        let sums = counts.iter().scan(0, |below, count| {
+            *below += count;
+            Some(*below)
+        });
+        sums.collect()
     }
 }
 

@@ -241,6 +241,9 @@ impl Endpoint {
             Self::Metrics => &operating::METRICS,
             Self::OpenApi => &operating::OPEN_API,
             Self::Root => &operating::ROOT,
+            Self::Stream => &operating::STREAM,
+            Self::Console => &operating::CONSOLE,
+            Self::ConsoleDoor => &operating::CONSOLE_DOOR,
         }
     }
 }

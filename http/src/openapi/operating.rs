@@ -270,4 +270,68 @@ pub(super) const METRICS: Description =
 
 pub(super) const OPEN_API: Description = view!("This document", Content::Document, &[]);
 
-pub(super) const ROOT: Description = view!("What there is", Json("Root"), &[]);
+pub(super) const ROOT: Description = Description {
+    summary: "What there is",
+    query: &[],
+    headers: &[],
+    body: Body::None,
+    answers: &[
+        answer(200, "as it is now", Json("Root")),
+        Answer {
+            status: 303,
+            about: "for who accepts HTML: the console",
+            headers: &["Location"],
+            content: Nothing,
+        },
+    ],
+    problems: &[],
+};
+
+pub(super) const STREAM: Description = Description {
+    summary: "The node and what it knows of the others, once a second",
+    query: &[],
+    headers: &[],
+    body: Body::None,
+    answers: &[answer(
+        200,
+        "events: first `reader`, then `state` at once and each second, and `bye` when the node stops",
+        Content::States,
+    )],
+    problems: &[&[Code::TooManyWatchers]],
+};
+
+pub(super) const CONSOLE: Description = Description {
+    summary: "The console, for browsers",
+    query: &[],
+    headers: &[],
+    body: Body::None,
+    answers: &[
+        Answer {
+            status: 200,
+            about: "a file of it",
+            headers: &["Cache-Control", "Content-Security-Policy"],
+            content: Content::Raw,
+        },
+        Answer {
+            status: 304,
+            about: "the file is that of If-None-Match",
+            headers: &["Cache-Control", "Content-Security-Policy"],
+            content: Nothing,
+        },
+    ],
+    problems: &[&[Code::RouteNotFound]],
+};
+
+pub(super) const CONSOLE_DOOR: Description = Description {
+    summary: "Where the console is",
+    query: &[],
+    headers: &[],
+    body: Body::None,
+    answers: &[Answer {
+        status: 308,
+        about: "it is at /console/",
+        headers: &["Location"],
+        content: Nothing,
+    }],
+    problems: &[],
+};

@@ -3,9 +3,11 @@
 //!
 //! It says nothing that was not proven: without a comparison for some seconds nobody knows, and it is null.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
 use gridkv_actors::handle::StoreHandle;
-use gridkv_actors::views::{PeerStoreView, PeerView};
+use gridkv_actors::views::{ClusterView, PeerStoreView, PeerView};
 use gridkv_protocol::differing::{Differing, DifferingKey};
 use serde::Serialize;
 
@@ -23,7 +25,7 @@ struct Convergence<'a> {
 
 /// A peer that has the store too.
 #[derive(Serialize)]
-struct Peer<'a> {
+pub(crate) struct Peer<'a> {
     name: &'a str,
     /// Since when every comparison has found the same; null when it differs, or can not be compared.
     identical_since: Option<String>,
@@ -53,13 +55,26 @@ struct Difference<'a> {
     there: String,
 }
 
+/// How every store but the caches stands beside those of the peers, by its name.
+pub(crate) fn all<'a>(
+    stores: &[StoreHandle],
+    mesh: &'a ClusterView,
+) -> BTreeMap<String, Vec<Peer<'a>>> {
+    let compared = stores.iter().filter(|store| !store.is_cache());
+    compared.map(|store| (store.name().to_string(), peers(store, mesh))).collect()
+}
+
+/// The peers that hold a store.
+fn peers<'a>(store: &StoreHandle, mesh: &'a ClusterView) -> Vec<Peer<'a>> {
+    let peers = mesh.peers.iter();
+    peers.filter_map(|peer| Some(Peer::of(peer, peer.stores.get(store.name())?))).collect()
+}
+
 /// `GET`, `HEAD /v1/stores/{store}/convergence`
 pub(crate) fn convergence(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let store = compared(exchange)?;
     let mesh = exchange.site.node.cluster();
-    let peers = mesh.peers.iter();
-    let peers = peers.filter_map(|peer| Some(Peer::of(peer, peer.stores.get(store.name())?)));
-    json(&Convergence { store: store.name().as_str(), peers: peers.collect() })
+    json(&Convergence { store: store.name().as_str(), peers: peers(&store, &mesh) })
 }
 
 /// `GET`, `HEAD /v1/stores/{store}/convergence/{peer}`

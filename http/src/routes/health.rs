@@ -84,8 +84,9 @@ fn lines(readiness: &Readiness) -> String {
     readiness.checks.iter().map(line).collect()
 }
 
+/// Readiness, as it is shown.
 #[derive(Serialize)]
-struct ReadinessJson {
+pub(crate) struct ReadinessJson {
     ready: bool,
     checks: Vec<CheckJson>,
 }

@@ -1,11 +1,13 @@
 //! `/`, `/v1/node`, `/v1/cluster`: who this node is, and the mesh as it sees it.
 //!
+//! Browsers, which ask for a page, are sent from `/` to the console.
 //! The configuration is shown as it was handed in: whoever composes the node masks its secrets.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
+use actix_web::http::header;
 use gridkv_actors::views::{ActorView, ClockView, ClusterView, PeerStoreView, PeerView};
 use gridkv_protocol::UnixMs;
 use gridkv_protocol::fence::Standing;
@@ -19,9 +21,13 @@ use crate::operating::Operating;
 use crate::problem::Problem;
 use crate::rfc3339;
 use crate::routes::{Endpoint, json};
+use crate::site::Site;
 
 /// The version of the program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where the console is.
+pub(crate) const CONSOLE: &str = "/console/";
 
 #[derive(Serialize)]
 struct Root<'a> {
@@ -33,7 +39,15 @@ struct Root<'a> {
 /// `GET /`
 pub(crate) fn root(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::Root)?;
+    if wants_page(exchange) {
+        return Ok(HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, CONSOLE))
+            .insert_header((header::VARY, "accept"))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .finish());
+    }
     let links = [
+        ("console", CONSOLE),
         ("stores", "/v1/stores"),
         ("stats", "/v1/stats"),
         ("node", "/v1/node"),
@@ -46,9 +60,26 @@ pub(crate) fn root(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     json(&Root { name: "GridKV", version: VERSION, links: links.into() })
 }
 
+/// Whether who asks names HTML among what it takes, as browsers do.
+fn wants_page(exchange: &Exchange) -> bool {
+    let accepts = exchange.headers().get_all(header::ACCEPT);
+    accepts.filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split([',', ';']).any(|range| range.trim_ascii().eq_ignore_ascii_case("text/html"))
+    })
+}
+
 #[derive(Serialize)]
-struct Node<'a> {
-    name: &'a str,
+struct Node {
+    #[serde(flatten)]
+    person: Person,
+    actors: Vec<ActorRow>,
+    config: Json,
+}
+
+/// Who the node is, and how it is.
+#[derive(Serialize)]
+pub(crate) struct Person {
+    name: String,
     identity: String,
     epoch: u32,
     origin: String,
@@ -57,10 +88,29 @@ struct Node<'a> {
     uptime_seconds: u64,
     started_at: String,
     clock: Clock,
-    actors: Vec<ActorRow>,
     exposed_without_auth: ExposedRow,
     certificates: BTreeMap<&'static str, CertificateRow>,
-    config: Json,
+}
+
+impl Person {
+    /// The node, now.
+    pub(crate) fn of(site: &Site) -> Self {
+        let node = &site.node;
+        let (origin, started_at) = (node.origin(), node.started_at());
+        Self {
+            name: node.name().to_owned(),
+            identity: origin.node().to_string(),
+            epoch: origin.epoch().0,
+            origin: origin.to_string(),
+            cluster: node.cluster().cluster,
+            version: VERSION,
+            uptime_seconds: node.now().since(started_at) / 1_000,
+            started_at: rfc3339::format(started_at),
+            clock: Clock::of(node.clock(), node.now()),
+            exposed_without_auth: site.operating.access.exposed().into(),
+            certificates: certificates(&site.operating.certificates, node.now()),
+        }
+    }
 }
 
 /// When the certificate of a listener ends.
@@ -120,7 +170,7 @@ impl Clock {
 }
 
 #[derive(Serialize)]
-struct ActorRow {
+pub(crate) struct ActorRow {
     actor: &'static str,
     /// `_node` when it is the node's.
     store: String,
@@ -153,23 +203,13 @@ impl From<ActorView> for ActorRow {
 /// `GET /v1/node`
 pub(crate) fn node(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::Node)?;
-    let node = &exchange.site.node;
-    let (origin, started_at) = (node.origin(), node.started_at());
-    json(&Node {
-        name: node.name(),
-        identity: origin.node().to_string(),
-        epoch: origin.epoch().0,
-        origin: origin.to_string(),
-        cluster: node.cluster().cluster,
-        version: VERSION,
-        uptime_seconds: node.now().since(started_at) / 1_000,
-        started_at: rfc3339::format(started_at),
-        clock: Clock::of(node.clock(), node.now()),
-        actors: node.actors().into_iter().map(ActorRow::from).collect(),
-        exposed_without_auth: exchange.site.operating.access.exposed().into(),
-        certificates: certificates(&exchange.site.operating.certificates, node.now()),
-        config: config(&exchange.site.operating),
-    })
+    let site = &exchange.site;
+    json(&Node { person: Person::of(site), actors: actors(site), config: config(&site.operating) })
+}
+
+/// Its actors, now.
+pub(crate) fn actors(site: &Site) -> Vec<ActorRow> {
+    site.node.actors().into_iter().map(ActorRow::from).collect()
 }
 
 /// The configuration, with the level of the log as it is now.
@@ -184,8 +224,9 @@ fn config(operating: &Operating) -> Json {
     config
 }
 
+/// The mesh, as it is shown.
 #[derive(Serialize)]
-struct Mesh {
+pub(crate) struct Mesh {
     cluster: String,
     #[serde(rename = "self")]
     me: Me,

@@ -20,8 +20,9 @@ use crate::rfc3339;
 use crate::routes::{Endpoint, internal, json};
 use crate::waiting;
 
+/// An operation, as it is shown.
 #[derive(Serialize)]
-struct Operation {
+pub(crate) struct Operation {
     id: String,
     kind: &'static str,
     store: String,

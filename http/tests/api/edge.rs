@@ -25,7 +25,7 @@ fn every_answer_names_the_node_and_the_request() {
 #[test]
 fn what_is_not_there_is_a_problem() {
     let node = serve(HttpConfig::default());
-    for target in ["/nowhere", "/v1", "/v1/", "/v1/kv", "/livez/", "/v1/stores/main/", "/console/"]
+    for target in ["/nowhere", "/v1", "/v1/", "/v1/kv", "/livez/", "/v1/stores/main/", "/consoles/"]
     {
         assert_eq!(node.get(target).refusal(), (404, "route_not_found".to_owned()), "{target}");
     }

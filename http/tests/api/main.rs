@@ -12,6 +12,7 @@ mod admin;
 mod batches;
 mod changes;
 mod client;
+mod console;
 mod deadlines;
 mod edge;
 mod endings;

@@ -1,0 +1,26 @@
+// The door: asks for a token where the node has some.
+import { html, useState } from './html.js';
+import { Field, Notice, useFocus } from './parts.js';
+import { enter } from './session.js';
+
+export function Door({ refused }) {
+  const [token, setToken] = useState('');
+  const first = useFocus();
+  const submit = (event) => {
+    event.preventDefault();
+    if (token.trim()) enter(token.trim());
+    setToken('');
+  };
+  return html`
+    <main class="door" id="main">
+      <form class="panel" onSubmit=${submit} aria-labelledby="door">
+        <h1 id="door">This node asks for a token</h1>
+        <${Notice} kind="warn">${refused}<//>
+        <${Field} id="token" label="Token" hint="A token with the role read or more. It is kept in this tab until you close it, and sent to this node only.">
+          <input id="token" type="password" class="mono wide" ref=${first} value=${token} autocomplete="off" spellcheck="false" aria-describedby="token-hint" onInput=${(event) => setToken(event.target.value)} />
+        <//>
+        <button class="primary" disabled=${token.trim() === ''}>Enter</button>
+        <p class="hint">gridkv init makes tokens; auth.tokens in the configuration names them. read sees everything, write changes keys, admin does all else.</p>
+      </form>
+    </main>`;
+}

@@ -1,0 +1,104 @@
+// What is wrong, in words, and what to do about it: from one state of the node and nothing else.
+import { bytes, count, percent, since, span } from './figures.js';
+import { HIT_RATE, RING_FULL, hitLevel, memoryLevel, ringLevel } from './levels.js';
+
+// Findings, the worst first: { kind, title, text }.
+export function findings(state) {
+  const found = [
+    ...state.readiness.checks.filter(({ ok, detail }) => !ok || detail).map(unready),
+    ...state.cluster.peers.flatMap((peer) => ofPeer(peer, state)),
+    ...state.stores.flatMap(ofStore),
+  ];
+  const rank = { bad: 0, warn: 1 };
+  return found.sort((one, other) => rank[one.kind] - rank[other.kind]);
+}
+
+function unready({ name, ok, detail }) {
+  const title = ok ? `About this node: ${name}` : `This node is not ready: ${name}`;
+  return { kind: ok ? 'warn' : 'bad', title, text: detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : 'See its log.' };
+}
+
+function ofPeer(peer, state) {
+  const found = [];
+  const waiting = Object.entries(peer.stores).filter(([, store]) => store.pending > 0 || !store.frontier_covered);
+  if (peer.state !== 'up') {
+    const heard = peer.last_contact ? `Last heard ${span(since(peer.last_contact, state.at))} ago` : 'Never heard since this node started';
+    const advice = peer.state === 'down'
+      ? `Start it, or look at the network between the two; it catches up by itself. If it is gone for good, forget it: gridkv peers rm ${peer.name}`
+      : 'It may only be slow: look again in some seconds.';
+    found.push({
+      kind: peer.state === 'down' ? 'bad' : 'warn',
+      title: `${peer.name} is ${peer.state}`,
+      text: `${heard}, at ${peer.addr}. ${lacks(waiting)} ${advice}`,
+    });
+  } else if (waiting.some(([, store]) => store.lag_seconds >= 2)) {
+    found.push({
+      kind: waiting.some(([, store]) => store.lag_seconds >= 10) ? 'bad' : 'warn',
+      title: `${peer.name} lags`,
+      text: `It is heard, and slow to take what is written here. ${lacks(waiting)} Look at its CPU, its disk and its own console.`,
+    });
+  }
+  for (const { store, diverged_buckets: buckets } of divergences(peer, state)) {
+    found.push({
+      kind: 'bad',
+      title: `Store ${store} differs from that of ${peer.name}`,
+      text: `In ${count(buckets)} of 4,096 parts, although both have seen the same. It is merged by itself; if it stays, fill the node that is wrong anew (Operations, full sync).`,
+    });
+  }
+  return found;
+}
+
+function divergences(peer, state) {
+  return Object.entries(state.convergence).flatMap(([store, peers]) =>
+    peers.filter(({ name, diverged_buckets: buckets }) => name === peer.name && buckets > 0).map((one) => ({ store, ...one })),
+  );
+}
+
+function lacks(waiting) {
+  if (waiting.length === 0) return 'It has all that was written here.';
+  const operations = waiting.reduce((all, [, store]) => all + store.pending, 0);
+  const oldest = Math.max(...waiting.map(([, store]) => store.lag_seconds));
+  const what = operations > 0 ? `${count(operations)} operation${operations === 1 ? '' : 's'}` : 'some of what was written in an earlier run';
+  return `It lacks ${what} of this node (${waiting.map(([name]) => name).join(', ')}), the oldest ${span(oldest)} old.`;
+}
+
+function ofStore(store) {
+  const found = [];
+  const name = store.store;
+  if (ringLevel(store) !== 'ok') {
+    found.push({
+      kind: 'warn',
+      title: `The sync buffer of ${name} fills`,
+      text: `${count(store.sync_buffer_len)} of ${count(store.sync_buffer_capacity)} operations; it should stay below ${count(RING_FULL)}. If it overflows nothing is lost, and peers fetch the rest by catch-up.`,
+    });
+  }
+  if (hitLevel(store) !== 'ok') {
+    found.push({
+      kind: 'warn',
+      title: `The cache of ${name} misses`,
+      text: `${percent(store.cache_hit_rate)} of the reads since the start were hits; ${percent(HIT_RATE)} is the aim. Give it more memory, or expect as much.`,
+    });
+  }
+  if (memoryLevel(store) !== 'ok') {
+    found.push({
+      kind: 'warn',
+      title: `The memory of ${name} is nearly used`,
+      text: `${bytes(store.memory_bytes)} of ${bytes(store.memory_limit_bytes)}. Raise max_memory_mb, or let values expire.`,
+    });
+  }
+  if (store.persist?.failures > 0 && store.persist.unsaved_operations > 0) {
+    found.push({
+      kind: 'warn',
+      title: `Persisting ${name} failed`,
+      text: `${count(store.persist.failures)} times since the start; ${count(store.persist.unsaved_operations)} operations are not in an image. Look at the disk and the log.`,
+    });
+  }
+  if (store.rolled_back) {
+    found.push({
+      kind: 'bad',
+      title: `${name} came back with less than was on the disk`,
+      text: 'Something ignores fsync, or a backup was put back. Peers give it back; look at the disk.',
+    });
+  }
+  return found;
+}

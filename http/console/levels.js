@@ -1,0 +1,30 @@
+// When a number is a warning: the same thresholds as those of the alerts.
+
+export const RING_FULL = 1000;
+export const HIT_RATE = 0.9;
+export const MEMORY = 0.9;
+
+export const ringLevel = ({ sync_buffer_len: length }) => (length >= RING_FULL ? 'warn' : 'ok');
+
+// Of the hits since the start, as long as there was a read.
+export function hitLevel({ cache, cache_hit_rate: share }) {
+  return cache && cache.hits + cache.misses > 0 && share < HIT_RATE ? 'warn' : 'ok';
+}
+
+export function memoryLevel({ memory_bytes: used, memory_limit_bytes: limit, cache }) {
+  // A cache is full as a matter of course: it evicts.
+  return limit && !cache && used >= MEMORY * limit ? 'warn' : 'ok';
+}
+
+export const mailboxLevel = ({ messages, capacity }) => (capacity && messages >= 0.9 * capacity ? 'warn' : 'ok');
+
+// The watchdog calls an actor stuck after ten seconds.
+export const silenceLevel = (ms) => (ms >= 10_000 ? 'bad' : ms >= 3_000 ? 'warn' : 'ok');
+
+export const stateLevel = { up: 'ok', suspect: 'warn', down: 'bad' };
+
+// Of a lag in seconds: what heartbeats make of an idle mesh is none.
+export function lagLevel(seconds) {
+  if (seconds === null || seconds >= 10) return 'bad';
+  return seconds >= 2 ? 'warn' : 'ok';
+}

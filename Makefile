@@ -44,6 +44,10 @@ SCHEMATHESIS := $(TARGET)/schemathesis/bin/st
 # Prometheus, where it is not installed.
 PROMETHEUS := $(abspath $(TARGET))/prometheus/usr/bin
 
+# Where the console's tests have their packages, and leave pictures of its pages; and the browser that they drive.
+CONSOLE_TESTS := $(abspath $(TARGET))/console-check
+CHROMIUM ?= /usr/bin/chromium
+
 # A program that needs nothing of the system that it runs on. The target is named so that what only runs while building
 # is built as usual.
 STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
@@ -58,9 +62,9 @@ BENCHES := structures backends funnel http replication healing bootstrap slow-pe
 NODE_BENCHES := replication healing bootstrap slow-peer snapshot watchers tls bad-clients metrics
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check dashboards dashboards-check grafana soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \
+.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check dashboards dashboards-check grafana console-check console-vendor soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \
 	static packaging-check release deny sbom need-schemas need-deny need-cyclonedx \
-	build-counting build-node need-schemathesis need-prometheus need-npm need-config need-cargo need-cc need-rustfmt need-clippy
+	build-counting build-node need-schemathesis need-prometheus need-npm need-browser need-config need-cargo need-cc need-rustfmt need-clippy
 
 help: ## List these commands.
 	@printf 'make COMMAND, where COMMAND is one of\n\n'
@@ -135,6 +139,17 @@ dashboards: need-cargo need-cc ## Write grafana/dashboards anew from tests/dashb
 dashboards-check: need-cargo need-cc need-prometheus need-npm ## Dashboards and alerts against a real Prometheus and three nodes in trouble.
 	$(CARGO) build --locked -p gridkv -p gridkv-dashboards
 	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards check --gridkv $(TARGET)/debug/gridkv --packages $(TARGET)/grafana-schema --dir $(TARGET)/dashboards
+
+console-check: need-cargo need-cc need-browser ## Drive the console in Chromium against real nodes; leaves pictures in target/console-check/.
+	@mkdir -p $(CONSOLE_TESTS)
+	@cp tests/console/* $(CONSOLE_TESTS)/ && rm -rf $(CONSOLE_TESTS)/console && cp -r http/console $(CONSOLE_TESTS)/
+	@cd $(CONSOLE_TESTS) && { cmp -s package-lock.json node_modules/.installed-lock || { \
+		npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.installed-lock; }; }
+	GRIDKV_CONSOLE_MODULES=$(CONSOLE_TESTS) GRIDKV_CONSOLE_OUT=$(CONSOLE_TESTS)/pictures GRIDKV_CHROMIUM=$(CHROMIUM) \
+		$(CARGO) test --locked -p gridkv --test console -- --ignored --nocapture
+
+console-vendor: ## Fetch the console's libraries from npm anew, as http/console/vendor/SOURCES names them.
+	http/console/vendor/fetch
 
 soak: $(SOAK_TARGETS) ## The long runs: kill, cut the power, damage, fill the disk; two of them need root.
 
@@ -268,6 +283,15 @@ need-prometheus:
 need-npm:
 	@command -v npm > /dev/null || { \
 		echo 'npm is missing. On Debian: sudo apt-get install -y --no-install-recommends nodejs npm' >&2; exit 1; }
+
+need-browser:
+	@missing=(); \
+	command -v node > /dev/null || missing+=(nodejs); \
+	command -v npm > /dev/null || missing+=(npm); \
+	[ -x '$(CHROMIUM)' ] || missing+=(chromium); \
+	[ $${#missing[@]} = 0 ] || { \
+		echo "missing: $${missing[*]}. On Debian: sudo apt-get install -y $${missing[*]} fonts-liberation; another browser: CHROMIUM=/path" >&2; exit 1; }; \
+	[ "$$(node --print 'process.versions.node.split(".")[0]')" -ge 20 ] || { echo 'Node.js 20 or newer is needed' >&2; exit 1; }
 
 # A Python tool, in a directory of its own under the target.
 need-schemathesis: $(SCHEMATHESIS)

@@ -1,0 +1,85 @@
+// What the pages make of numbers, texts and streams, without a browser.
+import assert from 'node:assert/strict';
+import { events } from './console/events.js';
+import { bytes, inert, inertLines, millis, minted, percent, rate, span } from './console/figures.js';
+import { findings } from './console/findings.js';
+import { hitRate, sample } from './console/history.js';
+import { lagLevel, memoryLevel, ringLevel } from './console/levels.js';
+
+export async function words() {
+  figures();
+  texts();
+  await streams();
+  rates();
+  troubles();
+}
+
+function figures() {
+  const table = [
+    [span(0.42), '0.4 s'], [span(59), '59 s'], [span(3600), '1 h'], [span(93784), '1 d 2 h'], [span(200), '3 min 20 s'], [span(null), '–'],
+    [bytes(0), '0 B'], [bytes(1023), '1023 B'], [bytes(1536), '1.5 KiB'], [bytes(200000), '195 KiB'], [bytes(null), '–'],
+    [rate(0), '0'], [rate(1.25), '1.3'], [rate(12345.6), '12,346'], [percent(0.9), '90\u00a0%'], [percent(0.1234), '12.3\u00a0%'],
+    [millis(0.00042), '0.42 ms'], [millis(0.25), '250 ms'], [millis(2.5), '2.5 s'],
+    [minted('01a22b2741f90000-01aa84af6b0d180e'), 0x01a22b2741f9],
+  ];
+  for (const [found, expected] of table) assert.equal(found, expected);
+}
+
+function texts() {
+  assert.equal(inert('plain/key é 漢 😀'), 'plain/key é 漢 😀');
+  assert.equal(inert('a\u202eb\u0000c\nd\u{e0041}'), 'a\\u{202e}b\\u{0}c\\u{a}d\\u{e0041}');
+  assert.equal(inertLines('a\nb\tc\r\u0007'), 'a\nb\tc\\u{d}\\u{7}');
+  assert.equal(inert('x'.repeat(400)).length, 301);
+}
+
+async function streams() {
+  const text = 'retry: 2000\n\nevent: reader\ndata: {"role":"read"}\n\n: ping\nid: 1\n\nevent: state\ndata: {"a":"\u00e9"}\n\nevent: cut\ndata: {';
+  const all = new TextEncoder().encode(text);
+  for (const size of [1, 7, all.length]) {
+    const body = new ReadableStream({
+      start(controller) {
+        for (let at = 0; at < all.length; at += size) controller.enqueue(all.subarray(at, at + size));
+        controller.close();
+      },
+    });
+    const found = [];
+    for await (const event of events({ body })) if (event.data) found.push(event);
+    assert.deepEqual(found, [{ name: 'reader', data: { role: 'read' } }, { name: 'state', data: { a: 'é' } }]);
+  }
+}
+
+const store = (put, hits, misses) => ({
+  store: 'main', sync_buffer_len: 3, sync_buffer_capacity: 8192, memory_bytes: 95, memory_limit_bytes: 100,
+  operations: { put, delete: 0, touch: 0, get_hit: hits, get_miss: misses, list: 0 }, applied: { applied: 0 }, cache: { hits, misses }, cache_hit_rate: 0.5,
+});
+const state = (at, put, hits, misses, counts) => ({
+  at, node: { origin: 'a' }, stores: [store(put, hits, misses)], readiness: { checks: [] }, convergence: {}, spread: {}, operations: [],
+  requests: { bounds_seconds: [0.001, 0.01, 0.1], routes: [{ method: 'PUT', route: '/v1/kv/{store}/{key}', not_slower: counts }, { method: 'GET', route: '/v1/stream', not_slower: [0, 0, 9, 9] }] },
+  cluster: { self: { name: 'n1' }, peers: [] },
+});
+
+function rates() {
+  const first = state('2026-01-31T12:00:00.000Z', 10, 0, 0, [0, 0, 0, 0]);
+  const second = state('2026-01-31T12:00:02.000Z', 30, 8, 2, [0, 90, 100, 100]);
+  const found = sample(first, second);
+  assert.deepEqual([found.writes, found.reads, found.ops, found.buffer], [10, 5, 15, 3]);
+  assert.ok(Math.abs(found.p99 - (0.01 + 0.09 * 0.9)) < 1e-9, `${found.p99}`);
+  assert.equal(hitRate([found]), 0.8);
+  assert.equal(sample(null, second).ops, null, 'one state alone has no rate');
+  assert.equal(sample({ ...first, node: { origin: 'b' } }, second).ops, null, 'nor has another run of the node');
+  assert.equal(sample(second, { ...second, at: '2026-01-31T12:00:03.000Z' }).p99, null, 'no request');
+}
+
+function troubles() {
+  assert.deepEqual([ringLevel({ sync_buffer_len: 999 }), ringLevel({ sync_buffer_len: 1000 })], ['ok', 'warn']);
+  assert.deepEqual([memoryLevel({ memory_bytes: 89, memory_limit_bytes: 100 }), memoryLevel({ memory_bytes: 90, memory_limit_bytes: 100 })], ['ok', 'warn']);
+  assert.deepEqual([1, 2, 10, null].map(lagLevel), ['ok', 'warn', 'bad', 'bad']);
+  const now = state('2026-01-31T12:00:00.000Z', 0, 1, 1, [0, 0, 0, 0]);
+  now.stores[0].cache = null;
+  const views = { main: { pending: 14, lag_seconds: 9, frontier_covered: false, key_count: 1 } };
+  now.cluster.peers = [{ name: 'n2', state: 'down', last_contact: '2026-01-31T11:59:48.000Z', addr: '127.0.0.1:7502', stores: views, missing_stores: [] }];
+  now.convergence = { main: [{ name: 'n2', diverged_buckets: 2 }] };
+  const found = findings(now);
+  assert.deepEqual(found.map(({ title }) => title), ['n2 is down', 'Store main differs from that of n2', 'The memory of main is nearly used']);
+  assert.ok(found[0].text.includes('Last heard 12 s ago') && found[0].text.includes('It lacks 14 operations of this node (main), the oldest 9.0 s old.'), found[0].text);
+}

@@ -36,5 +36,6 @@ pub(crate) fn show(config: &Config, node: &NodeHandle, http: SocketAddr, peers: 
     let seeds: Vec<String> = config.peers.seeds.iter().map(ToString::to_string).collect();
     tracing::info!(listen = peers, seeds = seeds.join(","), "peers");
     let scheme = if config.http.tls.is_some() { "https" } else { "http" };
-    tracing::info!(url = %format_args!("{scheme}://{http}"), "serving HTTP");
+    let url = format!("{scheme}://{http}");
+    tracing::info!(url, console = %format_args!("{url}/console/"), "serving HTTP");
 }

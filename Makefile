@@ -62,7 +62,7 @@ BENCHES := structures backends funnel http replication healing bootstrap slow-pe
 NODE_BENCHES := replication healing bootstrap slow-peer snapshot watchers tls bad-clients metrics
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check dashboards dashboards-check grafana console-check console-vendor soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \
+.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check dashboards dashboards-check grafana console-check console-packages console-vendor soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \
 	static packaging-check release deny sbom need-schemas need-deny need-cyclonedx \
 	build-counting build-node need-schemathesis need-prometheus need-npm need-browser need-config need-cargo need-cc need-rustfmt need-clippy
 
@@ -140,13 +140,16 @@ dashboards-check: need-cargo need-cc need-prometheus need-npm ## Dashboards and 
 	$(CARGO) build --locked -p gridkv -p gridkv-dashboards
 	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards check --gridkv $(TARGET)/debug/gridkv --packages $(TARGET)/grafana-schema --dir $(TARGET)/dashboards
 
-console-check: need-cargo need-cc need-browser ## Drive the console in Chromium against real nodes; leaves pictures in target/console-check/.
+console-check: need-cargo need-cc console-packages ## Drive the console in Chromium against real nodes; leaves pictures in target/console-check/.
+	GRIDKV_CONSOLE_MODULES=$(CONSOLE_TESTS) GRIDKV_CONSOLE_OUT=$(CONSOLE_TESTS)/pictures GRIDKV_CHROMIUM=$(CHROMIUM) \
+		$(CARGO) test --locked -p gridkv --test console -- --ignored --nocapture
+
+# The script beside its packages, where Node.js looks for them.
+console-packages: need-browser
 	@mkdir -p $(CONSOLE_TESTS)
 	@cp tests/console/* $(CONSOLE_TESTS)/ && rm -rf $(CONSOLE_TESTS)/console && cp -r http/console $(CONSOLE_TESTS)/
 	@cd $(CONSOLE_TESTS) && { cmp -s package-lock.json node_modules/.installed-lock || { \
 		npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.installed-lock; }; }
-	GRIDKV_CONSOLE_MODULES=$(CONSOLE_TESTS) GRIDKV_CONSOLE_OUT=$(CONSOLE_TESTS)/pictures GRIDKV_CHROMIUM=$(CHROMIUM) \
-		$(CARGO) test --locked -p gridkv --test console -- --ignored --nocapture
 
 console-vendor: ## Fetch the console's libraries from npm anew, as http/console/vendor/SOURCES names them.
 	http/console/vendor/fetch

@@ -60,6 +60,8 @@ fn ours_put_no_text_where_it_could_run() {
     for (name, text) in ours() {
         for never in [
             "innerHTML",
+            "InnerHTML",
+            "srcdoc",
             "outerHTML",
             "insertAdjacentHTML",
             "document.write",

@@ -5,6 +5,7 @@ import { call, query } from './call.js';
 import { events } from './events.js';
 import { bytes, count, inert, minted, time } from './figures.js';
 import { go, href } from './route.js';
+import { shown, whenHidden } from './shown.js';
 
 // So many are kept for a look; older ones go.
 const KEPT = 500;
@@ -98,10 +99,15 @@ async function tail(store, prefix, since, signal, take, setStatus) {
   let last = null;
   let quiet = false;
   while (!signal.aborted) {
+    await shown();
+    const once = new AbortController();
+    const end = () => once.abort();
+    signal.addEventListener('abort', end);
+    const stay = whenHidden(end);
     const path = `/v1/stores/${encodeURIComponent(store)}/changes${query({ since: last ?? since, prefix, include: 'value' })}`;
     let error = null;
     try {
-      const response = await call('GET', path, { headers: { accept: 'text/event-stream' }, signal, quiet });
+      const response = await call('GET', path, { headers: { accept: 'text/event-stream' }, signal: once.signal, quiet });
       last ??= response.headers.get('gridkv-changes-since');
       setStatus({ state: 'open' });
       for await (const { name, data } of events(response)) {
@@ -116,10 +122,12 @@ async function tail(store, prefix, since, signal, take, setStatus) {
         }
       }
     } catch (failed) {
-      if (failed.name === 'AbortError') return;
-      error = failed.message;
+      if (failed.name !== 'AbortError') error = failed.message;
       // Another run of the node, or too long ago: what comes now is what there is.
       if (failed.code === 'changes_truncated') last = null;
+    } finally {
+      signal.removeEventListener('abort', end);
+      stay();
     }
     since = 'now';
     quiet = true;

@@ -5,6 +5,7 @@ import { refusal } from './call.js';
 import { events } from './events.js';
 import { sample } from './history.js';
 import { authorization, refuse, session, welcome } from './session.js';
+import { shown, whenHidden } from './shown.js';
 
 // link: connecting, open or lost; `why` it is lost, whether it `answers` at all, and `since` when, in this browser's time.
 export const link = board({ state: 'connecting', why: '', answers: true, since: Date.now() });
@@ -19,7 +20,9 @@ const PAUSE_MS = 1000;
 
 export async function watchNode() {
   for (;;) {
-    const { why, answers = false } = await follow();
+    await shown();
+    const { why, answers = false, hidden = false } = await follow();
+    if (hidden) continue;
     if (session.get().refused) {
       await anotherToken();
       continue;
@@ -35,6 +38,7 @@ async function follow() {
   const abort = new AbortController();
   let silence = setTimeout(() => abort.abort(), SILENCE_MS);
   const begun = session.get().token;
+  const stay = whenHidden(() => abort.abort());
   const leave = session.follow(({ token }) => token !== begun && abort.abort());
   try {
     const response = await fetch('/v1/stream', { headers: authorization(), signal: abort.signal, cache: 'no-store' });
@@ -52,9 +56,11 @@ async function follow() {
     }
     return { why: 'it closed the connection' };
   } catch {
+    if (document.hidden) return { hidden: true };
     return { why: abort.signal.aborted ? 'it says nothing' : 'it can not be reached' };
   } finally {
     leave();
+    stay();
     clearTimeout(silence);
     abort.abort();
   }

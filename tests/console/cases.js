@@ -175,6 +175,32 @@ export async function watch({ page, watched, one }) {
   watched.faults.length = 0;
 }
 
+// A tab that nobody sees gives its connections back, and goes on when it is seen again.
+export async function unseen({ context, one }) {
+  const page = await context.newPage();
+  await page.clock.install();
+  const open = new Set();
+  const isStream = (request) => /\/v1\/stream$|\/changes\?/.test(request.url());
+  page.on('request', (request) => isStream(request) && open.add(request));
+  for (const end of ['requestfailed', 'requestfinished']) page.on(end, (request) => open.delete(request));
+  const seen = (is) => page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, !is);
+  await page.goto(`${one}/console/#/changes?store=main`);
+  await page.getByText('Following.').waitFor();
+  assert.equal(open.size, 2);
+  await seen(false);
+  await page.clock.fastForward(31_000);
+  await until('both streams to end', () => open.size === 0);
+  assert.equal(await page.getByText('is gone').count(), 0);
+  await put(one, 'main', 'unseen/change', 'missed by nobody');
+  await seen(true);
+  await page.getByRole('log').getByText('unseen/change').waitFor();
+  await until('both streams to be open', () => open.size === 2);
+  await page.close();
+}
+
 export async function stores({ page, one }) {
   await open(page, one, '#/stores');
   const row = page.getByRole('row', { name: /^main/ });

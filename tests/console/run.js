@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { say, withBrowser } from './check.js';
 import { keyboard, pictures } from './looks.js';
-import { changes, cluster, conflict, convergence, hostile, operations, stores, watch } from './cases.js';
+import { changes, cluster, conflict, convergence, hostile, operations, stores, unseen, watch } from './cases.js';
 import { admin, reader } from './tokens.js';
 import { words } from './words.js';
 
@@ -13,7 +13,7 @@ const out = process.env.GRIDKV_OUT;
 mkdirSync(out, { recursive: true });
 assert.ok(one && two && three && guarded);
 
-const CASES = { watch, changes, pictures, conflict, hostile, stores, convergence, operations, keyboard, cluster, reader, admin };
+const CASES = { watch, unseen, changes, pictures, conflict, hostile, stores, convergence, operations, keyboard, cluster, reader, admin };
 
 await words();
 await withBrowser(async ({ context, watched, page }) => {

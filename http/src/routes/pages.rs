@@ -78,6 +78,7 @@ files! {
     "restore.js"
     "route.js"
     "session.js"
+    "shown.js"
     "style.css"
     "theme.js"
     "value.js"

@@ -1,11 +1,12 @@
 // What is wrong, in words, and what to do about it: from one state of the node and nothing else.
 import { bytes, count, percent, since, span } from './figures.js';
-import { HIT_RATE, RING_FULL, hitLevel, memoryLevel, ringLevel } from './levels.js';
+import { HIT_RATE, RING_FULL, certificateLevel, hitLevel, lagLevel, mailboxLevel, memoryLevel, ringLevel } from './levels.js';
 
 // Findings, the worst first: { kind, title, text }.
 export function findings(state) {
   const found = [
     ...state.readiness.checks.filter(({ ok, detail }) => !ok || detail).map(unready),
+    ...ofNode(state),
     ...state.cluster.peers.flatMap((peer) => ofPeer(peer, state)),
     ...state.stores.flatMap(ofStore),
   ];
@@ -16,6 +17,34 @@ export function findings(state) {
 function unready({ name, ok, detail }) {
   const title = ok ? `About this node: ${name}` : `This node is not ready: ${name}`;
   return { kind: ok ? 'warn' : 'bad', title, text: detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : 'See its log.' };
+}
+
+function ofNode({ node, actors }) {
+  const found = [];
+  for (const [listener, is] of Object.entries(node.exposed_without_auth)) {
+    if (is) {
+      found.push({
+        kind: 'warn',
+        title: `Whoever reaches the ${listener} port may use it`,
+        text: 'It listens beyond this machine and asks for no proof, or for one in clear. gridkv init makes tokens and certificates.',
+      });
+    }
+  }
+  for (const [listener, { expires_in_seconds: left }] of Object.entries(node.certificates)) {
+    const kind = certificateLevel(left);
+    if (kind !== 'ok') {
+      const when = left > 0 ? `ends in ${span(left)}` : 'has ended';
+      found.push({ kind, title: `The certificate of ${listener} ${when}`, text: 'gridkv init --renew makes a new one; the node takes it within 30 s.' });
+    }
+  }
+  for (const actor of actors.filter((one) => mailboxLevel(one) !== 'ok')) {
+    found.push({
+      kind: 'warn',
+      title: `The ${actor.actor} actor of ${actor.store} is behind`,
+      text: `${count(actor.messages)} of ${count(actor.capacity)} operations wait; at the end of it writes are refused with 503. Look at the disk.`,
+    });
+  }
+  return found;
 }
 
 function ofPeer(peer, state) {
@@ -33,7 +62,7 @@ function ofPeer(peer, state) {
     });
   } else if (waiting.some(([, store]) => store.lag_seconds >= 2)) {
     found.push({
-      kind: waiting.some(([, store]) => store.lag_seconds >= 10) ? 'bad' : 'warn',
+      kind: waiting.some(([, store]) => lagLevel(store.lag_seconds) === 'bad') ? 'bad' : 'warn',
       title: `${peer.name} lags`,
       text: `It is heard, and slow to take what is written here. ${lacks(waiting)} Look at its CPU, its disk and its own console.`,
     });
@@ -67,7 +96,7 @@ function ofStore(store) {
   const name = store.store;
   if (ringLevel(store) !== 'ok') {
     found.push({
-      kind: 'warn',
+      kind: ringLevel(store),
       title: `The sync buffer of ${name} fills`,
       text: `${count(store.sync_buffer_len)} of ${count(store.sync_buffer_capacity)} operations; it should stay below ${count(RING_FULL)}. If it overflows nothing is lost, and peers fetch the rest by catch-up.`,
     });

@@ -3,8 +3,15 @@
 export const RING_FULL = 1000;
 export const HIT_RATE = 0.9;
 export const MEMORY = 0.9;
+export const NEARLY_FULL = 0.8;
+export const LAG_SECONDS = 10;
+export const CERTIFICATE_SECONDS = 1209600;
+export const CERTIFICATE_LAST_SECONDS = 172800;
 
-export const ringLevel = ({ sync_buffer_len: length }) => (length >= RING_FULL ? 'warn' : 'ok');
+export function ringLevel({ sync_buffer_len: length, sync_buffer_capacity: capacity }) {
+  if (capacity && length > NEARLY_FULL * capacity) return 'bad';
+  return length >= RING_FULL ? 'warn' : 'ok';
+}
 
 // Of the hits since the start, as long as there was a read.
 export function hitLevel({ cache, cache_hit_rate: share }) {
@@ -13,18 +20,23 @@ export function hitLevel({ cache, cache_hit_rate: share }) {
 
 export function memoryLevel({ memory_bytes: used, memory_limit_bytes: limit, cache }) {
   // A cache is full as a matter of course: it evicts.
-  return limit && !cache && used >= MEMORY * limit ? 'warn' : 'ok';
+  return limit && !cache && used > MEMORY * limit ? 'warn' : 'ok';
 }
 
-export const mailboxLevel = ({ messages, capacity }) => (capacity && messages >= 0.9 * capacity ? 'warn' : 'ok');
+export const mailboxLevel = ({ messages, capacity }) => (capacity && messages > NEARLY_FULL * capacity ? 'warn' : 'ok');
 
 // The watchdog calls an actor stuck after ten seconds.
 export const silenceLevel = (ms) => (ms >= 10_000 ? 'bad' : ms >= 3_000 ? 'warn' : 'ok');
+
+export function certificateLevel(seconds) {
+  if (seconds < CERTIFICATE_LAST_SECONDS) return 'bad';
+  return seconds < CERTIFICATE_SECONDS ? 'warn' : 'ok';
+}
 
 export const stateLevel = { up: 'ok', suspect: 'warn', down: 'bad' };
 
 // Of a lag in seconds: what heartbeats make of an idle mesh is none.
 export function lagLevel(seconds) {
-  if (seconds === null || seconds >= 10) return 'bad';
+  if (seconds === null || seconds > LAG_SECONDS) return 'bad';
   return seconds >= 2 ? 'warn' : 'ok';
 }

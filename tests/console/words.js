@@ -53,7 +53,7 @@ const store = (put, hits, misses) => ({
   operations: { put, delete: 0, touch: 0, get_hit: hits, get_miss: misses, list: 0 }, applied: { applied: 0 }, cache: { hits, misses }, cache_hit_rate: 0.5,
 });
 const state = (at, put, hits, misses, counts) => ({
-  at, node: { origin: 'a' }, stores: [store(put, hits, misses)], readiness: { checks: [] }, convergence: {}, spread: {}, operations: [],
+  at, node: { origin: 'a', exposed_without_auth: { http: false }, certificates: {} }, actors: [], stores: [store(put, hits, misses)], readiness: { checks: [] }, convergence: {}, spread: {}, operations: [],
   requests: { bounds_seconds: [0.001, 0.01, 0.1], routes: [{ method: 'PUT', route: '/v1/kv/{store}/{key}', not_slower: counts }, { method: 'GET', route: '/v1/stream', not_slower: [0, 0, 9, 9] }] },
   cluster: { self: { name: 'n1' }, peers: [] },
 });
@@ -71,15 +71,22 @@ function rates() {
 }
 
 function troubles() {
-  assert.deepEqual([ringLevel({ sync_buffer_len: 999 }), ringLevel({ sync_buffer_len: 1000 })], ['ok', 'warn']);
-  assert.deepEqual([memoryLevel({ memory_bytes: 89, memory_limit_bytes: 100 }), memoryLevel({ memory_bytes: 90, memory_limit_bytes: 100 })], ['ok', 'warn']);
-  assert.deepEqual([1, 2, 10, null].map(lagLevel), ['ok', 'warn', 'bad', 'bad']);
+  const ring = (length) => ringLevel({ sync_buffer_len: length, sync_buffer_capacity: 8192 });
+  assert.deepEqual([999, 1000, 6553, 6554].map(ring), ['ok', 'warn', 'warn', 'bad']);
+  assert.deepEqual([memoryLevel({ memory_bytes: 90, memory_limit_bytes: 100 }), memoryLevel({ memory_bytes: 91, memory_limit_bytes: 100 })], ['ok', 'warn']);
+  assert.deepEqual([1, 2, 10, 10.1, null].map(lagLevel), ['ok', 'warn', 'warn', 'bad', 'bad']);
   const now = state('2026-01-31T12:00:00.000Z', 0, 1, 1, [0, 0, 0, 0]);
   now.stores[0].cache = null;
   const views = { main: { pending: 14, lag_seconds: 9, frontier_covered: false, key_count: 1 } };
   now.cluster.peers = [{ name: 'n2', state: 'down', last_contact: '2026-01-31T11:59:48.000Z', addr: '127.0.0.1:7502', stores: views, missing_stores: [] }];
+  now.node.exposed_without_auth.http = true;
+  now.node.certificates = { peers: { expires_in_seconds: 3600 } };
+  now.actors = [{ actor: 'storage', store: 'main', messages: 90, capacity: 100 }];
   now.convergence = { main: [{ name: 'n2', diverged_buckets: 2 }] };
   const found = findings(now);
-  assert.deepEqual(found.map(({ title }) => title), ['n2 is down', 'Store main differs from that of n2', 'The memory of main is nearly used']);
-  assert.ok(found[0].text.includes('Last heard 12 s ago') && found[0].text.includes('It lacks 14 operations of this node (main), the oldest 9.0 s old.'), found[0].text);
+  assert.deepEqual(found.map(({ title }) => title), [
+    'The certificate of peers ends in 1 h', 'n2 is down', 'Store main differs from that of n2',
+    'Whoever reaches the http port may use it', 'The storage actor of main is behind', 'The memory of main is nearly used',
+  ]);
+  assert.ok(found[1].text.includes('Last heard 12 s ago') && found[1].text.includes('It lacks 14 operations of this node (main), the oldest 9.0 s old.'), found[1].text);
 }

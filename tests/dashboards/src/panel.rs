@@ -142,10 +142,8 @@ impl Panel {
     }
 
     fn description(&self, alerts: &[&Alert]) -> String {
-        let said = alerts.iter().map(|alert| {
-            let Alert { name, bound, limit, .. } = alert;
-            format!(" Alert {name}: {} {limit}.", bound.sign())
-        });
+        let said =
+            alerts.iter().map(|alert| format!(" Alert {}: {}.", alert.name, alert.condition()));
         self.about.to_owned() + &said.collect::<String>()
     }
 
@@ -268,6 +266,12 @@ fn steps(alerts: &[&Alert]) -> Vec<Value> {
         ));
     }
     let above = sorted.iter().filter(|alert| alert.bound == Bound::Above);
-    steps.extend(above.map(|alert| step(Some(alert.limit), alert.severity.color())));
+    steps.extend(above.map(|alert| step(Some(least(alert)), alert.severity.color())));
     steps
+}
+
+/// From where on an alert's colour is shown. A step has its own number too, so what fires above 0, which are counts, is
+/// coloured from 1 on: none is green.
+fn least(alert: &Alert) -> f64 {
+    if alert.limit > 0.0 { alert.limit } else { 1.0 }
 }

@@ -163,6 +163,11 @@ impl Alert {
         Ok(Self { name, expression, limit, bound, span, severity, annotations })
     }
 
+    /// Its threshold as the file has it, such as `>= 1000`.
+    pub(crate) fn condition(&self) -> &str {
+        self.expression.get(self.span.clone()).unwrap_or_default()
+    }
+
     /// Its expression, when every number is beyond the threshold.
     pub(crate) fn without_limit(&self) -> String {
         let Range { start, end } = self.span;
@@ -179,15 +184,6 @@ impl Alert {
     #[must_use]
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.iter().find(|(its, _)| its == name).map(|(_, text)| text.as_str())
-    }
-}
-
-impl Bound {
-    pub(crate) fn sign(self) -> &'static str {
-        match self {
-            Self::Above => "over",
-            Self::Below => "under",
-        }
     }
 }
 
@@ -310,7 +306,9 @@ mod tests {
         let rule = json!({
             "alert": "A", "labels": {"severity": "info"}, "expr": "rate(x[5m]) < 0.9 and y > 1",
         });
-        assert_eq!(Alert::parse(&rule).unwrap().without_limit(), "rate(x[5m]) <= 1e18 and y > 1");
+        let alert = Alert::parse(&rule).unwrap();
+        assert_eq!(alert.condition(), "< 0.9");
+        assert_eq!(alert.without_limit(), "rate(x[5m]) <= 1e18 and y > 1");
     }
 
     #[test]

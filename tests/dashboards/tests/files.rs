@@ -58,6 +58,21 @@ fn the_dashboards_are_as_they_are_written() {
 }
 
 #[test]
+fn where_there_is_none_of_what_alerts_are_for_it_is_green() {
+    let mut steps = 0_usize;
+    for (file, dashboard) in pages::read(&root()).unwrap() {
+        for panel in dashboard["panels"].as_array().unwrap() {
+            let all = panel.pointer("/fieldConfig/defaults/thresholds/steps");
+            for step in all.and_then(|all| all.as_array()).into_iter().flatten() {
+                assert_ne!(step["value"].as_f64(), Some(0.0), "{file}, {}", panel["title"]);
+                steps += 1;
+            }
+        }
+    }
+    assert!(steps > 100, "{steps}");
+}
+
+#[test]
 fn expressions_name_only_families_that_a_node_has() {
     let known = read(FAMILIES);
     let known = metrics(&known);

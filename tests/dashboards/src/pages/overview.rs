@@ -42,9 +42,7 @@ fn cluster() -> Vec<Panel> {
             .alert("GridKVBucketsDiverged"),
         stat("Fenced clocks", "none", "Nodes that take no writes because their clock is ahead of most others'.")
             .ask("sum(gridkv_clock_fenced{@node})", "fenced")
-            .with("thresholds", json!({"mode": "absolute", "steps": [
-                {"color": "green", "value": null}, {"color": "red", "value": 1},
-            ]})),
+            .alert("GridKVClockFenced"),
         stat("First certificate to end", "s", "How long the certificate is still valid that ends first; empty without TLS.")
             .ask("min(gridkv_certificate_expires_in_seconds{@node})", "certificate")
             .alert("GridKVCertificateExpires")
@@ -54,9 +52,7 @@ fn cluster() -> Vec<Panel> {
             .alert("GridKVActorStuck"),
         stat("Exposed listeners", "none", "Listeners that other machines reach without a proof of who they are.")
             .ask("sum(gridkv_exposed_without_auth{@node})", "exposed")
-            .with("thresholds", json!({"mode": "absolute", "steps": [
-                {"color": "green", "value": null}, {"color": "orange", "value": 1},
-            ]})),
+            .alert("GridKVExposedWithoutAuth"),
     ]
 }
 

@@ -145,7 +145,7 @@ families! {
         CACHE_RESETS COUNTER "gridkv_cache_resets_total" ["store"]
             "Times that a cache forgot all it had, because operations of a peer were lost to it."
             absent "stores that are no caches";
-        CHANGE_LOG_ENTRIES GAUGE "gridkv_change_log_entries" ["store"]
+        CHANGE_LOG_CHANGES GAUGE "gridkv_change_log_changes" ["store"]
             "Changes that are kept for those who follow the store: who has read the one before can go on.";
         CHANGE_LOG_CAPACITY GAUGE "gridkv_change_log_capacity" ["store"]
             "Changes that are kept at most.";

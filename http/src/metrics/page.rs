@@ -65,7 +65,7 @@ fn page() -> String {
         write!(page, "\n## {topic}\n").unwrap();
         for family in *families {
             page.push('\n');
-            page.push_str(&entry(family));
+            page.push_str(&paragraph(family));
         }
     }
     page.push_str(
@@ -88,7 +88,7 @@ fn page() -> String {
     page
 }
 
-fn entry(family: &Family) -> String {
+fn paragraph(family: &Family) -> String {
     let kind = match family.kind {
         MetricType::COUNTER => "counter",
         MetricType::HISTOGRAM => "histogram",

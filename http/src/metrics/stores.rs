@@ -18,7 +18,7 @@ pub(super) fn collect(store: &StoreHandle, stats: &StoreStats, out: &mut Exposit
     out.histogram(&names::COMMIT_DURATION, &[name], &meters.commit_times.measured());
     out.histogram(&names::SYNC_APPLY_DELAY, &[name], &meters.apply_delays.measured());
     let (changes, capacity) = store.change_log();
-    out.count(&names::CHANGE_LOG_ENTRIES, &[name], whole(changes));
+    out.count(&names::CHANGE_LOG_CHANGES, &[name], whole(changes));
     out.count(&names::CHANGE_LOG_CAPACITY, &[name], whole(capacity));
     out.count(&names::WATCH_STREAMS, &[name], whole(store.watchers()));
     out.count(&names::WATCH_DROPPED, &[name], store.missed_changes());

@@ -93,7 +93,7 @@ fn operations_count_once_by_what_became_of_them() {
         ("gridkv_commit_batch_operations_count{store=\"main\"}", 4),
         ("gridkv_commit_batch_operations_sum{store=\"main\"}", 5),
         ("gridkv_commit_duration_seconds_count{store=\"main\"}", 4),
-        ("gridkv_change_log_entries{store=\"main\"}", 5),
+        ("gridkv_change_log_changes{store=\"main\"}", 5),
         ("gridkv_change_log_capacity{store=\"main\"}", 1_024),
         ("gridkv_op_log_limit_bytes{store=\"main\"}", 1 << 20),
         ("gridkv_commit_batch_operations_count{store=\"tiny\"}", 0),

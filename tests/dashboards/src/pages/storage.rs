@@ -72,7 +72,7 @@ fn operations() -> Vec<Panel> {
             .ask("gridkv_cache_hit_ratio{@store}", "{{instance}} {{store}}")
             .ask("gridkv_cache_resets_total{@store}", "{{instance}} {{store}} resets"),
         graph("Change log", "percentunit", "How full the log is that followers read: a full one forgets the oldest changes.")
-            .ask("gridkv_change_log_entries{@store} / gridkv_change_log_capacity{@store}", "{{instance}} {{store}}")
+            .ask("gridkv_change_log_changes{@store} / gridkv_change_log_capacity{@store}", "{{instance}} {{store}}")
             .with("max", json!(1)),
         graph("Changes that followers missed", "ops", "Followers that were slower than the log; they are told, and begin anew.")
             .ask("sum by (instance, store) (rate(gridkv_watch_dropped_events_total{@store}@rate))", "{{instance}} {{store}}"),

@@ -44,9 +44,15 @@ SCHEMATHESIS := $(TARGET)/schemathesis/bin/st
 # Prometheus, where it is not installed.
 PROMETHEUS := $(abspath $(TARGET))/prometheus/usr/bin
 
+# Where the types that Grafana publishes are installed, and their compiler.
+GRAFANA_SCHEMA := $(abspath $(TARGET))/grafana-schema
+
 # Where the console's tests have their packages, and leave pictures of its pages; and the browser that they drive.
 CONSOLE_TESTS := $(abspath $(TARGET))/console-check
 CHROMIUM ?= /usr/bin/chromium
+# In a directory: what its package-lock.json says, unless just that is installed.
+NPM_CI = cmp -s package-lock.json node_modules/.installed-lock || { \
+	npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.installed-lock; }
 
 # A program that needs nothing of the system that it runs on. The target is named so that what only runs while building
 # is built as usual.
@@ -62,7 +68,7 @@ BENCHES := structures backends funnel http replication healing bootstrap slow-pe
 NODE_BENCHES := replication healing bootstrap slow-peer snapshot watchers tls bad-clients metrics
 BENCH_TARGETS := $(addprefix bench-,$(BENCHES))
 
-.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check dashboards dashboards-check grafana console-check console-packages console-vendor soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \
+.PHONY: help run cluster clean-cluster test lint verify fix sim sim-long sim-mutants chaos prove openapi openapi-check dashboards dashboards-check dashboards-packages grafana console-check console-packages console-vendor soak $(SOAK_TARGETS) soak-logs bench $(BENCH_TARGETS) \
 	static packaging-check release deny sbom need-schemas need-deny need-cyclonedx \
 	build-counting build-node need-schemathesis need-prometheus need-npm need-browser need-config need-cargo need-cc need-rustfmt need-clippy
 
@@ -136,9 +142,13 @@ openapi-check: need-cargo need-cc need-schemathesis ## Try three nodes from thei
 dashboards: need-cargo need-cc ## Write grafana/dashboards anew from tests/dashboards; a test keeps the two equal.
 	$(CARGO) run --locked --quiet -p gridkv-dashboards -- write
 
-dashboards-check: need-cargo need-cc need-prometheus need-npm ## Dashboards and alerts against a real Prometheus and three nodes in trouble.
+dashboards-check: need-cargo need-cc need-prometheus dashboards-packages ## Dashboards and alerts against a real Prometheus and three nodes in trouble.
 	$(CARGO) build --locked -p gridkv -p gridkv-dashboards
-	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards check --gridkv $(TARGET)/debug/gridkv --packages $(TARGET)/grafana-schema --dir $(TARGET)/dashboards
+	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards check --gridkv $(TARGET)/debug/gridkv --packages $(GRAFANA_SCHEMA) --dir $(TARGET)/dashboards
+
+dashboards-packages: need-npm
+	@mkdir -p $(GRAFANA_SCHEMA) && cp tests/dashboards/schema/package*.json $(GRAFANA_SCHEMA)/
+	@cd $(GRAFANA_SCHEMA) && { $(NPM_CI); }
 
 console-check: need-cargo need-cc console-packages ## Drive the console in Chromium against real nodes; leaves pictures in target/console-check/.
 	GRIDKV_CONSOLE_MODULES=$(CONSOLE_TESTS) GRIDKV_CONSOLE_OUT=$(CONSOLE_TESTS)/pictures GRIDKV_CHROMIUM=$(CHROMIUM) \
@@ -148,8 +158,7 @@ console-check: need-cargo need-cc console-packages ## Drive the console in Chrom
 console-packages: need-browser
 	@mkdir -p $(CONSOLE_TESTS)
 	@cp tests/console/* $(CONSOLE_TESTS)/ && rm -rf $(CONSOLE_TESTS)/console && cp -r http/console $(CONSOLE_TESTS)/
-	@cd $(CONSOLE_TESTS) && { cmp -s package-lock.json node_modules/.installed-lock || { \
-		npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.installed-lock; }; }
+	@cd $(CONSOLE_TESTS) && { $(NPM_CI); }
 
 console-vendor: ## Fetch the console's libraries from npm anew, as http/console/vendor/SOURCES names them.
 	http/console/vendor/fetch

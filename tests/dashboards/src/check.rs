@@ -89,7 +89,7 @@ impl Check {
         }
         tool::require("prometheus", server::REMEDY)?;
         tool::require("promtool", server::REMEDY)?;
-        tool::require("npm", schema::REMEDY)
+        schema::require(&self.packages)
     }
 
     /// An empty directory; what the run before left there is removed.

@@ -13,10 +13,12 @@ use crate::error::Error;
 use crate::finding::Finding;
 use crate::tool;
 
-/// The package of types and their compiler, from the root of the repository.
-const PACKAGE: &str = "tests/dashboards/schema";
-pub(crate) const REMEDY: &str = "On Debian: apt-get install -y --no-install-recommends nodejs npm";
-const NPM: Error = Error::Missing { program: "npm", remedy: REMEDY };
+/// What joins the published types, from the root of the repository.
+const TYPES: &str = "tests/dashboards/schema/dashboards.ts";
+/// The compiler, from where the packages are installed.
+const COMPILER: &str = "node_modules/.bin/tsc";
+const MISSING: Error =
+    Error::Missing { program: "tsc", remedy: "`make dashboards-packages` installs it" };
 /// Strict, and fields that a type does not have are errors.
 const COMPILE: [&str; 8] = [
     "--noEmit",
@@ -29,18 +31,25 @@ const COMPILE: [&str; 8] = [
     "bundler",
 ];
 
-/// Checks all dashboards with packages that are installed in `packages`, and are installed there when they are not.
+/// Succeeds where the packages are installed.
 ///
 /// # Errors
-/// When npm is not there or installs nothing, or a file can not be written.
+/// When they are not.
+pub(crate) fn require(packages: &Path) -> Result<(), Error> {
+    if packages.join(COMPILER).is_file() { Ok(()) } else { Err(MISSING) }
+}
+
+/// Checks all dashboards with the packages that are installed in `packages`.
+///
+/// # Errors
+/// When there is no compiler, or a file can not be written.
 pub(crate) fn check(
     root: &Path,
     packages: &Path,
     dashboards: &[(&str, Value)],
 ) -> Result<Vec<Finding>, Error> {
-    let types = root.join(PACKAGE).join("dashboards.ts");
+    let types = root.join(TYPES);
     let types = fs::read_to_string(&types).map_err(|source| Error::io("read", &types, source))?;
-    install(&root.join(PACKAGE), packages)?;
     let all = dashboards.iter().map(|(file, dashboard)| ((*file).to_owned(), dashboard.clone()));
     // A check that can not fail is none: what is wrong on purpose has to be found beside the others.
     let mistyped = mistyped(dashboards);
@@ -57,23 +66,6 @@ pub(crate) fn check(
     Ok(findings)
 }
 
-fn install(from: &Path, to: &Path) -> Result<(), Error> {
-    let compiler = to.join("node_modules/.bin/tsc");
-    let lock = |place: &Path| fs::read(place.join("package-lock.json")).ok();
-    if lock(from) == lock(to) && compiler.is_file() {
-        return Ok(());
-    }
-    fs::create_dir_all(to).map_err(|source| Error::io("make", to, source))?;
-    for file in ["package.json", "package-lock.json"] {
-        let copied = fs::copy(from.join(file), to.join(file));
-        copied.map_err(|source| Error::io("copy", &from.join(file), source))?;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(to);
-    let failed = tool::run(npm, b"").map_err(|_| NPM)?;
-    failed.map_or(Ok(()), |said| Err(Error::Failed { command: "npm ci".to_owned(), said }))
-}
-
 fn compile(
     packages: &Path,
     types: &str,
@@ -82,9 +74,9 @@ fn compile(
     let path = packages.join("check.ts");
     let text = program(types, dashboards);
     fs::write(&path, &text).map_err(|source| Error::io("write", &path, source))?;
-    let mut compiler = Command::new("node_modules/.bin/tsc");
+    let mut compiler = Command::new(COMPILER);
     compiler.args(COMPILE).args(["--module", "esnext"]).arg("check.ts").current_dir(packages);
-    let said = tool::run(compiler, b"").map_err(|_| NPM)?;
+    let said = tool::run(compiler, b"").map_err(|_| MISSING)?;
     let lines: Vec<&str> = text.lines().collect();
     let errors = said.iter().flat_map(|said| said.lines()).filter(|line| line.contains("error TS"));
     Ok(errors.map(|error| Finding::new(place(&lines, error), error)).collect())

@@ -1,4 +1,4 @@
-//! Programs that check files and end: promtool, npm and the compiler of TypeScript.
+//! Programs that check files and end: promtool and the compiler of TypeScript.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ pub(crate) fn require(program: &'static str, remedy: &'static str) -> Result<(),
     run(command, b"").map(drop).map_err(|_| Error::Missing { program, remedy })
 }
 
-/// Runs a program in a directory, and says what it printed when it did not succeed.
+/// Runs a program, and says what it printed when it did not succeed.
 ///
 /// # Errors
 /// When it can not be started.

@@ -1,6 +1,6 @@
 // What is wrong, in words, and what to do about it: from one state of the node and nothing else.
 import { bytes, count, percent, since, span } from './figures.js';
-import { HIT_RATE, RING_FULL, certificateLevel, hitLevel, lagLevel, mailboxLevel, memoryLevel, ringLevel } from './levels.js';
+import { HIT_RATE, RING_DEEP, certificateLevel, hitLevel, lagLevel, mailboxLevel, memoryLevel, persistLevel, ringLevel } from './levels.js';
 
 // Findings, the worst first: { kind, title, text }.
 export function findings(state) {
@@ -8,7 +8,7 @@ export function findings(state) {
     ...state.readiness.checks.filter(({ ok, detail }) => !ok || detail).map(unready),
     ...ofNode(state),
     ...state.cluster.peers.flatMap((peer) => ofPeer(peer, state)),
-    ...state.stores.flatMap(ofStore),
+    ...state.stores.flatMap((store) => ofStore(store, state.at)),
   ];
   const rank = { bad: 0, warn: 1 };
   return found.sort((one, other) => rank[one.kind] - rank[other.kind]);
@@ -91,14 +91,14 @@ function lacks(waiting) {
   return `It lacks ${what} of this node (${waiting.map(([name]) => name).join(', ')}), the oldest ${span(oldest)} old.`;
 }
 
-function ofStore(store) {
+function ofStore(store, at) {
   const found = [];
   const name = store.store;
   if (ringLevel(store) !== 'ok') {
     found.push({
       kind: ringLevel(store),
       title: `The sync buffer of ${name} fills`,
-      text: `${count(store.sync_buffer_len)} of ${count(store.sync_buffer_capacity)} operations; it should stay below ${count(RING_FULL)}. If it overflows nothing is lost, and peers fetch the rest by catch-up.`,
+      text: `${count(store.sync_buffer_len)} of ${count(store.sync_buffer_capacity)} operations; it should stay below ${count(RING_DEEP)}. If it overflows nothing is lost, and peers fetch the rest by catch-up.`,
     });
   }
   if (hitLevel(store) !== 'ok') {
@@ -115,11 +115,12 @@ function ofStore(store) {
       text: `${bytes(store.memory_bytes)} of ${bytes(store.memory_limit_bytes)}. Raise max_memory_mb, or let values expire.`,
     });
   }
-  if (store.persist?.failures > 0 && store.persist.unsaved_operations > 0) {
+  if (persistLevel(store, at) !== 'ok') {
+    const { unsaved_operations: unsaved, last_success: last, failures } = store.persist;
     found.push({
-      kind: 'warn',
-      title: `Persisting ${name} failed`,
-      text: `${count(store.persist.failures)} times since the start; ${count(store.persist.unsaved_operations)} operations are not in an image. Look at the disk and the log.`,
+      kind: persistLevel(store, at),
+      title: `Writes to ${name} do not reach its disk`,
+      text: `${count(unsaved)} are not there, and no run has ended well for ${span(since(last, at))}${failures > 0 ? ` (${count(failures)} failed since the start)` : ''}. A power cut now would take them from this node: the disk is full, slow or failing. Its log says more.`,
     });
   }
   if (store.rolled_back) {

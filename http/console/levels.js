@@ -1,16 +1,18 @@
 // When a number is a warning: the same thresholds as those of the alerts.
+import { since } from './figures.js';
 
-export const RING_FULL = 1000;
+export const RING_DEEP = 1000;
 export const HIT_RATE = 0.9;
 export const MEMORY = 0.9;
 export const NEARLY_FULL = 0.8;
 export const LAG_SECONDS = 10;
+export const PERSIST_SECONDS = 60;
 export const CERTIFICATE_SECONDS = 1209600;
 export const CERTIFICATE_LAST_SECONDS = 172800;
 
 export function ringLevel({ sync_buffer_len: length, sync_buffer_capacity: capacity }) {
   if (capacity && length > NEARLY_FULL * capacity) return 'bad';
-  return length >= RING_FULL ? 'warn' : 'ok';
+  return length >= RING_DEEP ? 'warn' : 'ok';
 }
 
 // Of the hits since the start, as long as there was a read.
@@ -21,6 +23,11 @@ export function hitLevel({ cache, cache_hit_rate: share }) {
 export function memoryLevel({ memory_bytes: used, memory_limit_bytes: limit, cache }) {
   // A cache is full as a matter of course: it evicts.
   return limit && !cache && used > MEMORY * limit ? 'warn' : 'ok';
+}
+
+// Runs that failed are no trouble once a later one has ended well.
+export function persistLevel({ persist }, now) {
+  return persist?.unsaved_operations > 0 && since(persist.last_success, now) > PERSIST_SECONDS ? 'bad' : 'ok';
 }
 
 export const mailboxLevel = ({ messages, capacity }) => (capacity && messages > NEARLY_FULL * capacity ? 'warn' : 'ok');

@@ -6,7 +6,7 @@ import { Matrix } from './matrix.js';
 import { findings } from './findings.js';
 import { hitRate } from './history.js';
 import { count, millis, percent, rate, since, span } from './figures.js';
-import { HIT_RATE, RING_FULL, stateLevel } from './levels.js';
+import { HIT_RATE, RING_DEEP, stateLevel } from './levels.js';
 
 export function ClusterPage({ state, samples, theme, lost }) {
   return html`
@@ -87,8 +87,8 @@ function Sparks({ samples, theme, name }) {
     { title: 'Operations', unit: '/s', value: rate(last?.ops), points: samples.map((one) => [one.at, one.ops]),
       note: `${rate(last?.reads)} reads, ${rate(last?.writes)} writes` },
     { title: 'p99 of requests', unit: '', value: millis(recentP99), points: p99, note: 'keys, lists and batches; a long poll counts as long as it waits' },
-    { title: 'Sync buffer', unit: '', value: count(last?.buffer), points: samples.map((one) => [one.at, one.buffer]), limit: RING_FULL,
-      kind: (last?.buffer ?? 0) >= RING_FULL ? 'warn' : '', note: `fullest store; should stay below ${count(RING_FULL)}` },
+    { title: 'Sync buffer', unit: '', value: count(last?.buffer), points: samples.map((one) => [one.at, one.buffer]), limit: RING_DEEP,
+      kind: (last?.buffer ?? 0) >= RING_DEEP ? 'warn' : '', note: `fullest store; should stay below ${count(RING_DEEP)}` },
     { title: 'Cache hit rate', unit: '', value: percent(hits), points: samples.map((one) => [one.at, hitRate([one])]), limit: 1,
       kind: hits !== null && hits < HIT_RATE ? 'warn' : '', note: hits === null ? 'no read of a cache in two minutes' : `of two minutes; ${percent(HIT_RATE)} is the aim` },
   ];

@@ -3,7 +3,7 @@ import { html } from './html.js';
 import { Badge, Empty, Meter, Panel, Table } from './parts.js';
 import { recent } from './history.js';
 import { bytes, count, percent, rate } from './figures.js';
-import { HIT_RATE, MEMORY, RING_FULL, hitLevel, memoryLevel, ringLevel } from './levels.js';
+import { HIT_RATE, MEMORY, PERSIST_SECONDS, RING_DEEP, hitLevel, memoryLevel, persistLevel, ringLevel } from './levels.js';
 import { href } from './route.js';
 
 const HEAD = ['store', 'backend', 'keys', 'reads/s', 'writes/s', 'from peers/s', 'memory', 'disk', 'sync buffer', 'hit rate', 'overwritten', 'tombstones', 'unsaved', 'durability'];
@@ -16,11 +16,12 @@ export function StoresPage({ state, samples }) {
       ${state.stores.length === 0
         ? html`<${Empty}>This node has no store. Make one: curl -X PUT --json ${'\'{"backend":"memory"}\''} ${location.origin}/v1/stores/NAME<//>`
         : html`<${Table} label="Stores of this node" head=${HEAD} numeric=${NUMERIC}>
-            ${state.stores.map((store) => html`<${Row} key=${store.store} store=${store} rates=${recent(samples, store.store)} />`)}
+            ${state.stores.map((store) => html`<${Row} key=${store.store} store=${store} now=${state.at} rates=${recent(samples, store.store)} />`)}
           <//>`}
       <p class="hint">
-        Colours are those of the alerts: the sync buffer from ${count(RING_FULL)} operations on, a hit rate below ${percent(HIT_RATE)},
-        ${' '}memory from ${percent(MEMORY)} of its limit on (a cache is full as a matter of course). Rates are means of five seconds.
+        Colours are those of the alerts: the sync buffer from ${count(RING_DEEP)} operations on, a hit rate below ${percent(HIT_RATE)},
+        ${' '}memory from ${percent(MEMORY)} of its limit on (a cache is full as a matter of course),
+        ${' '}unsaved operations when no run to the disk has ended well for ${count(PERSIST_SECONDS)} seconds. Rates are means of five seconds.
       </p>
     <//>
     <${Panel} id="conflicts" title="What came from peers">
@@ -37,7 +38,7 @@ export function StoresPage({ state, samples }) {
 
 const marked = (kind, text) => (kind === 'ok' ? text : html`<${Badge} kind=${kind}>${text}<//>`);
 
-function Row({ store, rates }) {
+function Row({ store, now, rates }) {
   const { memory_bytes: used, memory_limit_bytes: limit } = store;
   const ring = store.sync_buffer_len / Math.max(1, store.sync_buffer_capacity);
   const hits = store.cache && store.cache.hits + store.cache.misses > 0 ? percent(store.cache_hit_rate) : store.cache ? 'no reads' : '–';
@@ -60,7 +61,7 @@ function Row({ store, rates }) {
     <td class="number">${marked(hitLevel(store), hits)}</td>
     <td class="number">${count(store.sync_buffer_overwritten)}</td>
     <td class="number">${count(store.tombstones)}</td>
-    <td class="number">${count(store.persist?.unsaved_operations)}</td>
+    <td class="number">${marked(persistLevel(store, now), count(store.persist?.unsaved_operations))}</td>
     <td>${store.durability}</td>
   </tr>`;
 }

@@ -6,6 +6,8 @@ use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::{ApplyCounters, CacheCounts, OpKind, OperationCounters, StoreStats, Undone};
 use serde::Serialize;
 
+use crate::rfc3339;
+
 /// Statistics of one store.
 #[derive(Debug, Serialize)]
 pub(crate) struct StoreView {
@@ -73,6 +75,8 @@ struct Applies {
 struct Persist {
     runs: u64,
     failures: u64,
+    /// When a run last ended well, or the store was opened.
+    last_success: Option<String>,
     unsaved_operations: u64,
 }
 
@@ -156,6 +160,7 @@ impl Persist {
         Self {
             runs: stats.persists,
             failures: stats.persist_failures,
+            last_success: stats.persisted_at.map(rfc3339::format),
             unsaved_operations: stats.unsaved,
         }
     }

@@ -4,7 +4,7 @@ import { events } from './console/events.js';
 import { bytes, inert, inertLines, millis, minted, percent, rate, span } from './console/figures.js';
 import { findings } from './console/findings.js';
 import { hitRate, sample } from './console/history.js';
-import { lagLevel, memoryLevel, ringLevel } from './console/levels.js';
+import { lagLevel, memoryLevel, persistLevel, ringLevel } from './console/levels.js';
 
 export async function words() {
   figures();
@@ -75,6 +75,9 @@ function troubles() {
   assert.deepEqual([999, 1000, 6553, 6554].map(ring), ['ok', 'warn', 'warn', 'bad']);
   assert.deepEqual([memoryLevel({ memory_bytes: 90, memory_limit_bytes: 100 }), memoryLevel({ memory_bytes: 91, memory_limit_bytes: 100 })], ['ok', 'warn']);
   assert.deepEqual([1, 2, 10, 10.1, null].map(lagLevel), ['ok', 'warn', 'warn', 'bad', 'bad']);
+  const saved = (unsaved, at) => persistLevel({ persist: { failures: 1, unsaved_operations: unsaved, last_success: at } }, '2026-01-31T12:01:00.000Z');
+  assert.deepEqual([saved(5, '2026-01-31T12:00:00.000Z'), saved(5, '2026-01-31T11:59:59.000Z'), saved(0, '2026-01-31T11:00:00.000Z')], ['ok', 'bad', 'ok']);
+  assert.equal(persistLevel({ persist: null }, '2026-01-31T12:00:00.000Z'), 'ok', 'a volatile store');
   const now = state('2026-01-31T12:00:00.000Z', 0, 1, 1, [0, 0, 0, 0]);
   now.stores[0].cache = null;
   const views = { main: { pending: 14, lag_seconds: 9, frontier_covered: false, key_count: 1 } };

@@ -126,12 +126,13 @@ fn its_colours_are_those_of_the_alerts() {
         concat!(env!("CARGO_MANIFEST_DIR"), "/../grafana/prometheus/rules/gridkv.alerts.yml");
     let alerts = fs::read_to_string(alerts).unwrap();
     for (ours, theirs) in [
-        ("RING_FULL = 1000;", "gridkv_sync_buffer_length >= 1000"),
+        ("RING_DEEP = 1000;", "gridkv_sync_buffer_length >= 1000"),
         ("NEARLY_FULL = 0.8;", "gridkv_sync_buffer_length_per_capacity:ratio > 0.8"),
         ("NEARLY_FULL = 0.8;", "gridkv_actor_mailbox_capacity > 0.8"),
         ("LAG_SECONDS = 10;", "gridkv_replication_lag_seconds > 10"),
         ("MEMORY = 0.9;", "(gridkv_store_memory_limit_bytes > 0) > 0.9"),
         ("HIT_RATE = 0.9;", "< 0.9"),
+        ("PERSIST_SECONDS = 60;", "gridkv_persist_last_success_timestamp_seconds > 60"),
         ("CERTIFICATE_SECONDS = 1209600;", "gridkv_certificate_expires_in_seconds < 1209600"),
         ("CERTIFICATE_LAST_SECONDS = 172800;", "gridkv_certificate_expires_in_seconds < 172800"),
     ] {

@@ -135,6 +135,9 @@ fn a_run_to_the_disk_is_timed_and_dated() {
     assert_eq!(after.get("gridkv_persist_duration_seconds_count{store=\"disk\"}"), runs);
     assert!(after.get(date) >= started);
     assert_eq!(after.get("gridkv_persist_unsaved_operations{store=\"disk\"}"), 0.0);
+    let persist = node.get("/v1/stores/disk/stats").json()["persist"].clone();
+    assert_eq!(persist["unsaved_operations"], 0);
+    assert!(persist["last_success"].as_str().unwrap().ends_with('Z'), "{persist}");
     let durable = "gridkv_frontier_durable_timestamp_seconds{store=\"disk\",member=\"n1\"}";
     assert!(after.get(durable) > 1.0);
     assert!(!after.samples.contains_key(&durable.replace("disk", "main")), "volatile");
@@ -182,7 +185,7 @@ fn actors_show_what_they_take_and_when_they_lived() {
 }
 
 #[test]
-fn a_watcher_that_falls_behind_is_counted() {
+fn a_watcher_that_keeps_up_is_open_and_misses_nothing() {
     let node = serve(HttpConfig::default());
     let mut stream = node.client();
     stream.raw(

@@ -82,7 +82,8 @@ function curl(method, path, headers, body) {
   for (const [name, value] of Object.entries(headers)) words.push('-H', quoted(`${name}: ${value}`));
   if (body !== undefined) {
     const plain = typeof body === 'string' && body.length <= SHOWN && !/[^\x20-\x7e\n\t]/.test(body);
-    words.push('--data-binary', plain ? quoted(body) : '@FILE');
+    // As it is: elsewhere a text that begins with @ is the name of a file.
+    words.push(...(plain ? ['--data-raw', quoted(body)] : ['--data-binary', '@FILE']));
   }
   words.push(quoted(`${location.origin}${path}`));
   return words.join(' ');

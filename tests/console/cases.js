@@ -40,7 +40,7 @@ export async function conflict({ page, watched, one, two }) {
   await page.getByRole('button', { name: /edit\/me/ }).click();
   await page.getByRole('tabpanel').getByText('first').waitFor();
   await page.getByRole('button', { name: 'Edit', exact: true }).click();
-  await page.getByLabel('Value', { exact: true }).fill('mine');
+  await page.getByLabel('Value', { exact: true }).fill('@mine');
   const theirs = await put(two, 'main', 'edit/me', 'theirs', { 'content-type': 'text/plain' });
   await until('n1 to have the write of n2', async () => (await fetch(`${one}/v1/kv/main/edit%2Fme`)).headers.get('gridkv-version') === theirs);
   await page.getByRole('button', { name: 'Save' }).click();
@@ -51,9 +51,9 @@ export async function conflict({ page, watched, one, two }) {
   await accessible(page, 'a conflict');
   await page.getByRole('button', { name: 'Overwrite it with mine' }).click();
   await page.getByText(/^Written as /).waitFor();
-  assert.equal(await (await fetch(`${one}/v1/kv/main/edit%2Fme`)).text(), 'mine');
+  assert.equal(await (await fetch(`${one}/v1/kv/main/edit%2Fme`)).text(), '@mine');
   const curl = await page.locator('footer code').textContent();
-  assert.ok(curl.startsWith('curl -X PUT -H ') && curl.includes(`if-match: "${theirs}"`) && curl.includes('--data-binary mine'), curl);
+  assert.ok(curl.startsWith('curl -X PUT -H ') && curl.includes(`if-match: "${theirs}"`) && curl.includes('--data-raw @mine'), curl);
 
   // Deleted by somebody else: nothing is deleted, and nothing stands.
   await page.getByRole('button', { name: 'Delete', exact: true }).click();

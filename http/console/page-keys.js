@@ -27,6 +27,7 @@ export function KeysPage({ state, parameters }) {
   const [isNew, setNew] = useState(false);
   const opener = useRef(null);
   if (names.length === 0) return html`<${Empty}>This node has no store, so there are no keys.<//>`;
+  // In an address no delimiter is the usual one, and a blank is none.
   const here = { store, prefix, delimiter: delimiter === '/' ? null : delimiter || ' ' };
   const open = (next) => {
     opener.current = document.activeElement;

@@ -1,8 +1,8 @@
 //! `GET /v1/stream`: what the node knows of itself and of the others, once a second, for who shows it to people.
 //!
-//! It says nothing that other endpoints do not say; it saves asking eight of them. The first event says who reads,
-//! because what that one may do decides what is shown; each of the others is whole by itself, so that none has to be
-//! read to understand the next, and one that is missed is no loss.
+//! It saves asking eight other endpoints, which say the same but for `spread`: how far the members are on what others
+//! wrote. The first event says who reads, because what that one may do decides what is shown; each of the others is
+//! whole by itself, so that none has to be read to understand the next, and one that is missed is no loss.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -27,9 +27,9 @@ function inWords(status, problem) {
 export async function call(method, path, options = {}) {
   const { headers = {}, body, signal, quiet = false } = options;
   if (!quiet) lastAction.set(curl(method, path, headers, body));
+  const all = carried({ ...headers, ...authorization() });
   let response;
   try {
-    const all = { ...headers, ...authorization() };
     response = await fetch(path, { method, headers: all, body, signal, cache: 'no-store', redirect: 'error' });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
@@ -37,6 +37,15 @@ export async function call(method, path, options = {}) {
   }
   if (response.ok) return response;
   throw await refusal(response);
+}
+
+// The headers as a request carries them, which is bytes.
+function carried(headers) {
+  try {
+    return new Headers(headers);
+  } catch {
+    throw new Refusal(0, { title: 'Nothing was sent', detail: 'the type has a character that no header can carry' });
+  }
 }
 
 export async function callJson(method, path, options) {

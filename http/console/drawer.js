@@ -31,6 +31,8 @@ export function Drawer({ store, name, now, onClose, onChange }) {
   const done = (text) => {
     setMode('look');
     tell(text);
+    // What was there is not to be edited under the version of what is there now.
+    setFound({ state: 'reading' });
     load({ quiet: true });
     onChange();
   };

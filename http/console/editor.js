@@ -24,8 +24,9 @@ export function Editor({ mode, store, name, value, onDone, onCancel, onTake }) {
         onDone('Deleted.');
       } else {
         const headers = { ...condition, 'content-type': type || 'application/octet-stream' };
-        // A key that was deleted meanwhile has no deadline to be kept.
-        const put = await call('PUT', keyPath(store, name) + query({ ttl: etag || ttl !== 'keep' ? ttl : '' }), { headers, body: text });
+        // A deadline that nothing is said of is kept; a key that was deleted meanwhile has none.
+        const said = ttl.trim() || 'keep';
+        const put = await call('PUT', keyPath(store, name) + query({ ttl: etag || said !== 'keep' ? said : '' }), { headers, body: text });
         onDone(`Written as ${put.headers.get('gridkv-version')}.`);
       }
     } catch (refused) {

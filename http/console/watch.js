@@ -66,7 +66,15 @@ async function follow() {
   }
 }
 
+// Its maps have names of nodes and stores for keys: a store that is called `constructor` is in none that lacks it.
+function bare({ spread, convergence, cluster }) {
+  const inner = Object.values(spread);
+  const maps = [spread, convergence, ...inner, ...inner.flatMap(Object.values), ...cluster.peers.map(({ stores }) => stores)];
+  for (const map of maps) Object.setPrototypeOf(map, null);
+}
+
 function take(state) {
+  bare(state);
   state.cluster.peers.sort((one, other) => (one.name < other.name ? -1 : 1));
   const before = node.get();
   const kept = before && before.node.origin === state.node.origin ? history.get() : [];

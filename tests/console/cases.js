@@ -55,6 +55,8 @@ export async function conflict({ page, watched, one, two }) {
   const curl = await page.locator('footer code').textContent();
   assert.ok(curl.startsWith('curl -X PUT -H ') && curl.includes(`if-match: "${theirs}"`) && curl.includes('--data-raw @mine'), curl);
 
+  await savedTwice(page, one);
+
   // Deleted by somebody else: nothing is deleted, and nothing stands.
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
   await fetch(`${one}/v1/kv/main/edit%2Fme`, { method: 'DELETE' });
@@ -76,6 +78,7 @@ export async function conflict({ page, watched, one, two }) {
   await until('the countdown to go on', async () => (await page.locator('.facts').getByText(/^in 1 min/).textContent()) !== shown);
   await page.getByRole('button', { name: 'Edit', exact: true }).click();
   await page.getByLabel('Value', { exact: true }).fill('{"a":3}');
+  await page.getByLabel('Time to live').fill('');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText(/^Written as /).waitFor();
   const kept = await fetch(`${one}/v1/kv/main/edit%2Fnew`);
@@ -84,6 +87,31 @@ export async function conflict({ page, watched, one, two }) {
   await page.getByRole('button', { name: 'Delete it' }).click();
   await page.getByText('The key has no value any more').waitFor();
   await page.keyboard.press('Escape');
+}
+
+// After a save the old text is not to be edited under the new version. And what no header can carry is not sent.
+async function savedTwice(page, one) {
+  const edit = page.getByRole('button', { name: 'Edit', exact: true });
+  await edit.click();
+  await page.getByLabel('Type', { exact: true }).fill('text/\u2026');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Nothing was sent').waitFor();
+  await page.getByLabel('Type', { exact: true }).fill('text/plain');
+  await page.getByLabel('Value', { exact: true }).fill('@/etc/hostname');
+  let read = null;
+  await page.route('**/v1/kv/main/edit%2Fme', (route) => (route.request().method() === 'GET' ? (read = route) : route.continue()));
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText(/^Written as /).waitFor();
+  await until('it to be read anew', () => read);
+  assert.equal(await edit.count(), 0, 'before it is read anew');
+  await read.continue();
+  await page.unroute('**/v1/kv/main/edit%2Fme');
+  await edit.click();
+  assert.equal(await page.getByLabel('Value', { exact: true }).inputValue(), '@/etc/hostname');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  const curl = await page.locator('footer code').textContent();
+  assert.ok(curl.includes('--data-raw @/etc/hostname '), `an @ names no file: ${curl}`);
+  assert.equal(await (await fetch(`${one}/v1/kv/main/edit%2Fme`)).text(), '@/etc/hostname');
 }
 
 const RTL = 'abc\u202egpj.exe \u05d0\u05d1';
@@ -210,6 +238,15 @@ export async function stores({ page, one }) {
     const misses = await fetch(`${one}/v1/stores/hot/batch`, { method: 'POST', body: JSON.stringify({ ops: gets }), headers: { 'content-type': 'application/json' } });
     assert.equal(misses.status, 200);
   }
+  // A name that objects of JavaScript have anyway.
+  const made = await fetch(`${one}/v1/stores/constructor`, { method: 'PUT', body: '{"backend":"memory"}', headers: { 'content-type': 'application/json' } });
+  assert.equal(made.status, 201);
+  await page.getByRole('row', { name: /^constructor/ }).first().waitFor();
+  await open(page, one, '#/cluster');
+  await page.getByLabel('Store', { exact: true }).selectOption('constructor');
+  await until('the others not to hold it', async () => (await page.locator('[data-cell=n1-n2]').textContent()) === '–');
+  assert.equal((await fetch(`${one}/v1/stores/constructor?confirm=constructor`, { method: 'DELETE' })).status, 204);
+  await open(page, one, '#/stores');
   await page.getByRole('row', { name: /^hot/ }).locator('.badge.warn', { hasText: '%' }).waitFor();
   await open(page, one, '#/actors');
   await page.getByRole('row', { name: /storage.*main/ }).waitFor();

@@ -2,14 +2,17 @@
 
 export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
+  // What belongs to no whole event yet.
+  let pieces = [];
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      text += value;
-      const blocks = text.split('\n\n');
-      text = blocks.pop();
+      pieces.push(value);
+      // Within a large value no line ends: looking through all of it again for each piece would take seconds.
+      if (!value.includes('\n')) continue;
+      const blocks = pieces.join('').split('\n\n');
+      pieces = [blocks.pop()];
       for (const block of blocks) {
         const event = parsed(block);
         if (event) yield event;

@@ -3,13 +3,13 @@ import { html, useEffect, useRef, useState } from './html.js';
 import { Badge, Choice, Empty, Field, Foreign, Notice, Panel, firstStore } from './parts.js';
 import { call, query } from './call.js';
 import { events } from './events.js';
-import { bytes, count, inert, minted, time } from './figures.js';
+import { bytes, count, minted, time } from './figures.js';
 import { go, href } from './route.js';
 import { shown, whenHidden } from './shown.js';
+import { beginning } from './value.js';
 
 // So many are kept for a look; older ones go.
 const KEPT = 500;
-const SHOWN_TEXT = 120;
 const KINDS = { put: 'ok', delete: 'bad', expire: 'warn' };
 
 export function ChangesPage({ state, parameters }) {
@@ -117,7 +117,7 @@ async function tail(store, prefix, since, signal, take, setStatus) {
           break;
         }
         if (data?.seq) {
-          take(data);
+          take({ ...data, value: beginning(data.value) });
           last = data.seq;
         }
       }
@@ -144,17 +144,7 @@ function Row({ row, store }) {
       <time class="mono" datetime=${new Date(minted(version)).toISOString()}>${time(minted(version))}</time>
       <${Badge} kind=${KINDS[event] ?? 'plain'}>${event}<//>
       <span class="name">${event === 'put' ? html`<a href=${href('keys', { store, key })}><${Foreign} text=${key} /></a>` : html`<${Foreign} text=${key} />`}</span>
-      <span class="preview mono">${preview(value)}</span>
+      <span class="preview mono"><bdi>${value}</bdi></span>
       <span class="muted number">${size === undefined ? '' : bytes(size)}</span>
     </li>`;
-}
-
-// The beginning of a value, which comes as base64; nothing when a later change has overtaken it.
-function preview(value) {
-  if (value === undefined) return '';
-  const raw = atob(value.slice(0, 4 * SHOWN_TEXT));
-  const all = Uint8Array.from(raw, (c) => c.charCodeAt(0));
-  const text = new TextDecoder().decode(all);
-  if (text.includes('\ufffd')) return [...all.subarray(0, 24)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-  return html`<bdi>${inert(text, SHOWN_TEXT)}</bdi>`;
 }

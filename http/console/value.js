@@ -1,12 +1,14 @@
 // A value as bytes, and the ways to look at it. None of them runs anything that is in it.
 import { html, useEffect, useState } from './html.js';
-import { bytes as size, inertLines } from './figures.js';
+import { bytes as size, inert, inertLines } from './figures.js';
 
 // More than this is not fetched for a look.
 export const CAP = 64 * 1024;
 
 const IMAGES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp'];
 const HEX_BYTES = 4096;
+// Characters of a value in a line.
+const BEGINNING = 120;
 
 // The text of bytes, or null when they are not UTF-8. Of a beginning the last character may be cut.
 export function textOf(bytes, whole) {
@@ -23,6 +25,17 @@ export function editable({ bytes, whole }) {
   return text === null || /[\u0000-\u0008\u000b-\u001f]/.test(text) ? null : text;
 }
 
+// The beginning of a value that comes as base64; nothing when a later change has overtaken it. No more of it is kept:
+// a row for each of hundreds of large values would be more than a browser has.
+export function beginning(value) {
+  if (value === undefined) return '';
+  const raw = atob(value.slice(0, 4 * BEGINNING));
+  const all = Uint8Array.from(raw, (c) => c.charCodeAt(0));
+  const text = textOf(all, value.length <= 4 * BEGINNING);
+  if (text !== null) return inert(text, BEGINNING);
+  return [...all.subarray(0, 24)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
 // The views that fit a value, the best first.
 export function views(value) {
   const { bytes, type, whole } = value;
@@ -36,13 +49,39 @@ export function views(value) {
   return found;
 }
 
-function jsonOf(text) {
+// JSON with a line for each of its parts; null when it is none, or deeper than a page can show.
+export function jsonOf(text) {
   if (!/^\s*[[{]/.test(text)) return null;
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    JSON.parse(text);
   } catch {
     return null;
   }
+  return laidOut(text);
+}
+
+const PARTS = /"(?:[^"\\]+|\\.)*"|[[\]{}:,]|[^\s[\]{}:,"]+/g;
+const DEEPEST = 100;
+
+// The parts stay as they are written: JavaScript would round long numbers, sort names and drop those that come twice.
+function laidOut(text) {
+  let out = '';
+  let depth = 0;
+  let fresh = false;
+  const line = () => `\n${'  '.repeat(depth)}`;
+  for (const [part] of text.matchAll(PARTS)) {
+    const opens = part === '[' || part === '{';
+    const closes = part === ']' || part === '}';
+    if (closes) depth -= 1;
+    if (fresh !== closes) out += line();
+    out += part;
+    if (opens) depth += 1;
+    if (depth > DEEPEST) return null;
+    if (part === ':') out += ' ';
+    fresh = opens;
+    if (part === ',') out += line();
+  }
+  return out;
 }
 
 const TITLES = { image: 'Image', json: 'JSON', text: 'Text', hex: 'Hex' };

@@ -5,10 +5,12 @@ import { bytes, inert, inertLines, millis, minted, percent, rate, span } from '.
 import { findings } from './console/findings.js';
 import { hitRate, sample } from './console/history.js';
 import { lagLevel, memoryLevel, persistLevel, ringLevel } from './console/levels.js';
+import { beginning, jsonOf } from './console/value.js';
 
 export async function words() {
   figures();
   texts();
+  values();
   await streams();
   rates();
   troubles();
@@ -30,6 +32,19 @@ function texts() {
   assert.equal(inert('a\u202eb\u0000c\nd\u{e0041}'), 'a\\u{202e}b\\u{0}c\\u{a}d\\u{e0041}');
   assert.equal(inertLines('a\nb\tc\r\u0007'), 'a\nb\tc\\u{d}\\u{7}');
   assert.equal(inert('x'.repeat(400)).length, 301);
+}
+
+function values() {
+  const all = [{ a: [1, 2, {}], b: [], 'x y': 'q"\\,[]{}:', n: null, t: true, d: -1500.5 }, [], {}, [[], [[]]], { '': '' }, ['\\\\"', 'a\nb']];
+  for (const one of all) for (const indent of [0, 3]) assert.equal(jsonOf(JSON.stringify(one, null, indent)), JSON.stringify(one, null, 2));
+  assert.equal(jsonOf('{"2":12345678901234567890,"1":1.0,"k":1,"k":1e400}'), '{\n  "2": 12345678901234567890,\n  "1": 1.0,\n  "k": 1,\n  "k": 1e400\n}', 'as it is written');
+  for (const none of ['{a:1}', '[1,]', 'text', `${'['.repeat(101)}${']'.repeat(101)}`]) assert.equal(jsonOf(none), null, none);
+  const base64 = (bytes) => Buffer.from(bytes).toString('base64');
+  assert.equal(beginning(undefined), '');
+  assert.equal(beginning(base64('漢\u202e\n')), '漢\\u{202e}\\u{a}');
+  // 360 bytes are looked at, which cuts the last of these characters.
+  assert.equal(beginning(base64(`a${'漢'.repeat(200_000)}`)), `a${'漢'.repeat(119)}`, 'a large text is one, wherever it is cut');
+  assert.equal(beginning(base64([0xff, 0x00, 0x41])), 'ff 00 41');
 }
 
 async function streams() {

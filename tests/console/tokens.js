@@ -18,6 +18,9 @@ export async function reader({ page, watched, guarded }) {
   await page.goto(`${guarded}/console/`);
   await page.getByText('This node asks for a token').waitFor();
   await accessible(page, 'the door');
+  await page.getByLabel('Token', { exact: true }).fill('\u201cgkv_quoted\u201d');
+  await page.getByText('This can be no token').waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Enter' }).isDisabled());
   await enter(page, 'gkv_wrong');
   await page.getByText('the token is not known to this node').waitFor();
   await enter(page, token('metrics'));

@@ -7,6 +7,7 @@ import { leave, session } from './session.js';
 import { route } from './route.js';
 import { span } from './figures.js';
 import { Door } from './door.js';
+import { findings } from './findings.js';
 import { Footer } from './footer.js';
 import { ClusterPage } from './page-cluster.js';
 import { StoresPage } from './page-stores.js';
@@ -43,7 +44,8 @@ function App() {
     <div class="page">
       <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById('main').focus(); }}>To the content</a>
       <${Header} theme=${theme} me=${me} state=${state} link=${found} who=${who} />
-      <nav class="pages" aria-label="Pages">${PAGES.map(([page, word]) => html`<a href=${`#/${page}`} aria-current=${word === title ? 'page' : null}>${word}</a>`)}</nav>
+      <nav class="pages" aria-label="Pages">${PAGES.map(([page, word]) => html`
+        <a href=${`#/${page}`} aria-current=${word === title ? 'page' : null}>${word}${page === 'cluster' && state && html`<${Troubles} state=${state} />`}</a>`)}</nav>
       ${found.state === 'lost' && html`<${Gone} link=${found} me=${me} />`}
       <main id="main" tabindex="-1" class=${found.state === 'lost' ? 'stale' : ''}>
         ${state && who.role
@@ -83,6 +85,13 @@ function Header({ theme, me, state, link: found, who }) {
       <div class="themes" role="group" aria-label="Colours">${window.gridkvTheme.words.map((word) => html`
         <button type="button" aria-pressed=${word === theme.chosen} onClick=${() => theme.choose(word)}>${word}</button>`)}</div>
     </header>`;
+}
+
+// How much needs attention, for whoever looks at another page.
+function Troubles({ state }) {
+  const found = findings(state, location.origin);
+  if (found.length === 0) return null;
+  return html` <span class="troubles"><${Badge} kind=${found[0].kind}>${found.length}<span class="unseen"> to look at</span><//></span>`;
 }
 
 // The node is gone: what is shown is what it said last.

@@ -9,7 +9,8 @@ import { href } from './route.js';
 import { may, session } from './session.js';
 import { useBoard } from './board.js';
 
-export function Drawer({ store, name, now, onClose, onChange }) {
+// `made`: it was just put here, and reading it is no action of its own.
+export function Drawer({ store, name, now, made, onClose, onChange }) {
   useBoard(session);
   const [found, setFound] = useState({ state: 'reading' });
   const [mode, setMode] = useState('look');
@@ -25,7 +26,7 @@ export function Drawer({ store, name, now, onClose, onChange }) {
   };
   useEffect(() => {
     const abort = new AbortController();
-    load({ signal: abort.signal });
+    load({ signal: abort.signal, quiet: made });
     return () => abort.abort();
   }, []);
   const done = (text) => {

@@ -1,13 +1,13 @@
-// What is wrong, in words, and what to do about it: from one state of the node and nothing else.
-import { bytes, count, percent, since, span } from './figures.js';
+// What is wrong, in words, and what to do about it: from one state of the node, and where that node is.
+import { bytes, count, percent, since, span, time } from './figures.js';
 import { HIT_RATE, RING_DEEP, certificateLevel, hitLevel, lagLevel, mailboxLevel, memoryLevel, persistLevel, ringLevel } from './levels.js';
 
 // Findings, the worst first: { kind, title, text }.
-export function findings(state) {
+export function findings(state, url) {
   const found = [
     ...state.readiness.checks.filter(({ ok, detail }) => !ok || detail).map(unready),
     ...ofNode(state),
-    ...state.cluster.peers.flatMap((peer) => ofPeer(peer, state)),
+    ...state.cluster.peers.flatMap((peer) => ofPeer(peer, state, url)),
     ...state.stores.flatMap((store) => ofStore(store, state.at)),
   ];
   const rank = { bad: 0, warn: 1 };
@@ -47,18 +47,18 @@ function ofNode({ node, actors }) {
   return found;
 }
 
-function ofPeer(peer, state) {
+function ofPeer(peer, state, url) {
   const found = [];
   const waiting = Object.entries(peer.stores).filter(([, store]) => store.pending > 0 || !store.frontier_covered);
   if (peer.state !== 'up') {
-    const heard = peer.last_contact ? `Last heard ${span(since(peer.last_contact, state.at))} ago` : 'Never heard since this node started';
+    const heard = peer.last_contact ? `Last heard ${span(since(peer.last_contact, state.at))} ago (${time(peer.last_contact)})` : 'Never heard since this node started';
     const advice = peer.state === 'down'
-      ? `Start it, or look at the network between the two; it catches up by itself. If it is gone for good, forget it: gridkv peers rm ${peer.name}`
+      ? `Look whether its process runs: if not, the end of its log says why, and it can be started; if it does, it hangs, or the network between the two is cut. Once it is heard it catches up by itself. Only if it is gone for good, forget it: gridkv peers rm ${peer.name} --url ${url}`
       : 'It may only be slow: look again in some seconds.';
     found.push({
       kind: peer.state === 'down' ? 'bad' : 'warn',
       title: `${peer.name} is ${peer.state}`,
-      text: `${heard}, at ${peer.addr}. ${lacks(waiting)} ${advice}`,
+      text: `${heard}, at ${peer.addr}. ${waiting.length > 0 ? lacks(waiting) : lacksOfOthers(peer, state)} ${advice}`,
     });
   } else if (waiting.some(([, store]) => store.lag_seconds >= 2)) {
     found.push({
@@ -89,6 +89,20 @@ function lacks(waiting) {
   const oldest = Math.max(...waiting.map(([, store]) => store.lag_seconds));
   const what = operations > 0 ? `${count(operations)} operation${operations === 1 ? '' : 's'}` : 'some of what was written in an earlier run';
   return `It lacks ${what} of this node (${waiting.map(([name]) => name).join(', ')}), the oldest ${span(oldest)} old.`;
+}
+
+// Of a peer that has all that was written here, what it did not say that it has of others: in the console of a node that
+// takes no writes it would else look as if nothing were missing.
+function lacksOfOthers(peer, { spread }) {
+  const writers = new Map();
+  for (const written of Object.values(spread)) {
+    for (const [writer, { [peer.name]: view }] of Object.entries(written)) {
+      if (view && !view.has_all && view.at_most_seconds >= 2) writers.set(writer, Math.max(view.at_most_seconds, writers.get(writer) ?? 0));
+    }
+  }
+  if (writers.size === 0) return lacks([]);
+  const names = [...writers.keys()].join(', ');
+  return `It has all that was written here, but may lack what ${names} wrote in the last ${span(Math.max(...writers.values()))}: the console of ${names} says how much.`;
 }
 
 function ofStore(store, at) {

@@ -15,9 +15,11 @@ export function ringLevel({ sync_buffer_len: length, sync_buffer_capacity: capac
   return length >= RING_DEEP ? 'warn' : 'ok';
 }
 
-// Of the hits since the start, as long as there was a read.
+// Of the hits since the start, once there were as many reads as the alert wants: one a second for 15 minutes. A cache that
+// was asked for little says nothing yet.
+export const TELLING_READS = 900;
 export function hitLevel({ cache, cache_hit_rate: share }) {
-  return cache && cache.hits + cache.misses > 0 && share < HIT_RATE ? 'warn' : 'ok';
+  return cache && cache.hits + cache.misses > TELLING_READS && share < HIT_RATE ? 'warn' : 'ok';
 }
 
 export function memoryLevel({ memory_bytes: used, memory_limit_bytes: limit, cache }) {

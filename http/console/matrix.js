@@ -35,7 +35,8 @@ export function Matrix({ state }) {
       <p class="hint">
         The row of ${me} is exact: operations that a node lacks, and the age of the oldest. In the other rows ${me} knows
         ${' '}only what the nodes told it: “≤ 0.4 s” has everything that is older than that. How many operations are newer,
-        ${' '}if any, is told in the console of the node that wrote them.
+        ${' '}if any, is told in the console of the node that wrote them; one that is down tells nothing new, and its row says who
+        ${' '}“has all heard of” before.
       </p>
     <//>`;
 }

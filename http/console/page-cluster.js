@@ -20,7 +20,7 @@ export function ClusterPage({ state, samples, theme, lost }) {
 }
 
 function Findings({ state }) {
-  const found = findings(state);
+  const found = findings(state, location.origin);
   if (found.length === 0) {
     const up = state.cluster.peers.filter((peer) => peer.state === 'up').length;
     const text = state.cluster.peers.length === 0

@@ -25,12 +25,14 @@ export function KeysPage({ state, parameters }) {
     setRound(round + 1);
   };
   const [isNew, setNew] = useState(false);
+  const made = useRef(null);
   const opener = useRef(null);
   if (names.length === 0) return html`<${Empty}>This node has no store, so there are no keys.<//>`;
   // In an address no delimiter is the usual one, and a blank is none.
   const here = { store, prefix, delimiter: delimiter === '/' ? null : delimiter || ' ' };
   const open = (next) => {
     opener.current = document.activeElement;
+    made.current = null;
     go('keys', { ...here, key: next });
   };
   const close = () => {
@@ -46,8 +48,8 @@ export function KeysPage({ state, parameters }) {
         <${List} key=${`${store} ${prefix} ${delimiter} ${round}`} store=${store} prefix=${prefix} delimiter=${delimiter.trim()}
           chosen=${key} now=${state.at} onOpen=${open} here=${here} changed=${changed} />
       <//>
-      ${isNew && html`<${NewKey} store=${store} prefix=${prefix} onClose=${close} onDone=${(made) => { setNew(false); again(); go('keys', { ...here, key: made }); }} />`}
-      ${!isNew && key !== null && html`<${Drawer} key=${`${store} ${key}`} store=${store} name=${key} now=${state.at} onClose=${close} onChange=${again} />`}
+      ${isNew && html`<${NewKey} store=${store} prefix=${prefix} onClose=${close} onDone=${(put) => { made.current = put; setNew(false); again(); go('keys', { ...here, key: put }); }} />`}
+      ${!isNew && key !== null && html`<${Drawer} key=${`${store} ${key}`} store=${store} name=${key} now=${state.at} made=${made.current === key} onClose=${close} onChange=${again} />`}
     </div>`;
 }
 

@@ -4,7 +4,7 @@ import { events } from './console/events.js';
 import { bytes, inert, inertLines, millis, minted, percent, rate, span } from './console/figures.js';
 import { findings } from './console/findings.js';
 import { hitRate, sample } from './console/history.js';
-import { lagLevel, memoryLevel, persistLevel, ringLevel } from './console/levels.js';
+import { hitLevel, lagLevel, memoryLevel, persistLevel, ringLevel } from './console/levels.js';
 import { beginning, jsonOf } from './console/value.js';
 
 export async function words() {
@@ -93,6 +93,8 @@ function troubles() {
   const saved = (unsaved, at) => persistLevel({ persist: { failures: 1, unsaved_operations: unsaved, last_success: at } }, '2026-01-31T12:01:00.000Z');
   assert.deepEqual([saved(5, '2026-01-31T12:00:00.000Z'), saved(5, '2026-01-31T11:59:59.000Z'), saved(0, '2026-01-31T11:00:00.000Z')], ['ok', 'bad', 'ok']);
   assert.equal(persistLevel({ persist: null }, '2026-01-31T12:00:00.000Z'), 'ok', 'a volatile store');
+  const cache = (hits, misses) => hitLevel({ cache: { hits, misses }, cache_hit_rate: hits / (hits + misses) });
+  assert.deepEqual([cache(0, 1), cache(0, 900), cache(0, 901), cache(900, 100), cache(899, 101)], ['ok', 'ok', 'warn', 'ok', 'warn']);
   const now = state('2026-01-31T12:00:00.000Z', 0, 1, 1, [0, 0, 0, 0]);
   now.stores[0].cache = null;
   const views = { main: { pending: 14, lag_seconds: 9, frontier_covered: false, key_count: 1 } };
@@ -101,10 +103,19 @@ function troubles() {
   now.node.certificates = { peers: { expires_in_seconds: 3600 } };
   now.actors = [{ actor: 'storage', store: 'main', messages: 90, capacity: 100 }];
   now.convergence = { main: [{ name: 'n2', diverged_buckets: 2 }] };
-  const found = findings(now);
+  const found = findings(now, 'http://127.0.0.1:7401');
   assert.deepEqual(found.map(({ title }) => title), [
     'The certificate of peers ends in 1 h', 'n2 is down', 'Store main differs from that of n2',
     'Whoever reaches the http port may use it', 'The storage actor of main is behind', 'The memory of main is nearly used',
   ]);
   assert.ok(found[1].text.includes('Last heard 12 s ago') && found[1].text.includes('It lacks 14 operations of this node (main), the oldest 9.0 s old.'), found[1].text);
+  assert.ok(found[1].text.endsWith('gridkv peers rm n2 --url http://127.0.0.1:7401'), found[1].text);
+
+  // Of a peer that lacks nothing of this node: what others wrote.
+  views.main = { pending: 0, lag_seconds: 0, frontier_covered: true, key_count: 1 };
+  now.spread = { main: { n3: { n1: { at_most_seconds: 0.1, has_all: true }, n2: { at_most_seconds: 12, has_all: false } } } };
+  const ofN2 = () => findings(now, '').find(({ title }) => title === 'n2 is down').text;
+  assert.ok(ofN2().includes('It has all that was written here, but may lack what n3 wrote in the last 12 s'), ofN2());
+  now.spread.main.n3.n2.has_all = true;
+  assert.ok(ofN2().includes('It has all that was written here. '), ofN2());
 }

@@ -14,6 +14,7 @@ mod fake_node;
 use fake_node::fake_binary;
 use gridkv_cluster::{Cluster, ClusterError, Dataset, Node, POLL_INTERVAL, wait_for, wait_until};
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -163,7 +164,8 @@ fn cluster_program(arguments: &[&str], directory: &Path) -> Command {
         .arg("--dir")
         .arg(directory)
         .arg("--free-ports")
-        .env("GRIDKV_NODE__NAME", "not-for-nodes");
+        .env("GRIDKV_NODE__NAME", "not-for-nodes")
+        .stdin(Stdio::null());
     command
 }
 
@@ -261,6 +263,40 @@ fn a_node_that_dies_stops_the_others_and_is_named() {
         "{err}"
     );
     assert!(!pids.iter().any(|pid| alive(*pid)));
+}
+
+#[test]
+fn at_a_terminal_a_node_that_dies_is_told_and_enter_starts_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = cluster_program(&["up"], dir.path());
+    let words = std::iter::once(program.get_program()).chain(program.get_args());
+    let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let report = dir.path().join("report");
+    // Gives it a terminal, whose keys are what is written here.
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(fs::File::create(&report).unwrap())
+        .spawn()
+        .unwrap();
+    let mut keys = terminal.stdin.take().unwrap();
+    let said = |text: &str| {
+        let said = || fs::read_to_string(&report).unwrap().contains(text);
+        wait_until(LIMIT, text, said).unwrap();
+    };
+    said("Ctrl-C stops all nodes.");
+    let pids = ["n1", "n2", "n3"].map(|node| pid_in(dir.path(), node));
+    send("KILL", pids[1]);
+    said("n2 ended by itself");
+    assert!(alive(pids[0]) && alive(pids[2]), "the others go on");
+    keys.write_all(b"\n").unwrap();
+    said("n2 is started again.");
+    let anew = pid_in(dir.path(), "n2");
+    assert!(anew != pids[1] && alive(anew));
+    keys.write_all(b"\x03").unwrap();
+    let output = ended(terminal);
+    assert!(output.status.success(), "{}", fs::read_to_string(&report).unwrap());
+    assert!(![pids[0], anew, pids[2]].iter().any(|pid| alive(*pid)));
 }
 
 #[test]

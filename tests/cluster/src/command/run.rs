@@ -33,7 +33,7 @@ impl Run {
             let store = self.session.store_names().next().unwrap_or("main");
             session.print_hints(screen, store)?;
             screen.line("\nCtrl-C stops all nodes.")?;
-            session.stay()
+            session.stay(screen)
         })
     }
 }

@@ -9,8 +9,9 @@ use gridkv_cluster::{
     Client, ClientError, Cluster, Deadline, Node, PortOwner, Ports, Stopwatch, wait_for,
 };
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
@@ -124,15 +125,41 @@ impl Session {
         wait_for(deadline, what, || self.must_go_on().err().map(Err).or_else(&mut probe))?
     }
 
-    /// Stays until Ctrl-C, or until a node dies, which is an error.
-    pub(crate) fn stay(&self) -> Result<(), CommandError> {
+    /// Stays until Ctrl-C. A node that dies is an error, or, where somebody sits at a terminal, something to look at:
+    /// the others go on, and Enter starts it again.
+    pub(crate) fn stay(&self, screen: &Screen) -> Result<(), CommandError> {
+        let enter = io::stdin().is_terminal().then(enter_pressed);
         loop {
-            match self.must_go_on() {
+            let goes_on = match &enter {
+                None => self.must_go_on(),
+                Some(enter) => self.look_after(enter, screen),
+            };
+            match goes_on {
                 Ok(()) => thread::sleep(WATCH_INTERVAL),
                 Err(CommandError::Interrupted) => return Ok(()),
                 Err(died) => return Err(died),
             }
         }
+    }
+
+    /// Tells of nodes that have ended since the last look, and starts those that are gone when somebody wants it.
+    fn look_after(&self, enter: &Receiver<()>, screen: &Screen) -> Result<(), CommandError> {
+        if self.interrupt.is_requested() {
+            return Err(CommandError::Interrupted);
+        }
+        for node in self.nodes().iter().filter(|node| node.pid().is_some()) {
+            let Some(status) = node.ended()? else { continue };
+            let name = node.name();
+            screen.line(screen.bad(&format!("{name} ended by itself ({status})")))?;
+            screen.line("The others go on; their consoles show it. Enter starts it again.")?;
+        }
+        if enter.try_recv().is_ok() {
+            for node in self.nodes().iter().filter(|node| node.pid().is_none()) {
+                node.start()?;
+                screen.line(format!("{} is started again.", node.name()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Says when somebody presses Ctrl-C, or a node has died.
@@ -317,4 +344,17 @@ fn row(node: &Node) -> Result<[String; 5], CommandError> {
         peers.collect::<Vec<_>>().join(" "),
         stores.collect::<Vec<_>>().join(", "),
     ])
+}
+
+/// Something comes whenever somebody presses Enter. The thread ends with the program.
+fn enter_pressed() -> Receiver<()> {
+    let (pressed, enter) = mpsc::channel();
+    thread::spawn(move || {
+        for _line in io::stdin().lines().map_while(Result::ok) {
+            if pressed.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    enter
 }

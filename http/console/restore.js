@@ -49,7 +49,7 @@ export function Restore({ names }) {
   if (names.length === 0) return null;
   return html`
     <${Panel} id="restore" title="Restore">
-      <form onSubmit=${submit}>
+      <form class="editor" onSubmit=${submit}>
         <div class="row">
           <${Field} id="restore-file" label="File"><input id="restore-file" type="file" accept=".gkvs,.ndjson" onChange=${(event) => changed(setFile)(event.target.files[0] ?? null)} /><//>
           <${Field} id="restore-store" label="Into store"><${Choice} id="restore-store" value=${store} options=${names} onChange=${changed(setStore)} /><//>

@@ -310,6 +310,7 @@ export async function cluster({ page, watched, one, two }) {
   const before = await lag();
   await until('the lag to grow', async () => (await lag()) > before);
   await page.getByText('n2 is down.').waitFor();
+  await page.getByRole('link', { name: /^Cluster \d+ to look at$/ }).locator('.badge.bad').waitFor();
   await accessible(page, 'a node that is down');
   await page.getByText(/It lacks [\d,]+ operations? of this node \(main\)/).waitFor();
   await order('node n2 start');

@@ -105,6 +105,7 @@ clean-cluster: ## Stop nodes that a crashed run left behind, and remove .cluster
 ## Proving
 
 # The simulator works and real nodes mostly wait: they are run beside each other, and it gives way.
+# The checks below that drive real nodes take those that it has built, and build nothing twice.
 TEST_NODES := $(CARGO) test --locked --workspace --exclude gridkv-bench --exclude gridkv-sim
 TEST_SIM := $(CARGO) test --locked --profile sim -p gridkv-sim
 
@@ -143,7 +144,7 @@ dashboards: need-cargo need-cc ## Write grafana/dashboards anew from tests/dashb
 	$(CARGO) run --locked --quiet -p gridkv-dashboards -- write
 
 dashboards-check: need-cargo need-cc need-prometheus dashboards-packages ## Dashboards and alerts against a real Prometheus and three nodes in trouble.
-	$(CARGO) build --locked -p gridkv -p gridkv-dashboards
+	$(TEST_NODES) --no-run
 	@PATH="$(PROMETHEUS):$$PATH" $(TARGET)/debug/dashboards check --gridkv $(TARGET)/debug/gridkv --packages $(GRAFANA_SCHEMA) --dir $(TARGET)/dashboards
 
 dashboards-packages: need-npm
@@ -152,7 +153,7 @@ dashboards-packages: need-npm
 
 console-check: need-cargo need-cc console-packages ## Drive the console in Chromium against real nodes; leaves pictures in target/console-check/.
 	GRIDKV_CONSOLE_MODULES=$(CONSOLE_TESTS) GRIDKV_CONSOLE_OUT=$(CONSOLE_TESTS)/pictures GRIDKV_CHROMIUM=$(CHROMIUM) \
-		$(CARGO) test --locked -p gridkv --test console -- --ignored --nocapture
+		$(TEST_NODES) --test console -- --ignored --nocapture
 
 # The script beside its packages, where Node.js looks for them.
 console-packages: need-browser

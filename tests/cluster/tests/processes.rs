@@ -270,11 +270,13 @@ fn at_a_terminal_a_node_that_dies_is_told_and_enter_starts_it_again() {
     let dir = tempfile::tempdir().unwrap();
     let program = cluster_program(&["up"], dir.path());
     let words = std::iter::once(program.get_program()).chain(program.get_args());
-    let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let words: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    // Without `exec`, a shell that stays would take Ctrl-C too, and its own end by it would be what is returned.
+    let line = format!("exec {}", words.join(" "));
     let report = dir.path().join("report");
     // Gives it a terminal, whose keys are what is written here.
     let mut terminal = Command::new("script")
-        .args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"])
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .stdin(Stdio::piped())
         .stdout(fs::File::create(&report).unwrap())
         .spawn()

@@ -1,10 +1,14 @@
 //! A client's socket that knows what it waits for, and does not wait for ever.
 //!
-//! The framework has a deadline for the head of a connection's first request (which may come half a
-//! second early), and none for the next ones; and none for a client that does not read its answer. A
-//! socket that drips a byte now and then would hold a connection for as long as it likes. Here each of
-//! these ends the connection, and so does the end of the server when nothing is under way: it reads as
-//! closed by the client.
+//! The framework has a deadline for the head of a connection's first request, and none for the next ones;
+//! and none for a client that does not read its answer. A socket that drips a byte now and then would hold a
+//! connection for as long as it likes. Its deadlines come by a clock that goes twice a second: all connections
+//! that were to end in that time end at once, and whoever asks just then waits for all of them. Here each of
+//! these ends the connection in its own time, and so does the end of the server when nothing is under way: it
+//! reads as closed by the client.
+//!
+//! Nor does one client that takes all that it is given keep the worker from others: after so many bytes it is
+//! their turn.
 //!
 //! Nor does it read what nobody comes to: the framework takes in all that a client sends, also while an
 //! earlier request is worked on or its answer is not taken, makes requests of it that wait, and at 128 KiB
@@ -16,7 +20,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -24,6 +28,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::futures::OwnedNotified;
+use tokio::task::yield_now;
 
 use crate::alarm::Alarm;
 use crate::progress::{Closing, Course, Phase, Progress};
@@ -44,11 +49,16 @@ const PIECE_BYTES: usize = 8 << 10;
 /// bytes that it came as.
 const HEAD_BYTES: usize = 16 << 10;
 
+/// Bytes that are written before it is the turn of others.
+const TURN_BYTES: usize = 128 << 10;
+
 /// The deadlines of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// From the first byte of a request to the end of its head.
     pub(crate) head: Duration,
+    /// From the last byte of an answer to the first of the next request.
+    pub(crate) keep_alive: Duration,
     /// Without a byte that the client takes of its answer.
     pub(crate) write: Duration,
     /// From the last answer to the client's end: so that it sees the answer, and no reset.
@@ -67,6 +77,7 @@ pub(crate) struct Connection {
     /// Who is woken when the server stops.
     waker: Option<Waker>,
     head: Alarm,
+    idle: Alarm,
     write: Alarm,
     half_closed: Alarm,
     /// Whether all that was to be written has been taken by the system.
@@ -77,6 +88,8 @@ pub(crate) struct Connection {
     ahead: usize,
     /// Bytes of heads that were read without a pause.
     at_once: usize,
+    /// Bytes that were written in this turn.
+    turn: usize,
 }
 
 impl Connection {
@@ -92,12 +105,14 @@ impl Connection {
             closed,
             waker: None,
             head,
+            idle: Alarm::default(),
             write: Alarm::default(),
             half_closed: Alarm::default(),
             written: true,
             unflushed: false,
             ahead: 0,
             at_once: 0,
+            turn: 0,
         }
     }
 
@@ -206,6 +221,15 @@ impl Connection {
         Poll::Ready(io::ErrorKind::TimedOut.into())
     }
 
+    /// From now on the next request is waited for, but not for ever. Where that time is over at once, the next read
+    /// tells.
+    fn rest(&mut self, cx: &mut Context<'_>) {
+        self.idle.set(self.patience.keep_alive);
+        if self.idle.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// A last word, if nothing else is being said. Whether it arrives does not matter.
     fn say_timeout(&mut self, cx: &mut Context<'_>) {
         if self.written {
@@ -262,6 +286,7 @@ impl AsyncRead for Connection {
             Phase::New | Phase::Idle if read.is_pending() && this.progress.closing.is_said() => {
                 return Poll::Ready(Ok(()));
             }
+            Phase::Idle if this.idle.poll(cx).is_ready() => return Poll::Ready(Ok(())),
             Phase::New
             | Phase::Idle
             | Phase::Head
@@ -304,19 +329,31 @@ impl AsyncWrite for Connection {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
-        let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
         let was_blocked = !this.written;
+        if this.turn >= TURN_BYTES {
+            this.turn = 0;
+            if give_way(cx).is_pending() {
+                this.written = false;
+                return Poll::Pending;
+            }
+        }
+        let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
         let all_taken = matches!(&result, Poll::Ready(Ok(taken)) if *taken == bytes.len());
         this.unflushed = all_taken && !this.stream.is_flushed();
         this.written = all_taken && !this.unflushed;
-        if result.is_pending() {
+        let Poll::Ready(taken) = result else {
+            this.turn = 0;
             return this.wait_for_the_client(was_blocked, cx).map(Err);
-        }
+        };
+        this.turn += taken.as_ref().map_or(0, |count| *count);
         this.write.clear();
+        if course.phase.get() == Phase::Idle {
+            this.rest(cx);
+        }
         if this.written {
             course.release();
         }
-        result
+        Poll::Ready(taken)
     }
 
     /// Flushes what TLS still has; an error when the client takes it too slowly.
@@ -338,6 +375,12 @@ impl AsyncWrite for Connection {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+/// Ready where there is nobody to give way to; otherwise this task is woken once the worker has looked for others
+/// that can go on. (Woken by itself, it would be the next.)
+fn give_way(cx: &mut Context<'_>) -> Poll<()> {
+    pin!(yield_now()).poll(cx)
 }
 
 #[cfg(test)]

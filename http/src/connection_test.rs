@@ -10,6 +10,7 @@ use super::*;
 
 const PATIENCE: Patience = Patience {
     head: Duration::from_millis(60),
+    keep_alive: Duration::from_millis(60),
     write: Duration::from_millis(60),
     linger: Duration::from_millis(60),
     half_closed: Duration::from_millis(60),
@@ -96,6 +97,42 @@ fn an_idle_connection_ends_with_the_server_and_a_busy_one_does_not() {
             closing.say();
         });
         assert_eq!(read, 0);
+    });
+}
+
+#[test]
+fn between_requests_a_connection_rests_so_long_and_no_longer() {
+    with_connection(|mut connection, mut client, _| async move {
+        for _ in 0..2 {
+            client.write_all(b"GET").await.unwrap();
+            assert_eq!(read(&mut connection).await, 3);
+            connection.progress().begin();
+            connection.progress().end(false);
+            connection.write_all(b"ans").await.unwrap();
+            connection.write_all(b"wer").await.unwrap();
+        }
+        let started = Instant::now();
+        assert_eq!(read(&mut connection).await, 0);
+        assert!(started.elapsed() >= PATIENCE.keep_alive / 2);
+        drop(connection);
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"answeranswer", "the end of a rest has no words");
+    });
+}
+
+#[test]
+fn who_was_given_much_lets_others_have_their_turn() {
+    with_connection(|mut connection, mut client, _| async move {
+        connection.turn = TURN_BYTES;
+        let write = |connection: &mut Connection, cx: &mut Context<'_>| {
+            Pin::new(connection).poll_write(cx, b"x").is_pending()
+        };
+        let waits = poll_fn(|cx| Poll::Ready(write(&mut connection, cx))).await;
+        assert!(waits && !connection.written && !connection.write.is_set());
+        connection.write_all(b"x").await.unwrap();
+        assert!(connection.written);
+        assert_eq!((connection.turn, client.read(&mut [0; 2]).await.unwrap()), (1, 1));
     });
 }
 

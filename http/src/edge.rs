@@ -19,6 +19,7 @@ use crate::body;
 use crate::exchange::Exchange;
 use crate::headers;
 use crate::incoming::Incoming;
+use crate::pieces;
 use crate::problem::{Code, Problem};
 use crate::progress::Progress;
 use crate::refusal::overloaded;
@@ -79,6 +80,7 @@ pub(crate) async fn serve(
     if progress.is_some_and(|progress| progress.end(closes)) {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
+    let response = response.map_body(|_, body| pieces::cut(body));
     Ok(ServiceResponse::new(exchange.request, response))
 }
 

@@ -36,6 +36,7 @@ mod metrics;
 mod openapi;
 pub mod operating;
 mod parameters;
+mod pieces;
 mod problem;
 mod progress;
 mod query;

@@ -10,14 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
-use actix_http::HttpService;
 use actix_http::error::DispatchError;
+use actix_http::{HttpService, KeepAlive};
 use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::App;
 use actix_web::dev::{AppConfig, Server};
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::spawn;
 use gridkv_actors::node::NodeHandle;
+use socket2::SockRef;
 
 use crate::config::HttpConfig;
 use crate::connection::{Connection, Patience};
@@ -36,6 +37,10 @@ const LINGER: Duration = Duration::from_secs(5);
 /// that only closed its side gets an answer that comes soon, and one that is gone does not keep its place.
 const HALF_CLOSED: Duration = Duration::from_secs(1);
 
+/// Bytes of an answer that the system takes ahead of what it can send. By itself it takes megabytes, for each client
+/// that does not read.
+const UNSENT_BYTES: u32 = 128 << 10;
+
 /// Serves `node` on `listener` until the server's handle stops it, and lets requests in flight end.
 ///
 /// Who may do what is as `operating` says at each moment. The server runs when it is awaited.
@@ -53,11 +58,12 @@ pub fn server(
     let shutdown_seconds = whole_seconds(config.shutdown_timeout);
     let patience = Patience {
         head: config.head_timeout,
+        keep_alive: config.keep_alive,
         write: config.body_timeout,
         linger: LINGER,
         half_closed: HALF_CLOSED,
     };
-    let (keep_alive, tls) = (config.keep_alive, operating.tls.clone());
+    let tls = operating.tls.clone();
     let site = Site::new(node, config, operating)?;
     let server = Server::build();
     let end = server.graceful_shutdown_signal();
@@ -71,8 +77,8 @@ pub fn server(
         });
         let app = App::new().configure(routes(Arc::clone(&site)));
         let http = HttpService::build()
-            .keep_alive(keep_alive)
-            // The connection's own deadline holds for every head.
+            // The connection has its own deadlines, for every head and between requests.
+            .keep_alive(KeepAlive::Os)
             .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(LINGER)
             .on_connect_ext(|connection: &Connection, data| {
@@ -101,6 +107,7 @@ async fn accept(
     closing: Arc<Closing>,
 ) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
     stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
     let peer = stream.peer_addr().ok();
     let socket = match tls {
         None => Socket::Plain(stream),

@@ -20,7 +20,8 @@ use crate::progress::Closing;
 /// Longer than any deadline here, shorter than anybody's patience with a test.
 const LONG: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(60);
-const PATIENCE: Patience = Patience { head: LONG, write: LONG, linger: LONG, half_closed: LONG };
+const PATIENCE: Patience =
+    Patience { head: LONG, keep_alive: LONG, write: LONG, linger: LONG, half_closed: LONG };
 
 /// Runs `test` with a connection whose answers have so much time, and the client's end of it.
 fn with_connection<F: Future<Output = ()>>(

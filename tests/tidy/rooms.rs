@@ -96,6 +96,7 @@ pub(crate) const ROOMS: [Room; 9] = [
             "rustls",
             "serde",
             "serde_json",
+            "socket2",
             "strsim",
             "subtle",
             "thiserror",

@@ -13,7 +13,7 @@ const LINGER: Duration = Duration::from_secs(5);
 pub(crate) const LARGE: &str = "large";
 
 /// All is well, or what is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Plight {
     Well,
     SlowHead,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use gridkv_cluster::{Client, Cluster, Node, Reply};
 use serde_json::{Value, json};
 
-use mesh::{NAMES, PATIENCE, STORES, all, builder, puts, ready, settle, write};
+use mesh::{NAMES, PATIENCE, STORES, all, builder, puts, ready, settle, slow_to_suspect, write};
 
 /// One node with a store of every kind.
 fn alone(directory: &Path) -> Cluster {
@@ -249,10 +249,7 @@ fn prefixes_and_deadlines_reach_the_peers_that_acknowledge_them() {
 #[test]
 fn a_prefix_whose_end_is_not_acknowledged_says_what_was_deleted() {
     let dir = tempfile::tempdir().unwrap();
-    let builder = builder(dir.path())
-        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
-        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
-    let cluster = ready(builder);
+    let cluster = ready(slow_to_suspect(dir.path()));
     let nodes = all(&cluster);
     write(&nodes[0].client(), "main", &puts("p", 600, "v"));
     settle(&nodes);

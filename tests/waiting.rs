@@ -14,7 +14,7 @@ use std::time::Duration;
 use gridkv_cluster::{Client, Cluster, Node, Reply, wait_until};
 use serde_json::{Value, json};
 
-use mesh::{NAMES, PATIENCE, STORES, all, builder, ready, settle, wait_state};
+use mesh::{NAMES, PATIENCE, STORES, all, builder, ready, settle, slow_to_suspect, wait_state};
 
 /// A client that waits for longer than any request here asks to.
 fn client(node: &Node) -> Client {
@@ -53,12 +53,9 @@ fn all_have(node: &Node, store: &str, version: &str) {
     .unwrap();
 }
 
-/// A cluster whose third node hangs. It counts as up all the time: what it does not have can only be waited for.
+/// A cluster whose third node hangs.
 fn one_hangs(directory: &Path) -> Cluster {
-    let builder = builder(directory)
-        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
-        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
-    let cluster = ready(builder);
+    let cluster = ready(slow_to_suspect(directory));
     settle(&all(&cluster));
     cluster.node(3).pause().unwrap();
     cluster
@@ -190,10 +187,7 @@ fn what_can_not_be_acknowledged_is_not_written() {
 #[test]
 fn a_peer_that_ended_is_not_waited_for_although_it_was_heard_a_moment_ago() {
     let dir = tempfile::tempdir().unwrap();
-    let builder = builder(dir.path())
-        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
-        .env("GRIDKV_PEERS__DOWN_AFTER", "4m");
-    let cluster = ready(builder);
+    let cluster = ready(slow_to_suspect(dir.path()));
     let nodes = all(&cluster);
     settle(&nodes);
     nodes[2].stop(PATIENCE).unwrap();

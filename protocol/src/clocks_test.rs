@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::fence::{Event, Fence, Standing};
 use crate::fixture::origin;
 use crate::limits::BOOT_WAIT_MS;
-use crate::mesh_test::Random;
+use crate::random_test::Random;
 use crate::wall::Course;
 use crate::{Hlc, HlcClock, NodeId, Origin, UnixMs};
 

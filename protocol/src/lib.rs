@@ -48,6 +48,8 @@ pub mod op_log;
 pub mod origin;
 pub mod page;
 pub mod publisher;
+#[cfg(test)]
+mod random_test;
 pub mod record;
 pub mod refusals;
 pub mod repair;

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::StoreName;
 
 fn named(node: NodeId, epoch: u32, name: &str) -> Member {
     Member { name: name.into(), ..member(node, epoch) }

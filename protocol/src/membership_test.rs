@@ -4,7 +4,10 @@
 use std::slice;
 
 use super::*;
+use crate::StoreName;
 use crate::fixture::{NODE, OTHER, PEER, at, origin};
+use crate::limits::MAX_MEMBERS;
+use crate::welcome::RefusalReason;
 
 #[path = "membership_change_test.rs"]
 mod change;

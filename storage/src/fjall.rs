@@ -359,6 +359,8 @@ impl Backend for Fjall {
 #[cfg(test)]
 mod damage_test;
 #[cfg(test)]
+mod full_disk_test;
+#[cfg(test)]
 mod settings_test;
 #[cfg(test)]
 #[path = "fjall_test.rs"]

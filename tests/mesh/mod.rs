@@ -27,6 +27,13 @@ pub(crate) fn builder(directory: &Path) -> Builder {
     Cluster::builder(env!("CARGO_BIN_EXE_gridkv"), directory).env("GRIDKV_HTTP__WORKERS", "2")
 }
 
+/// One in which a node that hangs counts as up all the time: what it does not have can only be waited for.
+pub(crate) fn slow_to_suspect(directory: &Path) -> Builder {
+    builder(directory)
+        .env("GRIDKV_PEERS__SUSPECT_AFTER", "2m")
+        .env("GRIDKV_PEERS__DOWN_AFTER", "4m")
+}
+
 /// Starts what was built, and waits until all of it is ready.
 pub(crate) fn ready(builder: Builder) -> Cluster {
     let cluster = builder.start().unwrap();

@@ -5,25 +5,17 @@
 
 use crate::agent;
 use crate::reply::{Reply, ReplyError, StoreStats};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use crate::request::{PATH, Request};
+use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
-use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 use ureq::http;
 
 /// A whole request, from connecting to the last byte of the body, takes no longer unless the caller says so.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// No larger body is read; snapshots of tests are smaller.
-const MAX_BODY_BYTES: u64 = 256 * 1024 * 1024;
 /// Keys asked for per page when all are listed: the most that a node gives.
 const PAGE_KEYS: usize = 1_000;
-
-/// In a path, everything is escaped but what RFC 3986 leaves alone and the slash, which keys may contain.
-const PATH: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-/// In a query, the slash is escaped too.
-const QUERY: &AsciiSet = &PATH.add(b'/');
 
 /// No answer of the promised shape was read. What the node did with a request that writes is unknown.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +103,11 @@ impl Client {
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base
+    }
+
+    /// What keeps its connections.
+    pub(crate) fn agent(&self) -> &ureq::Agent {
+        &self.agent
     }
 
     /// Any request: `path` is sent as it is and may hold a query.
@@ -292,73 +289,8 @@ impl Client {
     }
 }
 
-/// A request on its way: add what is needed, then [`Request::send`].
-#[derive(Debug)]
-#[must_use = "nothing is sent before `send`"]
-pub struct Request<'a> {
-    client: &'a Client,
-    method: String,
-    url: String,
-    headers: Vec<(String, String)>,
-    body: Option<Vec<u8>>,
-}
-
-impl Request<'_> {
-    /// Adds a query parameter, escaping both halves.
-    pub fn query(mut self, name: &str, value: &str) -> Self {
-        let separator = if self.url.contains('?') { '&' } else { '?' };
-        let name = utf8_percent_encode(name, QUERY);
-        let value = utf8_percent_encode(value, QUERY);
-        write!(self.url, "{separator}{name}={value}").unwrap_or_default(); // a String takes all
-        self
-    }
-
-    /// Adds a header.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Sets the body.
-    pub fn body(mut self, body: &[u8]) -> Self {
-        self.body = Some(body.to_vec());
-        self
-    }
-
-    /// Sends it and reads the whole answer.
-    ///
-    /// # Errors
-    /// [`ClientError::Request`] when it is malformed, [`ClientError::Transport`] when no complete answer came.
-    pub fn send(self) -> Result<Reply, ClientError> {
-        let Self { client, method, url, headers, body } = self;
-        let mut request = http::Request::builder().method(method.as_str()).uri(url.as_str());
-        for (name, value) in &headers {
-            request = request.header(name, value);
-        }
-        let sent = match body {
-            Some(body) => request.body(body).map(|request| client.agent.run(request)),
-            None => request.body(()).map(|request| client.agent.run(request)),
-        };
-        let answer = match sent {
-            Ok(answer) => answer,
-            Err(source) => return Err(ClientError::Request { method, url, source }),
-        };
-        answer.and_then(read).map_err(|source| ClientError::Transport {
-            method,
-            url,
-            source: Box::new(source),
-        })
-    }
-}
-
 fn bearer(token: &str) -> (String, String) {
     ("Authorization".to_owned(), format!("Bearer {token}"))
-}
-
-fn read(mut answer: http::Response<ureq::Body>) -> Result<Reply, ureq::Error> {
-    let body = answer.body_mut().with_config().limit(MAX_BODY_BYTES).read_to_vec()?;
-    let (head, _) = answer.into_parts();
-    Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use crate::cluster_error::ClusterError;
 use crate::deadline::Deadline;
-use crate::node::{Launch, Node};
+use crate::launch::Launch;
+use crate::node::Node;
 use crate::port::{Address, Ports};
 use std::ffi::OsString;
 use std::io;

@@ -3,12 +3,11 @@
 use crate::client::{Client, ClientError};
 use crate::cluster_error::ClusterError;
 use crate::deadline::{Deadline, wait_for, wait_until};
+use crate::launch::Launch;
 use crate::log;
 use crate::port::Address;
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,23 +19,6 @@ const ERROR_TAIL_LINES: usize = 25;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a process that was told to stand still may take to do so.
 const STILL: Duration = Duration::from_secs(10);
-/// Settings of the person who starts a cluster must not leak into its nodes.
-const OWN_ENVIRONMENT: &str = "GRIDKV_";
-
-/// How to start a node: everything that stays the same over its restarts.
-#[derive(Clone, Debug)]
-pub(crate) struct Launch {
-    pub(crate) name: String,
-    pub(crate) address: Address,
-    pub(crate) binary: PathBuf,
-    pub(crate) directory: PathBuf,
-    pub(crate) arguments: Vec<OsString>,
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) own_process_group: bool,
-    pub(crate) token: Option<String>,
-    /// Whose certificates its clients take; `None`: it speaks plain HTTP.
-    pub(crate) authority: Option<String>,
-}
 
 /// Whether every thread of a process is stopped: the state is what follows the name, which is in brackets.
 fn stands_still(pid: u32) -> io::Result<bool> {
@@ -142,7 +124,7 @@ impl Node {
         let data = self.data_dir();
         fs::create_dir_all(&data)
             .map_err(ClusterError::io(format!("cannot create {}", data.display())))?;
-        let mut command = self.command()?;
+        let mut command = self.launch.command(&self.log_path())?;
         let binary = self.launch.binary.display();
         let child = command.spawn().map_err(ClusterError::io(format!("cannot start {binary}")))?;
         // The child is owned before anything else can fail: from here on it will be reaped.
@@ -150,29 +132,6 @@ impl Node {
         let file = self.pid_path();
         fs::write(&file, format!("{pid}\n"))
             .map_err(ClusterError::io(format!("cannot write {}", file.display())))
-    }
-
-    fn command(&self) -> Result<Command, ClusterError> {
-        let path = self.log_path();
-        let cannot = |path: &Path| ClusterError::io(format!("cannot open {}", path.display()));
-        let log =
-            OpenOptions::new().create(true).append(true).open(&path).map_err(cannot(&path))?;
-        let mut command = Command::new(&self.launch.binary);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with(OWN_ENVIRONMENT) {
-                command.env_remove(name);
-            }
-        }
-        command
-            .args(&self.launch.arguments)
-            .envs(self.launch.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(cannot(&path))?)
-            .stderr(log);
-        if self.launch.own_process_group {
-            command.process_group(0);
-        }
-        Ok(command)
     }
 
     /// One look: whether `/readyz` answers 200 now.

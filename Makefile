@@ -140,7 +140,7 @@ openapi-check: need-cargo need-cc need-schemathesis ## Try three nodes from thei
 		-- bash -c 'cd $(TARGET) && exec $(abspath $(SCHEMATHESIS)) --config-file $(CURDIR)/tests/openapi/schemathesis.toml \
 			run "$$GRIDKV_URL/v1/openapi.json" --checks all --max-examples $(EXAMPLES) $(OPENAPI_FLAGS)'
 
-dashboards: need-cargo need-cc ## Write grafana/dashboards anew from tests/dashboards; a test keeps the two equal.
+dashboards: need-cargo need-cc ## Write grafana/dashboards and the operator's rules anew from tests/dashboards; a test keeps them equal.
 	$(CARGO) run --locked --quiet -p gridkv-dashboards -- write
 
 dashboards-check: need-cargo need-cc need-prometheus dashboards-packages ## Dashboards and alerts against a real Prometheus and three nodes in trouble.
@@ -238,7 +238,7 @@ packaging-check: static need-schemas ## The static program in an empty root, and
 		kubectl kustomize packaging/kubernetes > $(TARGET)/kubernetes.yaml; \
 	else \
 		echo 'kubectl is missing: the files are looked at one by one'; \
-		awk 'FNR == 1 { print "---" } { print }' $(filter-out %/kustomization.yaml %/service-monitor.yaml,$(wildcard packaging/kubernetes/*.yaml)) \
+		awk 'FNR == 1 { print "---" } { print }' $(filter-out %/kustomization.yaml %/service-monitor.yaml %/prometheus-rule.yaml,$(wildcard packaging/kubernetes/*.yaml)) \
 			> $(TARGET)/kubernetes.yaml; \
 	fi
 	$(SCHEMAS)/kubernetes-validate --strict --quiet -k 1.30 $(TARGET)/kubernetes.yaml

@@ -189,10 +189,86 @@ fn services_budget_and_monitor_choose_the_pods() {
     assert!(ports.any(|port| port["name"] == endpoint["port"]));
 }
 
+/// The fields that a group and a rule of the operator's `PrometheusRule` v1 have, as far as any is used here.
+const GROUP: [&str; 3] = ["name", "interval", "rules"];
+const RULE: [&str; 6] = ["alert", "record", "expr", "for", "labels", "annotations"];
+
+/// The fields of a mapping, which are all among these.
+fn fields<'a>(of: &'a Yaml, known: &[&str]) -> Vec<(&'a str, &'a Yaml)> {
+    let all = of.as_hash().unwrap_or_else(|| panic!("{of:?} is no mapping"));
+    let all: Vec<(&str, &Yaml)> =
+        all.iter().map(|(name, value)| (name.as_str().unwrap(), value)).collect();
+    for (name, _) in &all {
+        assert!(known.contains(name), "{name} is none of {known:?}");
+    }
+    all
+}
+
 #[test]
-fn what_is_applied_is_there() {
+fn the_operator_is_given_the_rules_that_prometheus_is_given() {
+    let rule = document(&manifest("prometheus-rule.yaml"));
+    fields(&rule, &["apiVersion", "kind", "metadata", "spec"]);
+    assert_eq!(rule["apiVersion"].as_str(), Some("monitoring.coreos.com/v1"));
+    assert_eq!(rule["kind"].as_str(), Some("PrometheusRule"));
+    fields(&rule["spec"], &["groups"]);
+    let files = ["gridkv.recording.yml", "gridkv.alerts.yml"];
+    let files = files.map(|name| document(&format!("grafana/prometheus/rules/{name}")));
+    let given: Vec<&Yaml> =
+        files.iter().flat_map(|file| file["groups"].as_vec().unwrap()).collect();
+    let groups = rule["spec"]["groups"].as_vec().unwrap();
+    assert_eq!(groups.iter().collect::<Vec<_>>(), given);
+    let mut names: Vec<&str> = groups.iter().map(|group| group["name"].as_str().unwrap()).collect();
+    names.dedup();
+    assert_eq!(names.len(), groups.len(), "a list map by name");
+    for group in groups {
+        fields(group, &GROUP);
+        for rule in group["rules"].as_vec().unwrap() {
+            let (alert, record) = (rule["alert"].as_str(), rule["record"].as_str());
+            assert!(alert.is_some() != record.is_some() && rule["expr"].as_str().is_some());
+            for (name, value) in fields(rule, &RULE) {
+                let of_texts = |value: &Yaml| {
+                    value
+                        .as_hash()
+                        .is_some_and(|all| all.values().all(|one| one.as_str().is_some()))
+                };
+                let is_right = match name {
+                    "labels" | "annotations" => of_texts(value),
+                    _ => value.as_str().is_some(),
+                };
+                assert!(is_right, "{alert:?}: {name} is {value:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_monitor_scrapes_as_the_job_that_alerts_ask_for() {
+    let monitor = document(&manifest("service-monitor.yaml"));
+    let label = monitor["spec"]["jobLabel"].as_str().unwrap();
+    let services = documents(&manifest("services.yaml"));
+    let chosen = &monitor["spec"]["selector"]["matchLabels"]["gridkv/service"];
+    let service =
+        services.iter().find(|one| one["metadata"]["labels"]["gridkv/service"] == *chosen).unwrap();
+    let job = service["metadata"]["labels"][label].as_str().unwrap();
+    let rules = fs::read_to_string(path(&manifest("prometheus-rule.yaml"))).unwrap();
+    assert!(rules.contains(&format!("up{{job=\"{job}\"}}")), "{job}");
+    assert_eq!(rules.matches("job=\"").count(), 1, "another job is asked for");
+}
+
+#[test]
+fn what_is_applied_is_there_and_needs_no_operator() {
     let kustomization = document(&manifest("kustomization.yaml"));
     for name in texts(&kustomization["resources"]) {
-        assert!(path(&manifest(&name)).try_exists().unwrap(), "{name}");
+        for object in documents(&manifest(&name)) {
+            let version = object["apiVersion"].as_str().unwrap();
+            assert!(!version.starts_with("monitoring.coreos.com"), "{name}");
+        }
+    }
+    let text = fs::read_to_string(path(&manifest("kustomization.yaml"))).unwrap();
+    let offered: Vec<&str> =
+        text.lines().filter_map(|line| line.trim_start().strip_prefix("# - ")).collect();
+    assert_eq!(offered, ["service-monitor.yaml", "prometheus-rule.yaml"]);
+    for name in offered {
+        assert!(path(&manifest(name)).try_exists().unwrap(), "{name}");
     }
 }

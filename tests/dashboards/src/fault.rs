@@ -120,3 +120,25 @@ fn must_succeed(what: &str, request: Request<'_>) -> Result<(), Error> {
         Err(Error::Fault { what: what.to_owned(), said: reply.quoted() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+    use crate::check::root;
+    use crate::rules::Rules;
+
+    #[test]
+    fn alerts_that_no_fault_sets_off_are_named_where_the_check_is_described() {
+        let readme = fs::read_to_string(root().join("grafana/README.md")).unwrap();
+        let (_, rest) = readme.split_once("What fires only in `gridkv.test.yml`").unwrap();
+        let told = rest.split(|c: char| !c.is_ascii_alphanumeric());
+        let told: BTreeSet<&str> = told.filter(|word| word.starts_with("GridKV")).collect();
+        let rules = Rules::read(&root()).unwrap();
+        let all = rules.alerts().iter().map(|alert| alert.name.as_str());
+        let fired: BTreeSet<&str> = EXPECTED.iter().map(|expected| expected.alert).collect();
+        assert_eq!(told, all.filter(|name| !fired.contains(name)).collect());
+    }
+}

@@ -11,6 +11,7 @@ mod fault;
 mod finding;
 mod load;
 mod mutant;
+pub mod operator;
 mod page;
 pub mod pages;
 mod panel;

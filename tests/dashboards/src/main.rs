@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use gridkv_dashboards::{Check, Error, Screen, Show, pages, root};
+use gridkv_dashboards::{Check, Error, Screen, Show, operator, pages, root};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -30,7 +30,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
-    /// Write grafana/dashboards anew.
+    /// Write grafana/dashboards and the rules for the Prometheus operator anew.
     Write,
     /// Check dashboards and rules against a real Prometheus that scrapes three nodes.
     Check {
@@ -77,7 +77,8 @@ fn execute(command: Subcommands) -> anyhow::Result<bool> {
     let (screen, root) = (Screen::new(), root());
     match command {
         Subcommands::Write => {
-            for path in pages::write(&root)? {
+            let dashboards = pages::write(&root)?;
+            for path in dashboards.into_iter().chain([operator::write(&root)?]) {
                 screen.line(&path.display().to_string());
             }
             Ok(true)

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use gridkv_dashboards::rules::{self, Rules};
-use gridkv_dashboards::{pages, question, root};
+use gridkv_dashboards::{operator, pages, question, root};
 
 /// Where every family of metrics is listed, from the root of the repository. It is made of the node's own table.
 const FAMILIES: &str = "docs/metrics.md";
@@ -55,6 +55,12 @@ fn the_dashboards_are_as_they_are_written() {
     }
     let files = fs::read_dir(root().join(pages::DIRECTORY)).unwrap();
     assert_eq!(files.count(), pages::all(&rules()).len(), "a file that nobody writes");
+}
+
+#[test]
+fn the_rules_for_the_operator_are_as_they_are_written() {
+    let same = read(operator::FILE) == operator::text(&root()).unwrap();
+    assert!(same, "{} is not what tests/dashboards writes: make dashboards", operator::FILE);
 }
 
 #[test]

@@ -251,6 +251,56 @@ fn a_store_is_not_dropped_while_a_peer_that_is_up_lacks_what_was_written_here() 
 }
 
 #[test]
+fn a_store_is_not_dropped_while_the_only_other_node_that_holds_it_is_down_and_may_lack_some_of_it()
+{
+    let dir = tempfile::tempdir().unwrap();
+    let builder = builder(dir.path()).stores(["main=memory"]);
+    let cluster = ready(
+        builder.env("GRIDKV_PEERS__SUSPECT_AFTER", "1s").env("GRIDKV_PEERS__DOWN_AFTER", "2s"),
+    );
+    let nodes = all(&cluster);
+    settle(&nodes);
+    let mut model = Model::new();
+    for node in &nodes[..2] {
+        make(node, "new", "file");
+    }
+    write_and_note(&nodes[0].client(), "new", &mut model, &puts("before", 10, "v"));
+    agree(&nodes[..2], "new", &model);
+    nodes[1].kill().unwrap();
+    mesh::wait_state(nodes[0], "n2", "down");
+    write_and_note(&nodes[0].client(), "new", &mut model, &puts("while", 10, "v"));
+    let refused = drop_store(nodes[0], "new");
+    assert_eq!((refused.status, refused.code().as_deref()), (503, Some("peers_behind")));
+    assert_eq!(refused.json().unwrap()["peers"], json!(["n2"]));
+    nodes[1].start().unwrap();
+    nodes[1].wait_ready(PATIENCE).unwrap();
+    agree(&nodes[..2], "new", &model);
+    assert_eq!(drop_store(nodes[0], "new").status, 204);
+    agree(&nodes[1..2], "new", &model);
+    // The last copy goes when that is asked for.
+    assert_eq!(drop_store(nodes[1], "new").status, 204);
+    no_panic(&nodes);
+}
+
+#[test]
+fn a_store_moves_from_one_node_to_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = settled(dir.path(), 2);
+    let nodes = all(&cluster);
+    make(nodes[0], "new", "memory");
+    let mut model = Model::new();
+    write_and_note(&nodes[0].client(), "new", &mut model, &puts("k", 100, "v"));
+    for (from, to) in [(0, 1), (1, 0), (0, 1), (1, 0)] {
+        make(nodes[to], "new", "memory");
+        // At once: that the other one made it may still be on its way.
+        let dropped = drop_store(nodes[from], "new");
+        assert_eq!(dropped.status, 204, "{}", dropped.quoted());
+        agree(&[nodes[to]], "new", &model);
+    }
+    no_panic(&nodes);
+}
+
+#[test]
 fn what_is_left_of_a_dropped_store_goes_at_the_next_start_and_a_damaged_list_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = ready(builder(dir.path()).nodes(1).stores(["main=file"]));

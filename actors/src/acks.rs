@@ -79,6 +79,11 @@ impl Acks {
         self.state().holdings.covers(peer, version)
     }
 
+    /// Whether a peer has all that is up to this frontier.
+    pub(crate) fn has_all(&self, peer: NodeId, frontier: &Frontier) -> bool {
+        self.state().holdings.has_all(peer, frontier)
+    }
+
     /// Up to where a peer has ops of `origin`.
     pub(crate) fn upto(&self, peer: NodeId, origin: Origin) -> Hlc {
         self.state().holdings.upto(peer, origin)

@@ -8,14 +8,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gridkv_protocol::StoreName;
 use gridkv_protocol::limits::{MAX_SNAPSHOTS, MAX_STORES};
+use gridkv_protocol::{Frontier, StoreName, UnixMs};
 use gridkv_storage::backend::BackendError;
 pub use gridkv_storage::registry::OpenError;
 use gridkv_storage::store::Store;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::cluster_board::Neighbour;
 use crate::cluster_messages::{DropStore, MakeStore};
 use crate::handle::StoreHandle;
 use crate::node::NodeHandle;
@@ -27,6 +28,7 @@ use crate::store_ends::StoreEnd;
 use crate::store_ledger::{DefinitionError, StoreLedger};
 use crate::store_maker::StoreRun;
 use crate::views::PeerState;
+use crate::wiring::ms;
 
 /// Between two looks at what is awaited.
 const LOOK: Duration = Duration::from_millis(5);
@@ -82,8 +84,8 @@ pub enum DropStoreError {
     /// Something is done to all of it that has to end first.
     #[error("the store is in use: {0} is under way")]
     Busy(&'static str),
-    /// Peers that are up lack what was written here.
-    #[error("{} lack what was written here", .0.join(", "))]
+    /// Peers may lack what is here, and would have nobody left to get it from.
+    #[error("{} may lack what is here", .0.join(", "))]
     PeersBehind(Vec<String>),
     /// That it is dropped can not be kept.
     #[error("can not keep which stores there are")]
@@ -110,7 +112,8 @@ impl NodeHandle {
     }
 
     /// Drops a store that was made while a node ran: all that this node has of it goes, and its peers keep what
-    /// they have. They are given first what was written here, as far as they are up.
+    /// they have. They are given first what is here, as far as they are up; if none of them is that could have all of it, the store
+    /// goes on.
     ///
     /// # Errors
     /// [`DropStoreError`]: the store goes on as it was.
@@ -254,16 +257,20 @@ impl NodeHandle {
         begun.map_err(DropStoreError::Keep)
     }
 
-    /// Waits until peers that are up have all that was written here.
+    /// Waits until nothing would be lost with a store.
     async fn hand_over(&self, door: &StoreHandle, end: &StoreEnd) -> Result<(), DropStoreError> {
         let stops = || self.inner().state.phase() == Phase::Stopping;
+        let heard = self.now().plus(ms(self.inner().maker.config.heartbeat));
+        let here = end.reader.applied();
         let handed_over = async {
-            while !stops() && (door.in_flight().0 > 0 || !self.behind(end).is_empty()) {
+            while !stops()
+                && (door.in_flight().0 > 0 || !self.in_need_of(end, (&here, heard)).is_empty())
+            {
                 tokio::time::sleep(LOOK).await;
             }
         };
         if timeout(HAND_OVER, handed_over).await.is_err() {
-            let behind = self.behind(end);
+            let behind = self.in_need_of(end, (&here, heard));
             return Err(if behind.is_empty() {
                 DropStoreError::Busy("a write to it")
             } else {
@@ -273,8 +280,40 @@ impl NodeHandle {
         if stops() { Err(DropStoreError::Stopping) } else { Ok(()) }
     }
 
+    /// Peers for whose sake a store stays, of which this node had `here` when it was to go.
+    ///
+    /// Those that are up and lack what this node minted. Those that are up and were not heard of since `heard`: one may have
+    /// made the store a moment ago, to take it over, and its report be on its way. And, unless one that is up has all
+    /// that is here, those that hold the store too: one that is down may lack some of it, also of what others wrote that are
+    /// down, and nobody else could give it. What nobody else holds goes, because that was asked for.
+    fn in_need_of(&self, end: &StoreEnd, (here, heard): (&Frontier, UnixMs)) -> Vec<String> {
+        let (board, now) = (self.inner().board.read(), self.now());
+        let is_up = |of: &&Neighbour| self.state_of(&of.contact, now) == PeerState::Up;
+        let names = |all: &[&Neighbour]| -> Vec<String> {
+            all.iter().map(|one| one.member.name.clone()).collect()
+        };
+        let unheard =
+            |of: &&Neighbour| is_up(of) && of.contact.last.is_none_or(|last| last < heard);
+        let unheard: Vec<_> = board.neighbours.iter().filter(unheard).collect();
+        let mut first = self.lacking(end);
+        first.extend(names(&unheard));
+        first.sort_unstable();
+        first.dedup();
+        if !first.is_empty() {
+            return first;
+        }
+        let holds = |of: &&Neighbour| of.member.holds(end.reader.name());
+        let holders: Vec<_> = board.neighbours.iter().filter(holds).collect();
+        let has_all =
+            |of: &&Neighbour| is_up(of) && end.acks.has_all(of.member.origin.node(), here);
+        if end.reader.promises().cache || holders.iter().any(has_all) {
+            return Vec::new();
+        }
+        names(&holders)
+    }
+
     /// Peers that are up, hold the store, and lack what this node minted in it.
-    fn behind(&self, end: &StoreEnd) -> Vec<String> {
+    fn lacking(&self, end: &StoreEnd) -> Vec<String> {
         let (board, now) = (self.inner().board.read(), self.now());
         let lacks = board.neighbours.iter().filter(|neighbour| {
             let member = &neighbour.member;
@@ -292,7 +331,7 @@ impl NodeHandle {
         post(&end.storage, Drain(reply));
         let covered = async {
             drop(drained.await);
-            while !self.behind(&end).is_empty() {
+            while !self.lacking(&end).is_empty() {
                 tokio::time::sleep(LOOK).await; // the last moment that was closed
             }
         };

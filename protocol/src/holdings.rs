@@ -66,6 +66,12 @@ impl Holdings {
         self.by_node.get(&peer).is_some_and(|holding| holding.applied.covers(version))
     }
 
+    /// Whether `peer` has all that is up to this frontier.
+    #[must_use]
+    pub fn has_all(&self, peer: NodeId, frontier: &Frontier) -> bool {
+        self.by_node.get(&peer).is_some_and(|holding| holding.applied.covers_all(frontier))
+    }
+
     /// Drops who is no member any more.
     pub fn keep(&mut self, is_member: impl Fn(NodeId) -> bool) {
         self.by_node.retain(|peer, _| is_member(*peer));
@@ -106,6 +112,9 @@ mod tests {
         assert!(holdings.covers(PEER, Version { hlc: at(4), origin: third }));
         assert!(!holdings.covers(PEER, Version { hlc: at(6), origin: own }));
         assert!(!holdings.covers(OTHER, Version { hlc: at(1), origin: own }), "never heard of");
+        assert!(holdings.has_all(PEER, &frontier(&[(own, 5), (third, 4)])));
+        assert!(!holdings.has_all(PEER, &frontier(&[(own, 5), (third, 5)])));
+        assert!(!holdings.has_all(OTHER, &Frontier::default()), "never heard of");
     }
 
     #[test]

@@ -133,8 +133,8 @@ impl From<DropStoreError> for Problem {
             DropStoreError::PeersBehind(peers) => Self::new(
                 Code::PeersBehind,
                 format!(
-                    "it goes on, because {} would never get what was written here; try again, or forget who is \
-                     gone for good",
+                    "it goes on, because {} may lack some of what is here, and could get it nowhere else; try again, start \
+                     who is down, or forget who is gone for good",
                     peers.join(", ")
                 ),
             )

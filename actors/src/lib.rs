@@ -50,6 +50,7 @@ pub mod restore;
 mod restore_plan;
 pub mod runtime;
 pub mod snapshot;
+pub mod socket;
 mod spool;
 pub mod spread;
 mod stable_board;

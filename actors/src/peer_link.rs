@@ -80,8 +80,9 @@ impl LinkError {
     fn fault_of(error: &WireError) -> Option<TlsFault> {
         match error {
             WireError::Tls(fault) => Some(fault.clone()),
-            WireError::Io(error) => TlsFault::behind(error),
-            WireError::Frame(_) | WireError::Message(_) => None,
+            WireError::Io(_) | WireError::Ended | WireError::Frame(_) | WireError::Message(_) => {
+                None
+            }
         }
     }
 

@@ -4,18 +4,17 @@
 //! settings ask for; the deadline of the handshake is the caller's. A plain connection is the socket's own halves.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use ring::hmac;
 use rustls::CommonState;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, split};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, split};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::credentials::Credentials;
 use crate::peer_security::{PeerSecurity, Secret};
+use crate::socket::Socket;
 use crate::tls_fault::TlsFault;
 
 /// Names what is taken from a connection's keys, for this and nothing else.
@@ -153,62 +152,10 @@ fn binding(stream: &TlsStream<TcpStream>) -> io::Result<[u8; BINDING_BYTES]> {
 }
 
 /// What comes from the other end.
-pub(crate) enum ReadHalf {
-    Plain(OwnedReadHalf),
-    Tls(tokio::io::ReadHalf<TlsStream<TcpStream>>),
-}
+pub(crate) type ReadHalf = Socket<OwnedReadHalf, tokio::io::ReadHalf<TlsStream<TcpStream>>>;
 
 /// What goes to the other end.
-pub(crate) enum WriteHalf {
-    Plain(OwnedWriteHalf),
-    Tls(tokio::io::WriteHalf<TlsStream<TcpStream>>),
-}
-
-impl AsyncRead for ReadHalf {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(half) => Pin::new(half).poll_read(cx, buffer),
-            Self::Tls(half) => {
-                let read = ready!(Pin::new(half).poll_read(cx, buffer));
-                Poll::Ready(read.map_err(|error| match TlsFault::behind(&error) {
-                    Some(known) => fault(known),
-                    None => error,
-                }))
-            }
-        }
-    }
-}
-
-impl AsyncWrite for WriteHalf {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(half) => Pin::new(half).poll_write(cx, bytes),
-            Self::Tls(half) => Pin::new(half).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(half) => Pin::new(half).poll_flush(cx),
-            Self::Tls(half) => Pin::new(half).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(half) => Pin::new(half).poll_shutdown(cx),
-            Self::Tls(half) => Pin::new(half).poll_shutdown(cx),
-        }
-    }
-}
+pub(crate) type WriteHalf = Socket<OwnedWriteHalf, tokio::io::WriteHalf<TlsStream<TcpStream>>>;
 
 #[cfg(test)]
 #[path = "peer_stream_test.rs"]

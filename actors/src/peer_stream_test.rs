@@ -109,6 +109,19 @@ async fn frames_cross_in_every_way_that_both_ends_have() {
 }
 
 #[actix_rt::test]
+async fn an_end_without_a_word_is_told_in_the_same_words_with_and_without_tls() {
+    let (one, other) = (secret(SECRET), secret(SECRET));
+    let (plain, plain_too) = (PeerSecurity::Plain, PeerSecurity::Plain);
+    for (from, to) in [(one, other), (plain, plain_too)] {
+        let met = meet(&from, &to).await;
+        let (mut near, far) = (met.near.unwrap(), met.far.unwrap());
+        drop(far); // as when its process is killed: TLS says nothing
+        let error = read_message(&mut near.read, HANDSHAKE_FRAME_BYTES).await.unwrap_err();
+        assert_eq!(error.to_string(), "the other side closed the connection");
+    }
+}
+
+#[actix_rt::test]
 async fn a_certificate_that_is_not_this_clusters_is_refused_by_both_ends() {
     let (ours, theirs) = (Authority::new("grid"), Authority::new("grid"));
     let n1 = mutual_as(&ours, "n1");

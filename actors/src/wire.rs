@@ -19,7 +19,9 @@ use crate::tls_fault::{TlsFault, is_tls};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WireError {
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    #[error("the other side closed the connection")]
+    Ended,
     #[error(transparent)]
     Frame(#[from] FrameError),
     #[error(transparent)]
@@ -39,6 +41,17 @@ enum OutboxError {
     Message(#[from] SendError),
 }
 
+/// A fault of TLS is said in our words, and the end of a connection is one, with a word of TLS before it or without.
+impl From<io::Error> for WireError {
+    fn from(error: io::Error) -> Self {
+        match TlsFault::behind(&error) {
+            Some(fault) => Self::Tls(fault),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Ended,
+            None => Self::Io(error),
+        }
+    }
+}
+
 /// Reads the next message. Returns it with the bytes of its frame.
 pub(crate) async fn read_message<R: AsyncRead + Unpin>(
     read: &mut R,
@@ -55,7 +68,7 @@ pub(crate) async fn read_message<R: AsyncRead + Unpin>(
     let length = u64::try_from(header.length()).unwrap_or(u64::MAX);
     let got = read.take(length).read_to_end(&mut payload).await?;
     if got < header.length() {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        return Err(WireError::Ended);
     }
     header.verify(&payload)?;
     Ok((Message::from_frame(&header, &payload)?, HEADER_BYTES + got))
@@ -72,8 +85,7 @@ async fn read_head<R: AsyncRead + Unpin>(
         if got == 0 {
             let missing = left.len();
             let tls = missing < HEADER_BYTES && is_tls(head);
-            let end = WireError::Io(io::ErrorKind::UnexpectedEof.into());
-            return Err(if tls { TlsFault::SpeaksTls.into() } else { end });
+            return Err(if tls { TlsFault::SpeaksTls.into() } else { WireError::Ended });
         }
         left = left.get_mut(got..).unwrap_or_default();
     }
@@ -223,7 +235,7 @@ mod tests {
         }
         writer.await.unwrap().unwrap();
         assert_eq!(sent.load(Ordering::Relaxed), bytes);
-        assert!(matches!(read_message(&mut far, 1_000).await, Err(WireError::Io(_))));
+        assert!(matches!(read_message(&mut far, 1_000).await, Err(WireError::Ended)));
     }
 
     #[actix_rt::test]

@@ -32,7 +32,7 @@ use tokio::task::yield_now;
 
 use crate::alarm::Alarm;
 use crate::progress::{Closing, Course, Phase, Progress};
-use crate::socket::Socket;
+use crate::socket::{Socket, is_flushed};
 
 /// What a client hears whose head did not come in time.
 const HEAD_TIMEOUT: &[u8] =
@@ -339,7 +339,7 @@ impl AsyncWrite for Connection {
         }
         let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
         let all_taken = matches!(&result, Poll::Ready(Ok(taken)) if *taken == bytes.len());
-        this.unflushed = all_taken && !this.stream.is_flushed();
+        this.unflushed = all_taken && !is_flushed(&this.stream);
         this.written = all_taken && !this.unflushed;
         let Poll::Ready(taken) = result else {
             this.turn = 0;

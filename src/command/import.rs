@@ -102,13 +102,14 @@ impl Run for ImportArgs {
         context.standing.hold();
         let goes_on = self.from_line > 1;
         let mut counts = Counts::new(Rejected::new(self.rejected_path(), goes_on)?);
-        let mut source = Source::new(self.format(), self.open()?)?;
+        let mut source = Source::new(self.format(), self.open()?).with_context(|| self.shown())?;
         let unit = Unit::Things("records");
         let mut progress = Progress::new(&context.output, "import", unit, None);
         let clock = Clock::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         loop {
             let entry = source.next().transpose();
+            let entry = entry.with_context(|| self.shown());
             let entry = entry.with_context(|| counts.where_to_go_on())?;
             if let Some(entry) = entry {
                 if entry.line < self.from_line {
@@ -158,8 +159,20 @@ impl ImportArgs {
         if self.file.as_os_str() == "-" {
             return Ok(Box::new(io::stdin().lock()));
         }
-        let name = || format!("can not read {}", self.file.display());
-        Ok(Box::new(BufReader::new(File::open(&self.file).with_context(name)?)))
+        let name = || format!("can not read {}", self.shown());
+        let file = File::open(&self.file).with_context(name)?;
+        if file.metadata().with_context(name)?.is_dir() {
+            bail!("{} is a directory: name a file in it, or - for standard input", self.shown());
+        }
+        Ok(Box::new(BufReader::new(file)))
+    }
+
+    /// The file, as it is called in a complaint.
+    fn shown(&self) -> String {
+        if self.file.as_os_str() == "-" {
+            return "standard input".to_owned();
+        }
+        self.file.display().to_string()
     }
 
     fn format(&self) -> FileFormat {

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::{Context, Exit, Run, plain_settings};
 use crate::cli::settings::{Format, Settings};
-use crate::client::{Call, Patience, encoded};
+use crate::client::{Call, ClientError, Patience, Problem, encoded};
 use crate::output::human_bytes;
 
 const HELP: &str = "\
@@ -28,7 +28,13 @@ impl Run for PersistArgs {
 
     fn run(self: Box<Self>, context: &Context) -> anyhow::Result<Exit> {
         let path = format!("/v1/stores/{}/persist", encoded(&context.store));
-        let reply = context.client.call(Call::post(path).patience(Patience::Long))?.json()?;
+        let reply = match context.client.call(Call::post(path).patience(Patience::Long)) {
+            Ok(answer) => answer.json()?,
+            Err(ClientError::Refused(problem)) if problem.code == "not_supported" => {
+                return Err(volatile(*problem, &context.store).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         match context.output.format(Format::Text) {
             Format::Text | Format::Table => {
                 let number = |name| reply.get(name).and_then(Json::as_u64).unwrap_or(0);
@@ -40,4 +46,13 @@ impl Run for PersistArgs {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The refusal of a store without a disk, with what else is typed to keep what is in it.
+fn volatile(problem: Problem, store: &str) -> ClientError {
+    let detail = format!(
+        "the store `{store}` keeps nothing on a disk; gridkv backup -s {store} FILE takes all of it as a file, and on the \
+         backend file or fjall it would keep what is written"
+    );
+    ClientError::Refused(Box::new(Problem { detail, ..problem }))
 }

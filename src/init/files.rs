@@ -23,6 +23,15 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> InitError + use<> {
     |source| InitError::Io { path, source }
 }
 
+/// What is no directory where `goal` should be, or on the way there.
+fn in_the_way(goal: PathBuf) -> InitError {
+    let is_there = |path: &&Path| fs::symlink_metadata(path).is_ok();
+    match goal.ancestors().find(is_there) {
+        Some(found) if found != goal => InitError::NoDirectory(found.to_owned()),
+        Some(_) | None => InitError::Exists(goal),
+    }
+}
+
 impl Fresh {
     /// Begins a directory that will be `goal`, where there is nothing yet, or an empty directory.
     pub(super) fn begin(goal: &Path) -> Result<Self, InitError> {
@@ -35,7 +44,7 @@ impl Fresh {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                return Err(InitError::Exists(goal));
+                return Err(in_the_way(goal));
             }
             Err(error) => return Err(failed(&goal)(error)),
         }

@@ -45,6 +45,9 @@ pub(crate) enum InitError {
     /// Something is there already.
     #[error("{} is there already, and nothing is overwritten; in a cluster that is there --renew makes new certificates, --add more nodes", .0.display())]
     Exists(PathBuf),
+    /// A file where a directory would have to be.
+    #[error("{} is no directory, and nothing can be made in it: give another --dir", .0.display())]
+    NoDirectory(PathBuf),
     /// What was begun under another name and never finished, or is being made now.
     #[error(
         "{path} is in the way: that is how an init that was killed leaves what it had begun, keys included. When no \

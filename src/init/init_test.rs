@@ -121,6 +121,10 @@ fn nothing_that_is_there_is_touched_and_what_fails_leaves_nothing() {
     fs::write(&other, "x").unwrap();
     assert!(matches!(make(&plan(&other, &["n1"]), now()), Err(InitError::Exists(_))));
     let twice = make(&plan(&base.path().join("new"), &["n1", "n1"]), now());
+    for below in ["grid", "grid/deeper"] {
+        let refused = make(&plan(&other.join(below), &["n1"]), now()).unwrap_err();
+        assert!(matches!(&refused, InitError::NoDirectory(path) if *path == other), "{refused}");
+    }
     assert!(matches!(twice, Err(InitError::Twice(_))));
     let ports = Plan {
         ports: Wanted { http: Some(u16::MAX), peers: Some(1) },

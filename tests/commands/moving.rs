@@ -106,6 +106,12 @@ fn what_can_not_be_taken_is_told_line_by_line() {
     desk.fed(&["import", "-", "--format", "consul"], consul.as_bytes())
         .printed("1 written, 0 rejected\n");
     desk.run(&["get", "app/a"]).printed("hi");
+    desk.run(&["import", "."]).failed(1, &[". is a directory", "name a file in it"]);
+    desk.run(&["import", "none.csv"]).failed(1, &["can not read none.csv"]);
+    fs::write(desk.dir.path().join("bare.csv"), "a,b\n1,2\n").unwrap();
+    desk.run(&["import", "bare.csv"]).failed(1, &["bare.csv: the first line is to name"]);
+    fs::write(desk.dir.path().join("cut.json"), "[{").unwrap();
+    desk.run(&["import", "cut.json"]).failed(1, &["cut.json: not what consul kv export writes"]);
 }
 
 #[test]

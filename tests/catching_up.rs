@@ -114,8 +114,11 @@ fn tens_of_thousands_of_operations_with_the_settings_that_everybody_has() {
 fn caught_up(node: &Node) -> u64 {
     let log = std::fs::read_to_string(node.log_path()).unwrap();
     let sessions = log.lines().filter(|line| line.contains("caught up"));
-    let records =
-        sessions.filter_map(|line| line.split_once("records=")?.1.trim().parse::<u64>().ok());
+    let of_a_peer =
+        |line: &str| ["n1", "n2", "n3"].iter().any(|name| line.contains(&format!("peer={name} ")));
+    let records = sessions
+        .inspect(|line| assert!(of_a_peer(line), "a peer is called by its name: {line}"))
+        .filter_map(|line| line.split_once("records=")?.1.trim().parse::<u64>().ok());
     records.sum()
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::catch_up_counters::CatchUpCounters;
 use crate::clock::ClockSource;
+use crate::cluster_board::ClusterBoard;
 use crate::links::Links;
 use crate::mail::{Mail, takes_letters};
 use crate::mailbox::Mailbox;
@@ -44,6 +45,7 @@ pub(crate) struct CatchUpActor {
     storage: Mail<StorageActor>,
     clock: Arc<ClockSource>,
     links: Arc<Links>,
+    board: Arc<ClusterBoard>,
     counters: Arc<CatchUpCounters>,
     mailbox: Arc<Mailbox>,
     /// When the last session began, in microseconds since the node started.
@@ -62,6 +64,7 @@ pub(crate) struct CatchUpParts {
     pub(crate) storage: Mail<StorageActor>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) links: Arc<Links>,
+    pub(crate) board: Arc<ClusterBoard>,
     pub(crate) counters: Arc<CatchUpCounters>,
     pub(crate) mailbox: Arc<Mailbox>,
 }
@@ -124,18 +127,17 @@ pub(crate) struct NewOrigin(pub(crate) Origin);
 
 impl CatchUpActor {
     pub(crate) fn new(parts: CatchUpParts) -> Self {
-        let CatchUpParts { machine, reader, storage, clock, links, counters, mailbox } = parts;
-        let tracked = Tracked::default();
         Self {
-            machine,
-            reader,
-            storage,
-            clock,
-            links,
-            counters,
-            mailbox,
+            machine: parts.machine,
+            reader: parts.reader,
+            storage: parts.storage,
+            clock: parts.clock,
+            links: parts.links,
+            board: parts.board,
+            counters: parts.counters,
+            mailbox: parts.mailbox,
             began_us: 0,
-            tracked,
+            tracked: Tracked::default(),
             holds: false,
             rebuilds: None,
         }
@@ -198,7 +200,7 @@ impl CatchUpActor {
                 });
             }
             Effect::RebuildGivenUp { peer, is_linked } => {
-                tracing::warn!(%store, %peer, is_linked, "a rebuild is given up; nothing was emptied");
+                tracing::warn!(%store, peer = %self.board.name_of(peer), is_linked, "a rebuild is given up; nothing was emptied");
                 self.tracked.fail(if is_linked {
                     "the peer gives no pages, or is to be rebuilt itself; nothing was emptied"
                 } else {
@@ -207,7 +209,7 @@ impl CatchUpActor {
             }
             Effect::Install { frontier, floor } => self.install(frontier, floor),
             Effect::Started { peer, bootstrap } => {
-                tracing::info!(%store, %peer, from_scratch = bootstrap, "catching up");
+                tracing::info!(%store, peer = %self.board.name_of(peer), from_scratch = bootstrap, "catching up");
                 self.began_us = self.clock.elapsed_us();
                 // What runs while a rebuild waits is none of its.
                 if self.rebuilds.is_none() {
@@ -217,12 +219,12 @@ impl CatchUpActor {
             Effect::Ended { peer, records, complete: true } => {
                 self.counters.completed.fetch_add(1, Ordering::Relaxed);
                 self.counters.times.observe(self.clock.elapsed_us().saturating_sub(self.began_us));
-                tracing::info!(%store, %peer, records, "caught up");
+                tracing::info!(%store, peer = %self.board.name_of(peer), records, "caught up");
                 self.tracked.ended(true);
             }
             Effect::Ended { peer, records, complete: false } => {
                 self.counters.aborted.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(%store, %peer, records, "catch-up was given up; it starts again");
+                tracing::warn!(%store, peer = %self.board.name_of(peer), records, "catch-up was given up; it starts again");
                 self.tracked.ended(false);
             }
         }
@@ -266,7 +268,8 @@ impl CatchUpActor {
     }
 
     fn forget(&self, forget: Forget, ctx: &mut Context<Self>) {
-        tracing::warn!(store = %self.reader.name(), stuck = ?forget.stuck, "a gap that nobody fills: the cache forgets everything");
+        let of: Vec<_> = forget.stuck.iter().map(|(of, _)| self.board.name_of(of.node())).collect();
+        tracing::warn!(store = %self.reader.name(), of = %of.join(", "), "a gap that nobody fills: the cache forgets everything");
         let (reply, answer) = oneshot::channel();
         post(&self.storage, ForgetAll { forget, reply });
         let me = Mail::new(ctx.address(), &self.mailbox);

@@ -58,6 +58,14 @@ impl ClusterBoard {
         self.board.load_full()
     }
 
+    /// The name of another member for people; its id when none is known.
+    pub(crate) fn name_of(&self, id: NodeId) -> String {
+        let board = self.read();
+        let mut members = board.neighbours.iter().map(|neighbour| &neighbour.member);
+        let found = members.find(|member| member.origin.node() == id);
+        found.map_or_else(|| id.to_string(), |member| member.name.clone())
+    }
+
     /// Says that the node can not go on. The first reason stands.
     pub(crate) fn fail(&self, reason: String) {
         self.end(Failure { reason, hands_over: false });

@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use crate::catch_up_counters::CatchUpCounters;
 use crate::clock::ClockSource;
+use crate::cluster_board::ClusterBoard;
 use crate::links::Links;
 use crate::mail::{Mail, takes_letters};
 use crate::mailbox::Mailbox;
@@ -58,6 +59,8 @@ pub(crate) struct ConvergenceParts {
     pub(crate) storage: Mail<StorageActor>,
     pub(crate) clock: Arc<ClockSource>,
     pub(crate) links: Arc<Links>,
+    /// Who knows the names of peers.
+    pub(crate) board: Arc<ClusterBoard>,
     /// Whether the store is being caught up: then it is not repaired.
     pub(crate) catch_up: Arc<CatchUpCounters>,
     pub(crate) agreements: Arc<Agreements>,
@@ -155,10 +158,12 @@ impl ConvergenceActor {
                 self.parts.links.send(peer, &WireMessage::DigestRequest(request));
             }
             Effect::Repair { peer, buckets } => {
-                tracing::warn!(%store, %peer, buckets = buckets.len(), "this store and the peer's have seen the same and hold something else; what differs is fetched and merged");
+                let name = self.parts.board.name_of(peer);
+                tracing::warn!(%store, peer = %name, buckets = buckets.len(), "this store and the peer's have seen the same and hold something else; what differs is fetched and merged");
                 self.mend(repair::Event::Start { peer, buckets }, ctx);
             }
             Effect::Agreed { peer } => {
+                let peer = self.parts.board.name_of(peer);
                 tracing::info!(%store, %peer, "this store and the peer's are the same again");
             }
         }
@@ -174,8 +179,8 @@ impl ConvergenceActor {
                 repair::Effect::Look { session, keys } => self.look(session, keys, ctx),
                 repair::Effect::Merge { session, records } => self.merge(session, records, ctx),
                 repair::Effect::Ended { peer, records, complete } => {
-                    let store = self.parts.reader.name();
-                    tracing::info!(%store, %peer, records, complete, "a repair has ended");
+                    let (store, name) = (self.parts.reader.name(), self.parts.board.name_of(peer));
+                    tracing::info!(%store, peer = %name, records, complete, "a repair has ended");
                     self.compare(Event::Repaired { peer }, ctx);
                 }
             }

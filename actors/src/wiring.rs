@@ -142,6 +142,7 @@ impl Wiring {
             storage: storage.clone(),
             clock: Arc::clone(&self.clock),
             links: Arc::clone(&self.links),
+            board: Arc::clone(&self.board),
             counters: Arc::clone(&counters),
             mailbox: Arc::clone(&to_catch_up),
         };
@@ -179,6 +180,7 @@ impl Wiring {
             storage: storage.clone(),
             clock: Arc::clone(&self.clock),
             links: Arc::clone(&self.links),
+            board: Arc::clone(&self.board),
             catch_up: Arc::clone(catch_up),
             agreements: Arc::clone(&agreements),
             mailbox: Arc::clone(&mailbox),

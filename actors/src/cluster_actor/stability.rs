@@ -7,6 +7,7 @@ use gridkv_protocol::report::Report;
 use gridkv_protocol::stability::{Effect, Event};
 
 use super::ClusterActor;
+use super::members::name_of;
 use crate::post::post;
 use crate::storage_messages::{CloseOrigin, ForgetClosing, Purge};
 
@@ -42,7 +43,9 @@ impl ClusterActor {
         let end = |store: &StoreName| self.parts.stores.get(store.as_str());
         match effect {
             Effect::Close { store, origin, closing } => {
-                tracing::info!(%store, %origin, "an origin is over, and all members hold the same of it");
+                let member = name_of(self.parts.membership.members(), origin.node());
+                let epoch = origin.epoch().0;
+                tracing::info!(%store, %member, epoch, "an origin is over, and all members hold the same of it");
                 if let Some(end) = end(&store) {
                     post(&end.storage, CloseOrigin { origin, closing });
                 }

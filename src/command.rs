@@ -37,6 +37,7 @@ pub(crate) mod stats;
 pub(crate) mod stores;
 pub(crate) mod token;
 pub(crate) mod watch;
+mod word;
 mod write_terms;
 
 use std::process::ExitCode;

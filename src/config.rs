@@ -46,7 +46,7 @@ use crate::telemetry::{Directive, Format};
 use overlay::{Overlay, Settings};
 
 pub(crate) use address::HostPort;
-pub(crate) use auth::{AuthConfig, Role, TokenConfig};
+pub(crate) use auth::{AuthConfig, TokenConfig};
 pub(crate) use fault::ConfigError;
 pub(crate) use overlay::Flag;
 pub(crate) use secret::Secret;

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gridkv_actors::peer_security::Mutual;
-use gridkv_http::rfc3339;
+use gridkv_http::{Role, rfc3339};
 use gridkv_protocol::UnixMs;
 
 use authority::Authority;
@@ -37,9 +37,6 @@ pub(crate) use node_files::Wanted;
 pub(crate) use token::Token;
 
 use crate::private_file;
-
-/// What there is for whom: a file of each of these roles.
-const ROLES: [&str; 4] = ["admin", "write", "read", "metrics"];
 
 /// Names that nodes can not have, because something else has them in the directory.
 const TAKEN: [&str; 4] = ["ca.pem", "ca.key", "cluster.toml", "tokens"];
@@ -206,8 +203,8 @@ pub(crate) fn make(plan: &Plan, now: UnixMs) -> Result<Cluster, InitError> {
     check_name(&plan.cluster)?;
     check_twice(&plan.nodes)?;
     let authority = Authority::make(&plan.cluster, now)?;
-    let tokens = ROLES.map(Token::make);
-    let tokens = tokens.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let tokens = Role::ALL.into_iter().rev().map(Token::make);
+    let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
     let places = node_files::places(&[], &plan.nodes, plan.ports)?;
     let mut manifest = Manifest::new(&plan.cluster);
     let fresh = Fresh::begin(&plan.dir)?;
@@ -215,7 +212,7 @@ pub(crate) fn make(plan: &Plan, now: UnixMs) -> Result<Cluster, InitError> {
     fresh.write("ca.key", &authority.key())?;
     fresh.directory("tokens")?;
     for token in &tokens {
-        fresh.write(&format!("tokens/{}.token", token.role), &token.text)?;
+        fresh.write(&format!("tokens/{}.token", token.role.as_str()), &token.text)?;
     }
     let work = Work {
         cluster: &plan.cluster,

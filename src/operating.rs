@@ -9,7 +9,7 @@ use gridkv_http::log_control::LogError;
 use gridkv_http::{Access, Build, LogControl, Operating, ShownConfig};
 use tokio::sync::watch;
 
-use crate::config::{Config, ConfigError, Exposure, Loaded, Role};
+use crate::config::{Config, ConfigError, Exposure, Loaded, TokenConfig};
 use crate::reload::{Part, Reloader};
 use crate::telemetry::{Directive, Switch, TelemetryError};
 use crate::tls::{self, Tls};
@@ -106,15 +106,7 @@ fn log_control(log: Arc<Switch>) -> LogControl {
 }
 
 fn tokens(config: &Config) -> Vec<Token> {
-    let token = |token: &crate::config::TokenConfig| Token {
-        role: match token.role {
-            Role::Metrics => gridkv_http::Role::Metrics,
-            Role::Read => gridkv_http::Role::Read,
-            Role::Write => gridkv_http::Role::Write,
-            Role::Admin => gridkv_http::Role::Admin,
-        },
-        sha256: token.sha256.0,
-    };
+    let token = |token: &TokenConfig| Token { role: token.role, sha256: token.sha256.0 };
     config.auth.tokens.iter().map(token).collect()
 }
 

@@ -31,6 +31,11 @@ impl Role {
             Self::Admin => "admin",
         }
     }
+
+    /// The role of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
 }
 
 impl Endpoint {
@@ -85,6 +90,8 @@ mod tests {
         assert!(Role::ALL.is_sorted());
         let words = Role::ALL.map(Role::as_str);
         assert_eq!(words, ["metrics", "read", "write", "admin"]);
+        assert_eq!(words.map(Role::of), Role::ALL.map(Some));
+        assert_eq!((Role::of("Admin"), Role::of("")), (None, None));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `gridkv log-level`: how much a node logs, until it starts again or reads its configuration anew.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use gridkv_http::log_control::LogLevel;
 use serde_json::json;
 
+use super::word::one_of;
 use super::{Context, Exit, Run, plain_settings};
 use crate::cli::settings::Settings;
 use crate::client::Call;
@@ -21,35 +23,20 @@ It holds until the node starts again, or another log.level is read on SIGHUP.";
 #[command(after_long_help = HELP, after_help = "More, with examples: gridkv log-level --help")]
 pub(crate) struct LogLevelArgs {
     /// Each level includes those before it
-    level: Level,
+    #[arg(value_parser = one_of(&LogLevel::ALL, LogLevel::as_str, about))]
+    level: LogLevel,
     #[command(flatten)]
     settings: Settings,
 }
 
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Level {
-    /// What failed
-    Error,
-    /// What may fail
-    Warn,
-    /// What happened
-    Info,
-    /// How it happened
-    Debug,
-    /// All of it
-    Trace,
-}
-
-impl Level {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
+/// What is logged at a level, as the help says it.
+fn about(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "What failed",
+        LogLevel::Warn => "What may fail",
+        LogLevel::Info => "What happened",
+        LogLevel::Debug => "How it happened",
+        LogLevel::Trace => "All of it",
     }
 }
 

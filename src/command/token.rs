@@ -1,8 +1,10 @@
 //! `gridkv token`: a new token, and the line that a node knows it by.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use gridkv_http::Role;
 use serde_json::json;
 
+use super::word::one_of;
 use super::{Exit, Usage};
 use crate::cli::settings::Format;
 use crate::config;
@@ -26,6 +28,7 @@ holds once that reads it (on SIGHUP, or within half a minute from a tokens_file)
 #[command(after_long_help = HELP, after_help = "More, with examples: gridkv token --help")]
 pub(crate) struct TokenArgs {
     /// What it allows; each role may do what those before it may
+    #[arg(value_parser = one_of(&Role::ALL, Role::as_str, about))]
     role: Role,
     /// Whose it is [default: the role]
     #[arg(long, value_name = "NAME")]
@@ -35,27 +38,13 @@ pub(crate) struct TokenArgs {
     output: Option<Format>,
 }
 
-/// What a token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Role {
-    /// Metrics and statistics
-    Metrics,
-    /// Reading keys, lists, changes, snapshots
-    Read,
-    /// Writing and deleting keys
-    Write,
-    /// Everything
-    Admin,
-}
-
-impl Role {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Metrics => "metrics",
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
-        }
+/// What a role allows, as the help says it.
+fn about(role: Role) -> &'static str {
+    match role {
+        Role::Metrics => "Metrics and statistics",
+        Role::Read => "Reading keys, lists, changes, snapshots",
+        Role::Write => "Writing and deleting keys",
+        Role::Admin => "Everything",
     }
 }
 
@@ -64,14 +53,13 @@ impl Role {
 /// # Errors
 /// [`Usage`] for a name that can not be; anything else when there is no randomness or no output.
 pub(crate) fn run(args: &TokenArgs, output: &Output) -> anyhow::Result<Exit> {
-    let role = args.role.as_str();
-    let name = args.name.as_deref().unwrap_or(role);
+    let name = args.name.as_deref().unwrap_or(args.role.as_str());
     if let Some(fault) = config::token_name_fault(name) {
         return Err(Usage(format!("--name: a token {fault}")).into());
     }
-    let token = Token::make(role)?;
+    let token = Token::make(args.role)?;
     let (text, sha256) = (&token.text, token.sha256());
-    let json = json!({ "name": name, "role": role, "sha256": sha256, "token": text });
+    let json = json!({ "name": name, "role": args.role.as_str(), "sha256": sha256, "token": text });
     match args.output.unwrap_or_else(|| output.format(Format::Text)) {
         Format::Text | Format::Table => output.line(&format!("{text}\n{}", token.line(name)))?,
         Format::Json => output.document(&json)?,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use gridkv_http::Role;
 use serde::{Deserialize, Deserializer};
 
 use super::hex;
@@ -25,28 +26,20 @@ pub(crate) struct TokenConfig {
     /// Who has it, for people.
     pub(crate) name: String,
     /// What it allows.
+    #[serde(deserialize_with = "role")]
     pub(crate) role: Role,
     /// What is known of it.
     pub(crate) sha256: TokenDigest,
 }
 
-/// What a token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Role {
-    /// To read all data.
-    Read,
-    /// To read and write all data.
-    Write,
-    /// Everything.
-    Admin,
-    /// Metrics and statistics.
-    Metrics,
-}
-
 /// The SHA-256 of a token: the node never has the token itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TokenDigest(pub(crate) [u8; 32]);
+
+fn role<'de, D: Deserializer<'de>>(from: D) -> Result<Role, D::Error> {
+    let word = String::deserialize(from)?;
+    Role::of(&word).ok_or_else(|| serde::de::Error::custom("no role"))
+}
 
 impl fmt::Debug for TokenDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

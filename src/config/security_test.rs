@@ -4,6 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::trial_test::Trial;
+use gridkv_http::Role;
+
 use super::*;
 
 const SECRET: &str = "sixteen-and-sixteen-letters-long";
@@ -169,7 +171,7 @@ fn tokens_are_checked() {
     let bad = [
         (token("a b", "read", DIGEST), "needs a name of 1 to 64 letters"),
         (token("", "read", DIGEST), "needs a name of"),
-        (token("a", "raed", DIGEST), "one of read, write, admin, metrics; the nearest is read"),
+        (token("a", "raed", DIGEST), "one of metrics, read, write, admin; the nearest is read"),
     ];
     for (token, part) in bad {
         one(Trial::default().file(&tokens(&[token])), &[part]);

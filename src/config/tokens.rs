@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use gridkv_http::Role;
 use toml::{Table, Value};
 
 use super::auth::TokenConfig;
@@ -15,8 +16,6 @@ use super::overlay::{Origin, Overlay};
 use super::{file, hex};
 use crate::private_file;
 
-/// What may be done with a token, from the table of roles.
-const ROLES: [&str; 4] = ["read", "write", "admin", "metrics"];
 /// What a token is made of.
 const FIELDS: [&str; 3] = ["name", "role", "sha256"];
 
@@ -53,9 +52,10 @@ fn canonical(fields: &Table) -> Result<Table, String> {
     if let Some(fault) = name_fault(name) {
         return Err(fault);
     }
-    if !ROLES.contains(&role) {
-        let nearest = nearest(role, ROLES).unwrap_or_default();
-        let all = ROLES.join(", ");
+    if Role::of(role).is_none() {
+        let roles = Role::ALL.map(Role::as_str);
+        let nearest = nearest(role, roles).unwrap_or_default();
+        let all = roles.join(", ");
         return Err(format!("needs a role, one of {all}{}", told("", nearest)));
     }
     if hex::bytes(digest).is_none() {

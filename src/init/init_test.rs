@@ -82,7 +82,8 @@ fn each_node_gets_what_it_starts_with_and_nobody_else_may_read_it() {
     let two = load(&dir.join("n2/gridkv.toml"));
     assert_eq!(two.http.listen.to_string(), "0.0.0.0:7400");
     assert_eq!(two.peers.advertise.unwrap().to_string(), "two.example.org:7500");
-    let mut texts: Vec<String> = ROLES
+    let mut texts: Vec<String> = Role::ALL
+        .map(Role::as_str)
         .map(|role| fs::read_to_string(dir.join(format!("tokens/{role}.token"))).unwrap())
         .to_vec();
     // 32 bytes in base64 are 43 letters.
@@ -120,11 +121,11 @@ fn nothing_that_is_there_is_touched_and_what_fails_leaves_nothing() {
     let other = base.path().join("other");
     fs::write(&other, "x").unwrap();
     assert!(matches!(make(&plan(&other, &["n1"]), now()), Err(InitError::Exists(_))));
-    let twice = make(&plan(&base.path().join("new"), &["n1", "n1"]), now());
     for below in ["grid", "grid/deeper"] {
         let refused = make(&plan(&other.join(below), &["n1"]), now()).unwrap_err();
         assert!(matches!(&refused, InitError::NoDirectory(path) if *path == other), "{refused}");
     }
+    let twice = make(&plan(&base.path().join("new"), &["n1", "n1"]), now());
     assert!(matches!(twice, Err(InitError::Twice(_))));
     let ports = Plan {
         ports: Wanted { http: Some(u16::MAX), peers: Some(1) },

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gridkv_http::Role;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -15,7 +16,7 @@ const PREFIX: &str = "gkv_";
 /// A new token.
 pub(crate) struct Token {
     /// What it allows.
-    pub(crate) role: &'static str,
+    pub(crate) role: Role,
     /// What its owner says.
     pub(crate) text: String,
 }
@@ -25,7 +26,7 @@ impl Token {
     ///
     /// # Errors
     /// [`InitError::NoRandomness`].
-    pub(crate) fn make(role: &'static str) -> Result<Self, InitError> {
+    pub(crate) fn make(role: Role) -> Result<Self, InitError> {
         let mut bits = [0; 32];
         SystemRandom::new().fill(&mut bits).map_err(|_| InitError::NoRandomness)?;
         Ok(Self { role, text: format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bits)) })
@@ -33,7 +34,7 @@ impl Token {
 
     /// The line that tells a node of it, under this name.
     pub(crate) fn line(&self, name: &str) -> String {
-        let (role, sha256) = (self.role, self.sha256());
+        let (role, sha256) = (self.role.as_str(), self.sha256());
         format!("{{ name = \"{name}\", role = \"{role}\", sha256 = \"{sha256}\" }},")
     }
 
@@ -56,7 +57,7 @@ pub(super) fn file(tokens: &[Token]) -> String {
                     tokens = [\n"
         .to_owned();
     for token in tokens {
-        writeln!(text, "  {}", token.line(token.role)).unwrap_or_default();
+        writeln!(text, "  {}", token.line(token.role.as_str())).unwrap_or_default();
     }
     text.push_str("]\n");
     text

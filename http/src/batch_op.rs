@@ -90,13 +90,10 @@ pub(crate) fn check(raw: RawOp<'_>, config: &HttpConfig) -> Result<Checked<Op>, 
     }
     let key = key(raw.key, config.max_key_bytes)?;
     let encoding = encoding(raw.encoding)?;
-    let condition = Condition {
-        if_match: text("if_match", raw.if_match)?.as_deref().map(condition::if_match),
-        if_none_match: text("if_none_match", raw.if_none_match)?
-            .as_deref()
-            .map(condition::if_none_match),
-        ..Condition::default()
-    };
+    let condition = condition(
+        text("if_match", raw.if_match)?.as_deref(),
+        text("if_none_match", raw.if_none_match)?.as_deref(),
+    );
     let ttl = ttl(raw.ttl)?;
     let action = match &*op {
         "put" => {
@@ -108,10 +105,25 @@ pub(crate) fn check(raw: RawOp<'_>, config: &HttpConfig) -> Result<Checked<Op>, 
         "touch" => required("ttl", ttl)?.map(|ttl| Action::Touch { ttl }),
         _ => return Ok(key.map(|key| Op { item: BatchItem::Get(key), encoding })),
     };
-    Ok(key.and_then(|key| {
-        action
-            .map(|action| Op { item: BatchItem::Write(Write { key, action, condition }), encoding })
-    }))
+    let write = write(key, action, condition);
+    Ok(write.map(|write| Op { item: BatchItem::Write(write), encoding }))
+}
+
+/// A write, or the first of its parts that is not taken.
+fn write(
+    key: Checked<Key>,
+    action: Checked<Action>,
+    condition: Checked<Condition>,
+) -> Checked<Write> {
+    Ok(Write { key: key?, action: action?, condition: condition? })
+}
+
+fn condition(if_match: Option<&str>, if_none_match: Option<&str>) -> Checked<Condition> {
+    Ok(Condition {
+        if_match: if_match.map(condition::if_match).transpose()?,
+        if_none_match: if_none_match.map(condition::if_none_match).transpose()?,
+        ..Condition::default()
+    })
 }
 
 fn put(

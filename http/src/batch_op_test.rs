@@ -81,6 +81,8 @@ fn a_value_that_is_not_taken_refuses_its_operation() {
         (r#"{"op":"put","key":"k","value":"!","encoding":"base64"}"#, Code::InvalidParameter),
         (r#"{"op":"put","key":"k","value":"","ttl":"soon"}"#, Code::InvalidParameter),
         (r#"{"op":"touch","key":"k","ttl":99999999999999}"#, Code::InvalidParameter),
+        (r#"{"op":"delete","key":"k","if_match":"\"a,\"b\""}"#, Code::InvalidParameter),
+        (r#"{"op":"touch","key":"k","ttl":1,"if_none_match":"x"}"#, Code::InvalidParameter),
         (r#"{"op":"put","key":"k","value":"","content_type":"ü"}"#, Code::InvalidParameter),
     ];
     for (json, code) in table {

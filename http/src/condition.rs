@@ -1,32 +1,57 @@
 //! `If-Match` and `If-None-Match` (RFC 9110, 13.1) as conditions on versions.
 //!
-//! Only parsing: the store's writer decides whether a condition holds, at the moment of the change. A
-//! tag that is not one of our versions is no error; it just never matches.
+//! Only parsing: the store's writer decides whether a condition holds, at the moment of the change. What is
+//! malformed is refused. A tag that is not one of our versions is no error; it just never matches.
 
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use gridkv_actors::write::{Condition, Matcher};
+use gridkv_protocol::Version;
+
+use crate::entity_tag::{self, EntityTag, Named};
+use crate::problem::{Code, Problem};
 
 /// The conditions of a request.
-pub(crate) fn from_headers(request: &HeaderMap) -> Condition {
-    Condition {
-        if_match: matcher(request, &header::IF_MATCH, Comparison::Strong),
-        if_none_match: matcher(request, &header::IF_NONE_MATCH, Comparison::Weak),
+///
+/// # Errors
+/// 400 `invalid_parameter`.
+pub(crate) fn from_headers(request: &HeaderMap) -> Result<Condition, Problem> {
+    Ok(Condition {
+        if_match: matcher(request, (&header::IF_MATCH, "If-Match"), Comparison::Strong)?,
+        if_none_match: matcher(
+            request,
+            (&header::IF_NONE_MATCH, "If-None-Match"),
+            Comparison::Weak,
+        )?,
         ..Condition::default()
-    }
+    })
 }
 
 /// `if_match` of a batch: `*`, tags as in the header, or a version without quotes.
-pub(crate) fn if_match(text: &str) -> Matcher {
-    bare(text).unwrap_or_else(|| tags(std::iter::once(text), Comparison::Strong))
+///
+/// # Errors
+/// 400 `invalid_parameter`.
+pub(crate) fn if_match(text: &str) -> Result<Matcher, Problem> {
+    field("if_match", text, Comparison::Strong)
 }
 
-/// `if_none_match` of a batch: `*`, tags as in the header, or a version without quotes.
-pub(crate) fn if_none_match(text: &str) -> Matcher {
-    bare(text).unwrap_or_else(|| tags(std::iter::once(text), Comparison::Weak))
+/// `if_none_match` of a batch, as [`if_match`].
+///
+/// # Errors
+/// 400 `invalid_parameter`.
+pub(crate) fn if_none_match(text: &str) -> Result<Matcher, Problem> {
+    field("if_none_match", text, Comparison::Weak)
 }
 
-fn bare(text: &str) -> Option<Matcher> {
-    text.parse().ok().map(|version| Matcher::OneOf(vec![version]))
+/// Whether `If-None-Match` names this tag, or whatever there is.
+///
+/// # Errors
+/// 400 `invalid_parameter`.
+pub(crate) fn is_none_match_of(request: &HeaderMap, opaque: &[u8]) -> Result<bool, Problem> {
+    let named = named(request, (&header::IF_NONE_MATCH, "If-None-Match"))?;
+    Ok(named.is_some_and(|named| match named {
+        Named::Any => true,
+        Named::These(tags) => tags.iter().any(|tag| tag.opaque == opaque),
+    }))
 }
 
 /// Whether `W/"v"` is as good as `"v"`.
@@ -36,37 +61,56 @@ enum Comparison {
     Weak,
 }
 
-fn matcher(request: &HeaderMap, name: &HeaderName, comparison: Comparison) -> Option<Matcher> {
-    let mut lines = request.get_all(name).map(|line| line.to_str().unwrap_or_default()).peekable();
-    lines.peek()?;
-    Some(tags(lines, comparison))
+/// A header, and its name as people write it.
+type Header<'a> = (&'a HeaderName, &'static str);
+
+fn named<'a>(
+    request: &'a HeaderMap,
+    (name, shown): Header<'_>,
+) -> Result<Option<Named<'a>>, Problem> {
+    let mut lines = request.get_all(name).map(HeaderValue::as_bytes).peekable();
+    if lines.peek().is_none() {
+        return Ok(None);
+    }
+    entity_tag::parse(lines).map(Some).ok_or_else(|| malformed(shown))
 }
 
-fn tags<'a>(lines: impl Iterator<Item = &'a str>, comparison: Comparison) -> Matcher {
-    let elements: Vec<&str> = lines
-        .flat_map(|line| line.split(','))
-        .map(str::trim_ascii)
-        .filter(|e| !e.is_empty())
-        .collect();
-    if elements == ["*"] {
-        return Matcher::Any;
+fn matcher(
+    request: &HeaderMap,
+    header: Header<'_>,
+    comparison: Comparison,
+) -> Result<Option<Matcher>, Problem> {
+    Ok(named(request, header)?.map(|named| versions(&named, comparison)))
+}
+
+fn field(name: &'static str, text: &str, comparison: Comparison) -> Result<Matcher, Problem> {
+    if let Ok(version) = text.parse() {
+        return Ok(Matcher::OneOf(vec![version]));
     }
-    let version = |element: &str| {
-        let strong = match element.strip_prefix("W/") {
-            Some(tag) if comparison == Comparison::Weak => tag,
-            Some(_) => return None,
-            None => element,
-        };
-        strong.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+    let named = entity_tag::parse([text.as_bytes()]).ok_or_else(|| malformed(name))?;
+    Ok(versions(&named, comparison))
+}
+
+fn malformed(name: &'static str) -> Problem {
+    let detail = format!(
+        "nothing happened: `{name}` is *, or versions, each in double quotes, separated by commas"
+    );
+    Problem::new(Code::InvalidParameter, detail).with("parameter", name)
+}
+
+fn versions(named: &Named<'_>, comparison: Comparison) -> Matcher {
+    let version = |tag: &EntityTag<'_>| -> Option<Version> {
+        let counts = !tag.is_weak || comparison == Comparison::Weak;
+        std::str::from_utf8(tag.opaque).ok().filter(|_| counts)?.parse().ok()
     };
-    Matcher::OneOf(elements.into_iter().filter_map(version).collect())
+    match named {
+        Named::Any => Matcher::Any,
+        Named::These(tags) => Matcher::OneOf(tags.iter().filter_map(version).collect()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
-    use gridkv_protocol::Version;
-
     use super::*;
 
     const A: &str = "000000000000000a-0000000200000003";
@@ -76,7 +120,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn of(name: &HeaderName, lines: &[&str]) -> Condition {
+    fn of(name: &HeaderName, lines: &[&str]) -> Result<Condition, Problem> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(name.clone(), HeaderValue::from_str(line).unwrap());
@@ -86,7 +130,7 @@ mod tests {
 
     #[test]
     fn no_header_is_no_condition() {
-        assert_eq!(from_headers(&HeaderMap::new()), Condition::default());
+        assert_eq!(from_headers(&HeaderMap::new()), Ok(Condition::default()));
     }
 
     #[test]
@@ -100,16 +144,28 @@ mod tests {
             (vec![format!("{a} ,, {b}")], one_of(&[A, B])),
             (vec![a.clone(), b.clone()], one_of(&[A, B])),
             (vec![format!("\"x\", {b}")], one_of(&[B])),
-            (vec![A.to_owned()], one_of(&[])),
             (vec![String::new()], one_of(&[])),
-            (vec!["*".to_owned(), a.clone()], one_of(&[A])),
-            (vec![format!("\"{A}")], one_of(&[])),
-            (vec!["\"".to_owned()], one_of(&[])),
         ];
         for (lines, expected) in table {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            assert_eq!(of(&header::IF_MATCH, &lines).if_match, expected, "{lines:?}");
-            assert_eq!(of(&header::IF_NONE_MATCH, &lines).if_none_match, expected, "{lines:?}");
+            assert_eq!(of(&header::IF_MATCH, &lines).unwrap().if_match, expected, "{lines:?}");
+            let condition = of(&header::IF_NONE_MATCH, &lines).unwrap();
+            assert_eq!(condition.if_none_match, expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused_and_named() {
+        let cut = format!("\"a,\"{A}\"");
+        let table: [&[&str]; 5] = [&[&cut], &[A], &["\""], &["*", "\"a\""], &["\"a\"", "b"]];
+        for lines in table {
+            for (name, shown) in
+                [(header::IF_MATCH, "If-Match"), (header::IF_NONE_MATCH, "If-None-Match")]
+            {
+                let problem = of(&name, lines).unwrap_err();
+                assert_eq!(problem.code, Code::InvalidParameter, "{lines:?}");
+                assert_eq!(problem.fields, [("parameter", shown.into())]);
+            }
         }
     }
 
@@ -117,19 +173,39 @@ mod tests {
     fn a_weak_tag_matches_only_where_weakness_is_enough() {
         let weak = format!("W/\"{A}\"");
         let nothing = Some(Matcher::OneOf(vec![]));
-        assert_eq!(of(&header::IF_MATCH, &[&weak]).if_match, nothing);
+        assert_eq!(of(&header::IF_MATCH, &[&weak]).unwrap().if_match, nothing);
         assert_eq!(
-            of(&header::IF_NONE_MATCH, &[&weak]).if_none_match,
+            of(&header::IF_NONE_MATCH, &[&weak]).unwrap().if_none_match,
             Some(Matcher::OneOf(vec![version(A)]))
         );
     }
 
     #[test]
+    fn a_file_is_known_by_its_tag() {
+        let is_known = |given: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_str(given).unwrap());
+            is_none_match_of(&headers, b"a").ok()
+        };
+        for known in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
+            assert_eq!(is_known(known), Some(true), "{known}");
+        }
+        assert_eq!(
+            (is_known("\"b\""), is_known(""), is_known("\"b,a\"")),
+            (Some(false), Some(false), Some(false))
+        );
+        assert_eq!((is_known("a"), is_known("\"b,\"a\"")), (None, None));
+        assert_eq!(is_none_match_of(&HeaderMap::new(), b"a"), Ok(false));
+    }
+
+    #[test]
     fn batches_may_leave_the_quotes_away() {
-        let expected = Matcher::OneOf(vec![version(A)]);
+        let expected = Ok(Matcher::OneOf(vec![version(A)]));
         assert_eq!(if_match(A), expected);
         assert_eq!(if_match(&format!("\"{A}\"")), expected);
-        assert_eq!(if_none_match("*"), Matcher::Any);
-        assert_eq!(if_match("nonsense"), Matcher::OneOf(vec![]));
+        assert_eq!(if_none_match("*"), Ok(Matcher::Any));
+        assert_eq!(if_match("\"nonsense\""), Ok(Matcher::OneOf(vec![])));
+        let refused = if_none_match("nonsense").unwrap_err();
+        assert_eq!(refused.fields, [("parameter", "if_none_match".into())]);
     }
 }

@@ -24,6 +24,7 @@ mod connection;
 mod cursor;
 mod duration;
 mod edge;
+mod entity_tag;
 mod exchange;
 mod field;
 mod headers;

@@ -43,7 +43,7 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let key = exchange.key()?;
     let query = exchange.query(Endpoint::GetKey)?;
     let (format, wait) = (Format::of(&query)?, waiting::wait(&query)?);
-    let Condition { if_match, if_none_match, .. } = condition::from_headers(exchange.headers());
+    let Condition { if_match, if_none_match, .. } = condition::from_headers(exchange.headers())?;
     if wait.is_some() && if_none_match.is_none() {
         return Err(query::invalid("wait", "needs If-None-Match with the version that you have"));
     }
@@ -158,7 +158,7 @@ pub(crate) async fn put(
     let query = exchange.query(Endpoint::PutKey)?;
     let (ttl, durability, acks) = (query.ttl()?, query.durability()?, AckTerms::of(&query)?);
     let content_type = media_type::given(exchange.headers())?;
-    let condition = condition::from_headers(exchange.headers());
+    let condition = condition::from_headers(exchange.headers())?;
 
     let config = &exchange.site.config;
     let limits = BodyLimits { max_bytes: config.max_value_bytes, timeout: config.body_timeout };
@@ -197,7 +197,7 @@ pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem>
     let key = exchange.key()?;
     let query = exchange.query(Endpoint::DeleteKey)?;
     let (durability, acks) = (query.durability()?, AckTerms::of(&query)?);
-    let condition = condition::from_headers(exchange.headers());
+    let condition = condition::from_headers(exchange.headers())?;
     let write = Write { key, action: Action::Delete, condition };
     let claim = acks.claim(exchange, &store)?;
     let stopwatch = Stopwatch::start();

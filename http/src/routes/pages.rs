@@ -8,10 +8,11 @@ use std::sync::OnceLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
+use crate::condition;
 use crate::exchange::Exchange;
 use crate::headers;
 use crate::problem::{Code, Problem};
@@ -100,13 +101,13 @@ pub(crate) fn file(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let (file, tag) = place
         .and_then(|place| Some((FILES.get(place)?, tags().get(place)?)))
         .ok_or_else(|| Problem::new(Code::RouteNotFound, "the console is at /console/"))?;
-    let is_known = is_among(exchange.headers(), tag);
+    let is_known = condition::is_none_match_of(exchange.headers(), tag.as_bytes())?;
     let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let mut response = HttpResponse::build(status);
     for (name, value) in HEADERS {
         response.insert_header((name, HeaderValue::from_static(value)));
     }
-    response.insert_header((header::ETAG, tag.clone()));
+    response.insert_header((header::ETAG, headers::value(format!("\"{tag}\""))));
     if is_known {
         return Ok(response.finish());
     }
@@ -121,12 +122,9 @@ pub(crate) fn door(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 }
 
 /// The tags of all files, made of what is in them.
-fn tags() -> &'static [HeaderValue] {
-    static TAGS: OnceLock<Vec<HeaderValue>> = OnceLock::new();
-    TAGS.get_or_init(|| {
-        let tag = |file: &File| headers::value(format!("\"{}\"", hex(file.content, 16)));
-        FILES.iter().map(tag).collect()
-    })
+fn tags() -> &'static [String] {
+    static TAGS: OnceLock<Vec<String>> = OnceLock::new();
+    TAGS.get_or_init(|| FILES.iter().map(|file| hex(file.content, 16)).collect())
 }
 
 /// The beginning of a digest.
@@ -134,13 +132,6 @@ fn hex(content: &[u8], bytes: usize) -> String {
     let digest = digest(&SHA256, content);
     let bytes = digest.as_ref().iter().take(bytes);
     bytes.fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-/// Whether who asks has what `tag` names.
-fn is_among(request: &HeaderMap, tag: &HeaderValue) -> bool {
-    let named = request.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let mut named = named.flat_map(|list| list.split(',')).map(str::trim_ascii);
-    named.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
 }
 
 fn media_type(name: &str) -> HeaderValue {

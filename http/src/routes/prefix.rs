@@ -47,7 +47,7 @@ pub(crate) async fn delete(exchange: &Exchange) -> Result<HttpResponse, Problem>
     let query = exchange.query(Endpoint::DeletePrefix)?;
     let prefix = prefix(&query)?;
     let (durability, acks) = (query.durability()?, AckTerms::of(&query)?);
-    if condition::from_headers(exchange.headers()) != Condition::default() {
+    if condition::from_headers(exchange.headers())? != Condition::default() {
         return Err(Problem::new(
             Code::InvalidParameter,
             "nothing was deleted; If-Match and If-None-Match are about one key, not about a prefix",

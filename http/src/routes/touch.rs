@@ -30,7 +30,7 @@ pub(crate) async fn touch(
         return Err(query::invalid("ttl", "is missing: how long the value lives from now, or 0"));
     }
     let (ttl, durability, acks) = (query.ttl()?, query.durability()?, AckTerms::of(&query)?);
-    let condition = condition::from_headers(exchange.headers());
+    let condition = condition::from_headers(exchange.headers())?;
     let limits = BodyLimits { max_bytes: 0, timeout: exchange.site.config.body_timeout };
     body::read(&mut payload, exchange.headers(), limits)
         .await

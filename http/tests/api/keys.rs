@@ -74,8 +74,11 @@ fn reads_are_conditional() {
         (format!("{other}, {etag}"), 304),
         ("*".to_owned(), 304),
         (other.to_owned(), 200),
-        ("nonsense".to_owned(), 200),
-        (etag.trim_matches('"').to_owned(), 200),
+        ("\"nonsense\"".to_owned(), 200),
+        ("nonsense".to_owned(), 400),
+        (etag.trim_matches('"').to_owned(), 400),
+        (format!("\"a,{etag}"), 400),
+        (format!("*, {etag}"), 400),
     ] {
         assert_eq!(get(IF_NONE_MATCH, &same).status, status, "{same}");
     }
@@ -102,6 +105,12 @@ fn writes_are_conditional() {
     assert_eq!(refused.status, 412);
     assert_eq!(refused.json()["current_version"], first.header("gridkv-version"));
     let etag = first.header("etag");
+    for (name, malformed) in
+        [(IF_MATCH, format!("\"a,{etag}")), (IF_NONE_MATCH, "nonsense".to_owned())]
+    {
+        let refused = put(name, &malformed);
+        assert_eq!(refused.refusal(), (400, "invalid_parameter".to_owned()), "{malformed}");
+    }
     assert_eq!(put(IF_MATCH, &format!("W/{etag}")).status, 412, "a weak tag never matches");
     assert_eq!(put(IF_MATCH, "\"nonsense\"").status, 412);
     let second = put(IF_MATCH, &format!("\"nonsense\", {etag}"));

@@ -43,7 +43,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use crate::telemetry::{Directive, Format};
-use overlay::{Overlay, Settings};
+use overlay::{Origin, Overlay, Settings};
 
 pub(crate) use address::HostPort;
 pub(crate) use auth::{AuthConfig, TokenConfig};
@@ -79,6 +79,8 @@ pub(crate) struct Loaded {
     /// The typed configuration.
     pub(crate) config: Config,
     settings: Settings,
+    /// `node.data_dir` as the file has it, where that is relative and holds.
+    relative_data_dir: Option<PathBuf>,
 }
 
 impl Loaded {
@@ -101,6 +103,13 @@ impl Loaded {
     /// What set the key at this dotted path: the file and its line, the variable, or the flag.
     pub(crate) fn origin_of(&self, path: &str) -> Option<String> {
         self.settings.get(path).map(|setting| setting.origin.to_string())
+    }
+
+    /// Where the data directory is, if a file says so relative to its own directory, and where it would be from the
+    /// directory `here`.
+    pub(crate) fn data_dir_from(&self, here: &Path) -> Option<(&Path, PathBuf)> {
+        let from_here = here.join(self.relative_data_dir.as_ref()?);
+        Some((self.config.node.data_dir.as_deref()?, from_here))
     }
 
     /// How one more store would be configured that is defined by these keys of its section, beside those
@@ -137,9 +146,7 @@ where
     Vars: IntoIterator<Item = (OsString, OsString)>,
 {
     let mut overlay = Overlay::new(sources.backends);
-    if let Some(path) = sources.file {
-        file::read(path, &mut overlay);
-    }
+    let relative_data_dir = sources.file.and_then(|path| file::read(path, &mut overlay));
     environment::read(sources.environment, &mut overlay);
     overlay.flags(sources.flags);
     overlay.complete(&sources.host_name);
@@ -153,8 +160,10 @@ where
         overlay.report(security);
         overlay.report(rules::check(config));
     }
+    let relative_data_dir = relative_data_dir
+        .filter(|_| matches!(overlay.origin("node.data_dir"), Origin::File { .. }));
     let (config, settings) = overlay.finish(config)?;
-    Ok(Loaded { config, settings })
+    Ok(Loaded { config, settings, relative_data_dir })
 }
 
 /// The configuration of one node, a section for each room.

@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod command;
 mod config;
+mod data_dir;
 mod exposure;
 mod init;
 mod interrupt;

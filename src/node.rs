@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::signals::{self, Signals};
 use crate::store_setup::setup;
 use crate::telemetry::Switch;
 use crate::tls::Tls;
-use crate::{banner, exposure, tls};
+use crate::{banner, data_dir, exposure, tls};
 
 /// How long a stopping node waits for its peers to take what it wrote.
 const GRACE: Duration = Duration::from_secs(3);
@@ -87,6 +87,7 @@ where
     let config = &loaded.config;
     identity::look(config.node.data_dir.as_deref()).map_err(StartError::from)?;
     let mut signals = Signals::catch().map_err(RunError::Serve)?;
+    data_dir::warn_of_another(loaded, Path::new("."));
     let hangups = Signals::hangups().map_err(RunError::Serve)?;
     let http = listen(config.http.listen, "http.listen")?;
     let peers = listen(config.peers.listen, "peers.listen")?;

@@ -137,6 +137,29 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
+fn a_node_that_looks_beside_its_file_says_when_its_data_is_where_it_was_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().to_string();
+    fs::create_dir(dir.path().join("conf")).unwrap();
+    fs::write(dir.path().join("conf/g.toml"), "[node]\ndata_dir = \"kept\"\n").unwrap();
+    let start =
+        || said(&mut gridkv(dir.path(), &["serve", "-c", "conf/g.toml", "--listen", &port]));
+    assert!(!start().error.contains("starts empty"), "there is nothing anywhere");
+    fs::create_dir(dir.path().join("kept")).unwrap();
+    fs::write(dir.path().join("kept/node"), "").unwrap();
+    let warned = start();
+    let line = warned.error.lines().find(|line| line.contains("starts empty")).unwrap();
+    for place in ["conf/kept", "--data-dir"] {
+        assert!(line.contains(place), "{line}");
+    }
+    let there = dir.path().canonicalize().unwrap().join("kept");
+    assert!(line.contains(there.to_str().unwrap()) && line.contains("WARN"), "{line}");
+    fs::rename(dir.path().join("kept"), dir.path().join("conf/kept")).unwrap();
+    assert!(!start().error.contains("starts empty"));
+}
+
+#[test]
 fn a_directory_that_can_not_be_used_is_named() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "x").unwrap();

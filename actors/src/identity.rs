@@ -115,6 +115,11 @@ pub fn look(dir: Option<&Path>) -> Result<(), IdentityError> {
     dir.map_or(Ok(()), |dir| load(dir).map(drop))
 }
 
+/// Whether a node has kept an identity in `dir`. What can not be looked at is none.
+pub fn is_in(dir: &Path) -> bool {
+    dir.join(NODE).try_exists().unwrap_or(false)
+}
+
 impl Identity {
     /// Takes the identity of `dir`, or makes one there, with a fresh epoch that is persisted before
     /// this returns. Without a directory the identity is fresh too, and nothing is kept.
@@ -259,8 +264,10 @@ mod tests {
     fn an_identity_that_was_told_that_it_is_forgotten_does_not_start_again() {
         let dir = tempfile::tempdir().unwrap();
         look(Some(dir.path())).unwrap();
+        assert!(!is_in(dir.path()));
         let mut identity = Identity::take(Some(dir.path()), NOW).unwrap();
         look(Some(dir.path())).unwrap();
+        assert!(is_in(dir.path()));
         let mut members = Members::default();
         members.forget(identity.origin().node());
         identity.keep_roster(Roster { joined: true, members }).unwrap();

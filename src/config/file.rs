@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
@@ -18,22 +18,28 @@ use super::nearest::nearest;
 use super::overlay::{Origin, Overlay};
 use crate::private_file;
 
-/// Reads a file and offers all it holds.
-pub(super) fn read(path: &Path, overlay: &mut Overlay<'_>) {
+/// Reads a file and offers all it holds. A directory that it names from its own, as it does.
+pub(super) fn read(path: &Path, overlay: &mut Overlay<'_>) -> Option<PathBuf> {
     let whole = |line| Origin::File { path: path.to_owned(), line };
     let text = match text(path) {
         Ok(text) => text,
-        Err(fault) => return overlay.refuse(whole(None), "", None, fault),
+        Err(fault) => {
+            overlay.refuse(whole(None), "", None, fault);
+            return None;
+        }
     };
     // Twice over the same text: once for the values, once for where they stand.
     let (table, spans) = match (text.parse::<Table>(), DeTable::parse(&text)) {
         (Ok(table), Ok(spans)) => (table, spans.into_inner()),
         (Err(wrong), _) | (_, Err(wrong)) => {
             let (line, fault) = syntax(&text, &wrong);
-            return overlay.refuse(whole(line), "", None, fault);
+            overlay.refuse(whole(line), "", None, fault);
+            return None;
         }
     };
-    Walk { path, text: &text, overlay }.section(&[], &table, &spans);
+    let mut walk = Walk { path, text: &text, overlay, directory: None };
+    walk.section(&[], &table, &spans);
+    walk.directory
 }
 
 /// What is wrong with a text that is not TOML, and in which line.
@@ -63,6 +69,8 @@ struct Walk<'a, 'o, 'b> {
     path: &'a Path,
     text: &'a str,
     overlay: &'o mut Overlay<'b>,
+    /// A relative directory, as it is written.
+    directory: Option<PathBuf>,
 }
 
 impl Walk<'_, '_, '_> {
@@ -85,6 +93,10 @@ impl Walk<'_, '_, '_> {
             (Place::Key(key), ..) => {
                 if let Err(fault) = self.may_hold(key, value) {
                     return self.overlay.refuse(origin, &dotted, None, fault);
+                }
+                if matches!(key.kind, Kind::Path) {
+                    let name = value.as_str().filter(|name| !name.is_empty()).map(PathBuf::from);
+                    self.directory = name.filter(|name| name.is_relative());
                 }
                 self.overlay.offer(&dotted, key, &self.beside(key, value), origin);
             }

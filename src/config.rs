@@ -191,6 +191,14 @@ impl Config {
     pub(crate) fn exposures(&self) -> Vec<Exposure> {
         security_rules::exposures(self)
     }
+
+    /// The only names by which a browser may call this node while nobody is asked who they are; `None`: any,
+    /// because its certificate proves the name, or because it is meant to be reached by others.
+    pub(crate) fn own_names(&self) -> Option<Vec<String>> {
+        let is_local = !security_rules::is_reachable(self.http.listen) && self.http.tls.is_none();
+        let names = self.http.host_names.iter().chain([&self.node.name]);
+        is_local.then(|| names.cloned().collect())
+    }
 }
 
 /// `[node]`: who this node is.
@@ -213,6 +221,8 @@ pub(crate) struct NodeConfig {
 pub(crate) struct HttpConfig {
     /// Where clients connect; port 0 lets the system choose.
     pub(crate) listen: SocketAddr,
+    /// Names by which clients may call it while nobody is asked who they are, beside those that need no list.
+    pub(crate) host_names: Vec<String>,
     /// Worker threads; `None`: one per core.
     #[serde(deserialize_with = "non_zero")]
     pub(crate) workers: Option<NonZeroUsize>,

@@ -13,6 +13,7 @@ use gridkv_actors::identity;
 use gridkv_actors::node::NodeHandle;
 use gridkv_actors::peer_security::PeerSecurity;
 use gridkv_actors::runtime::{Failure, Node, NodeConfig, StartError, StoreSetup};
+use gridkv_http::HostNames;
 use gridkv_protocol::StoreName;
 use gridkv_protocol::store_name::StoreNameError;
 use tokio::net::TcpSocket;
@@ -86,8 +87,8 @@ where
 {
     let config = &loaded.config;
     identity::look(config.node.data_dir.as_deref()).map_err(StartError::from)?;
-    let mut signals = Signals::catch().map_err(RunError::Serve)?;
     data_dir::warn_of_another(loaded, Path::new("."));
+    let mut signals = Signals::catch().map_err(RunError::Serve)?;
     let hangups = Signals::hangups().map_err(RunError::Serve)?;
     let http = listen(config.http.listen, "http.listen")?;
     let peers = listen(config.peers.listen, "peers.listen")?;
@@ -240,6 +241,7 @@ fn stores(config: &Config) -> Result<Vec<StoreSetup>, StoreNameError> {
 fn http_config(config: &Config) -> gridkv_http::HttpConfig {
     let http = &config.http;
     gridkv_http::HttpConfig {
+        host_names: config.own_names().map_or(HostNames::Any, HostNames::Own),
         workers: http.workers.map_or(0, std::num::NonZero::get),
         max_value_bytes: http.max_value_bytes,
         max_key_bytes: http.max_key_bytes,

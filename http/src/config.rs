@@ -3,9 +3,13 @@
 
 use std::time::Duration;
 
+use crate::host_names::HostNames;
+
 /// Limits and deadlines of the HTTP side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
+    /// By which names clients may call the node while nobody is asked who they are.
+    pub host_names: HostNames,
     /// Threads that serve; 0 is one per CPU core.
     pub workers: usize,
     /// Bytes of a value, at most.
@@ -48,6 +52,7 @@ impl Default for HttpConfig {
     /// What `gridkv.example.toml` shows.
     fn default() -> Self {
         Self {
+            host_names: HostNames::Own(Vec::new()),
             workers: 0,
             max_value_bytes: 1_048_576,
             max_key_bytes: 1_024,

@@ -109,7 +109,8 @@ fn still_asked_for(
     answer
 }
 
-/// Who sends the request, if they may send it. What leads nowhere is told to those who have a token.
+/// Who sends the request, if they may send it. What leads nowhere is told to those who have a token. Where nobody
+/// is asked, a browser's page must not be able to have a name lead here.
 fn caller(
     site: &Site,
     request: &HttpRequest,
@@ -117,7 +118,18 @@ fn caller(
 ) -> Result<Caller, Problem> {
     let role = endpoint.map_or(Some(Role::Metrics), Endpoint::role);
     let (headers, from) = (request.headers(), request.peer_addr());
-    site.operating.access.admit(headers, from, role, || site.node.now())
+    let caller = site.operating.access.admit(headers, from, role, || site.node.now())?;
+    match site.config.host_names.foreign(request.uri(), headers) {
+        Some(name) if caller == Caller::Anyone => Err(foreign_name(name)),
+        Some(_) | None => Ok(caller),
+    }
+}
+
+fn foreign_name(name: &str) -> Problem {
+    let detail = "nothing happened: without tokens this node answers only to addresses, localhost and its own names, \
+                  because a page may have made another one lead here; call it by 127.0.0.1, name this one in \
+                  http.host_names, or give the node tokens";
+    Problem::new(Code::Forbidden, detail).with("host", name)
 }
 
 /// Where the request leads, unless it is refused before anything happens.

@@ -28,6 +28,7 @@ mod entity_tag;
 mod exchange;
 mod field;
 mod headers;
+pub mod host_names;
 mod incoming;
 mod json_body;
 mod key_path;
@@ -60,6 +61,7 @@ mod watchers;
 
 pub use access::Access;
 pub use config::HttpConfig;
+pub use host_names::HostNames;
 pub use log_control::LogControl;
 pub use operating::{Build, Operating, ShownConfig};
 pub use role::Role;

@@ -290,7 +290,7 @@ fn responses(verb: Verb, endpoint: Endpoint) -> Json {
         }
         responses.insert(answer.status.to_string(), response);
     }
-    for (status, codes) in refusals(verb, endpoint) {
+    for (status, codes) in refusals(endpoint) {
         let titles: Vec<String> =
             codes.iter().map(|code| format!("{}: {}", code.as_str(), code.title())).collect();
         let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
@@ -312,15 +312,14 @@ fn responses(verb: Verb, endpoint: Endpoint) -> Json {
 }
 
 /// Codes by their status.
-fn refusals(verb: Verb, endpoint: Endpoint) -> BTreeMap<u16, Vec<Code>> {
-    let always = [Code::InvalidParameter, Code::Overloaded, Code::Internal];
-    let unsafe_only = [Code::Forbidden].into_iter().filter(|_| !verb.is_safe());
-    let who = [Code::Unauthorized, Code::Forbidden, Code::RateLimited].into_iter();
+fn refusals(endpoint: Endpoint) -> BTreeMap<u16, Vec<Code>> {
+    let always = [Code::InvalidParameter, Code::Forbidden, Code::Overloaded, Code::Internal];
+    let who = [Code::Unauthorized, Code::RateLimited].into_iter();
     let who = who.filter(|_| endpoint.role().is_some());
     let own = endpoint.describe().problems.iter().flat_map(|codes| codes.iter().copied());
     let mut seen = BTreeSet::new();
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in own.chain(always).chain(unsafe_only).chain(who) {
+    for code in own.chain(always).chain(who) {
         if seen.insert(code.as_str()) {
             by_status.entry(code.status()).or_default().push(code);
         }

@@ -70,7 +70,8 @@ impl TryFrom<String> for HostPort {
     }
 }
 
-fn is_host(host: &str) -> bool {
+/// Whether it may be the name of a host, or an IPv4 address.
+pub(super) fn is_host(host: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     let label = |label: &str| !label.is_empty() && !label.starts_with('-');
     let host = host.strip_suffix('.').unwrap_or(host);

@@ -129,6 +129,12 @@ static NODE_KEYS: &[Key] = &[
     .flag("--data-dir"),
     Key::new("http.listen", Kind::Listen, "127.0.0.1:7400", "where clients connect")
         .flag("--listen"),
+    Key::new(
+        "http.host_names",
+        Kind::HostNames,
+        "",
+        "names by which clients may call a node without tokens; addresses and localhost always do",
+    ),
     Key::new("http.workers", Kind::Whole(limits::WORKERS), "0", "worker threads; 0 = cores"),
     Key::new(
         "http.max_value_bytes",

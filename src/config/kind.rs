@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use toml::Value;
 
-use super::address::HostPort;
+use super::address::{self, HostPort};
 use super::duration;
 use super::fault::Fault;
 use super::keys::Key;
@@ -57,6 +57,8 @@ pub(super) enum Kind {
     Secret,
     /// A list of names of nodes.
     NodeNames,
+    /// A list of names of hosts.
+    HostNames,
     /// A list of tokens.
     Tokens,
 }
@@ -124,6 +126,7 @@ pub(super) fn check(
             Err(refuse(format!("{least} to {most} characters")))
         }
         Kind::NodeNames => node_names(value, spelling, key),
+        Kind::HostNames => host_names(value, spelling, key),
         Kind::Tokens => match (value, spelling) {
             (Value::Array(tokens), _) => tokens::check(tokens),
             (Value::String(list), Spelling::Text) if list.is_empty() => tokens::check(&[]),
@@ -251,6 +254,19 @@ fn node_names(value: &Value, spelling: Spelling, key: &Key) -> Result<Value, Fau
         }
         let form = name_form(limits::NODE_NAME);
         Err(Fault::Value { allowed: format!("a list of names of {form}"), help: key.help })
+    };
+    let given = list(value, spelling, "a list of names")?;
+    given.iter().map(one).collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+fn host_names(value: &Value, spelling: Spelling, key: &Key) -> Result<Value, Fault> {
+    let one = |item: &Value| {
+        let name = text(item)?;
+        if address::is_host(name) {
+            return Ok(item.clone());
+        }
+        let allowed = format!("a list of names without a port, such as kv.example; not {name:?}");
+        Err(Fault::Value { allowed, help: key.help })
     };
     let given = list(value, spelling, "a list of names")?;
     given.iter().map(one).collect::<Result<Vec<_>, _>>().map(Value::Array)

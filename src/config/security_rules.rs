@@ -48,7 +48,7 @@ pub(super) fn exposures(config: &Config) -> Vec<Exposure> {
 }
 
 /// Whether other machines reach it; an IPv4 address in IPv6 clothes counts as what it is.
-fn is_reachable(listen: SocketAddr) -> bool {
+pub(super) fn is_reachable(listen: SocketAddr) -> bool {
     !listen.ip().to_canonical().is_loopback()
 }
 

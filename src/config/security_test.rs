@@ -46,6 +46,25 @@ fn nothing_is_asked_by_default() {
 }
 
 #[test]
+fn a_node_that_only_this_machine_reaches_has_names_of_its_own() {
+    let exposed = ["--insecure-expose-without-auth"];
+    let names = |text: &str| Trial::default().file(text).typed(&exposed).config().own_names();
+    let listed = "[node]\nname = 'n1'\n[http]\nhost_names = ['kv.example', 'kv.example.org.']\n";
+    let own = ["kv.example", "kv.example.org.", "n1"].map(str::to_owned);
+    assert_eq!(names(listed), Some(own.to_vec()));
+    assert_eq!(names(&format!("{listed}listen = '[::1]:1'")), Some(own.to_vec()));
+    assert_eq!(names(&format!("{listed}listen = '0.0.0.0:1'")), None, "others are to reach it");
+    let tls = format!("{listed}[http.tls]\ncert = 'a'\nkey = 'b'");
+    assert_eq!(names(&tls), None, "a certificate says whose name it is");
+    for bad in ["kv.example:7400", "http://kv", "", "*.example"] {
+        let text = format!("[http]\nhost_names = ['{bad}']");
+        let refused = Trial::default().file(&text).problems().concat();
+        let rule = "must be a list of names without a port";
+        assert!(refused.contains(rule), "{refused}");
+    }
+}
+
+#[test]
 fn files_are_taken_from_the_directory_of_the_one_that_names_them() {
     let config = Trial::default()
         .file(

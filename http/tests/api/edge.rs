@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gridkv_http::HttpConfig;
+use gridkv_http::{HostNames, HttpConfig};
 
 use crate::node::serve;
 
@@ -56,6 +56,42 @@ fn a_foreign_page_changes_nothing() {
     assert_eq!(node.send("GET", "/v1/kv/main/a", &foreign, b"").status, 404);
     let own = [("sec-fetch-site", "same-origin")];
     assert_eq!(node.send("PUT", "/v1/kv/main/a", &own, b"v").status, 201);
+}
+
+#[test]
+fn a_page_whose_name_was_made_to_lead_here_gets_nothing_where_nobody_is_asked() {
+    let names = HostNames::Own(vec!["kv.example".to_owned()]);
+    let node = serve(HttpConfig { host_names: names, ..HttpConfig::default() });
+    let ask = |first: &str, host: &str| {
+        let mut client = node.client();
+        client.raw(format!("{first}\r\n{host}content-length: 1\r\n\r\nv").as_bytes());
+        client.answer(first.split(' ').next().unwrap())
+    };
+    for first in [
+        "GET /v1/kv/main HTTP/1.1",
+        "GET /console/ HTTP/1.1",
+        "GET /nowhere HTTP/1.1",
+        "PUT /v1/kv/main/a HTTP/1.1",
+        "GET /metrics HTTP/1.0",
+    ] {
+        let refused = ask(first, "host: evil.example:7400\r\n");
+        assert_eq!(refused.refusal(), (403, "forbidden".to_owned()), "{first}");
+        assert_eq!(refused.json()["host"], "evil.example:7400");
+    }
+    let whole = ask("PUT http://evil.example/v1/kv/main/a HTTP/1.1", "host: localhost\r\n");
+    assert_eq!(whole.refusal(), (403, "forbidden".to_owned()));
+    let port = node.address.port();
+    for host in [
+        format!("host: 127.0.0.1:{port}\r\n"),
+        format!("host: [::1]:{port}\r\n"),
+        "host: LOCALHOST.\r\n".to_owned(),
+        "host: Kv.Example:80\r\n".to_owned(),
+    ] {
+        assert_eq!(ask("GET /v1/kv/main HTTP/1.1", &host).status, 200, "{host}");
+    }
+    assert_eq!(ask("GET /v1/kv/main HTTP/1.0", "").status, 200);
+    let whole = ask("GET http://localhost/v1/kv/main HTTP/1.1", "host: evil.example\r\n");
+    assert_eq!(whole.status, 200, "{}", whole.text());
 }
 
 #[test]

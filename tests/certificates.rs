@@ -172,6 +172,57 @@ fn a_certificate_is_renewed_under_writes_without_a_restart_or_a_lost_write() {
 }
 
 #[test]
+fn tls_that_begins_or_ends_waits_for_a_restart_and_what_else_changed_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let papers = Papers::make(dir.path(), "grid");
+    let cluster: Cluster = ready(papers.cluster(dir.path(), 3));
+    let nodes = all(&cluster);
+    settle(&nodes);
+    let (node, path) = (nodes[0], papers.0.join("n1/gridkv.toml"));
+    let whole = papers.read("n1/gridkv.toml");
+    let level = |level: &str| format!("[log]\nlevel = \"{level}\"\n");
+    let shown = |pointer: &str| {
+        let shown = node.client().request("GET", "/v1/node").send().unwrap().json().unwrap();
+        shown.pointer(pointer).unwrap().clone()
+    };
+    let without = |text: &str, section: &str| {
+        let (before, rest) = text.split_once(&format!("[{section}]\n")).unwrap();
+        let (_, after) = rest.split_once("\n[").unwrap();
+        format!("{before}[{after}")
+    };
+    let in_clear = without(&without(&whole, "http.tls"), "peers.tls");
+    fs::write(&path, format!("{in_clear}{}", level("debug"))).unwrap();
+    signal(node, "HUP");
+    wait_log(node, "what changed here holds only after a restart", 1);
+    let log = log(node);
+    let line = log.lines().rfind(|line| line.contains("only after a restart")).unwrap();
+    for key in ["http.tls.cert", "http.tls.key", "peers.tls.ca", "peers.tls.cert", "peers.tls.key"]
+    {
+        assert!(line.contains(key), "{key}: {line}");
+    }
+    assert!(!line.contains("log.level") && !log.contains("nothing was changed"), "{log}");
+    assert_eq!(shown("/config/log/level"), "debug", "the rest is taken");
+    assert!(
+        shown("/config/http/tls/cert").as_str().unwrap().ends_with("node.pem"),
+        "what holds is shown"
+    );
+    // The other way round, and a certificate that is new meanwhile.
+    node.restart(PATIENCE).unwrap();
+    let plain = Client::new(&node.base_url().replace("https", "http"))
+        .bearing(Some(papers.read("tokens/admin.token").trim()));
+    wait_until(PATIENCE, "n1 to answer in clear", || {
+        plain.stats().is_ok_and(|it| it.status == 200)
+    })
+    .unwrap();
+    fs::write(&path, format!("{whole}{}", level("warn"))).unwrap();
+    signal(node, "HUP");
+    wait_log(node, "what changed here holds only after a restart", 2);
+    let said = plain.request("GET", "/v1/node").send().unwrap().json().unwrap();
+    assert_eq!(said["config"]["log"]["level"], "warn");
+    assert_eq!(said["config"]["http"]["tls"]["cert"], "");
+}
+
+#[test]
 fn a_node_that_is_added_joins_a_cluster_that_runs() {
     let dir = tempfile::tempdir().unwrap();
     let papers = Papers::make(dir.path(), "grid");

@@ -6,6 +6,7 @@ mod mesh;
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 use std::thread;
 
 use gridkv_cluster::{Address, Node, Reply, wait_until};
@@ -201,4 +202,68 @@ fn a_member_with_other_stores_is_named() {
     let refused = put("big", "majority");
     assert_eq!((refused.status, refused.code().as_deref()), (503, Some("not_enough_peers")));
     assert_eq!(refused.json().unwrap()["without_store"], json!(["n2"]));
+}
+
+/// Waits until all is well again between a node and a peer.
+fn reaches(node: &Node, name: &str) {
+    wait_state(node, name, "up");
+    let what = format!("{} to reach {name}", node.name());
+    wait_until(PATIENCE, what, || peer(node, name).unwrap()["trouble"].is_null()).unwrap();
+}
+
+/// Waits until a node says why it does not reach a peer, in each of these words in turn; returns the last.
+fn troubles(node: &Node, name: &str, words: &[&str]) -> Value {
+    let mut seen = Vec::new();
+    for word in words {
+        let what = format!("{name} to be {word} in the eyes of {}", node.name());
+        let waited = wait_until(PATIENCE, what, || {
+            let now = peer(node, name).unwrap();
+            if seen.last() != Some(&now["trouble"]) {
+                seen.push(now["trouble"].clone());
+            }
+            now["trouble"]["reason"] == *word
+        });
+        assert!(waited.is_ok(), "{waited:?}: {seen:?}\n{}", node.log_tail(15));
+    }
+    seen.pop().unwrap()
+}
+
+#[test]
+fn a_peer_that_hangs_is_told_from_one_that_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let quick = builder(dir.path())
+        .env("GRIDKV_PEERS__SUSPECT_AFTER", "1s")
+        .env("GRIDKV_PEERS__DOWN_AFTER", "5s");
+    let cluster = ready(quick);
+    let nodes = all(&cluster);
+    reaches(nodes[0], "n2");
+    let is_ready = || peer(nodes[0], "n2").unwrap()["ready"] == true;
+    wait_until(PATIENCE, "n2 to say that it is ready", is_ready).unwrap();
+
+    // What all have went over the link, which is open at first; then it is dialled again, and takes the connection.
+    let put = nodes[0].client();
+    let put = put.at_key("PUT", "main", "k").query("acks", "all").body(b"v").send().unwrap();
+    assert_eq!(put.status, 201, "{}", put.quoted());
+    nodes[1].pause().unwrap();
+    let hung = troubles(nodes[0], "n2", &["silent", "hung"]);
+    assert!(hung["detail"].as_str().unwrap().contains("the process hangs"), "{hung}");
+    assert_eq!(peer(nodes[0], "n2").unwrap()["state"], "down");
+    reaches(nodes[0], "n3");
+    nodes[1].resume().unwrap();
+    reaches(nodes[0], "n2");
+
+    nodes[1].kill().unwrap();
+    let gone = troubles(nodes[0], "n2", &["connection_refused"]);
+    assert!(gone["detail"].as_str().unwrap().ends_with("start it"), "{gone}");
+    wait_state(nodes[0], "n2", "down");
+    let later = peer(nodes[0], "n2").unwrap()["trouble"].clone();
+    assert_eq!(later["since"], gone["since"], "it is as old as its first time");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gridkv"));
+    let peers = command.args(["peers", "--url", &nodes[0].base_url()]).output().unwrap();
+    let (table, told) =
+        (String::from_utf8_lossy(&peers.stdout), String::from_utf8_lossy(&peers.stderr));
+    assert!(table.lines().any(|row| row.starts_with("n2") && row.ends_with("connection_refused")));
+    assert!(told.contains("n2: its address refuses connections"), "{told}");
+    nodes[1].start().unwrap();
+    reaches(nodes[0], "n2");
 }

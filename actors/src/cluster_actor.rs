@@ -355,9 +355,13 @@ impl ClusterActor {
         let own = self.own();
         let neighbours = members.iter().filter(|member| member.origin.node() != own.node());
         let neighbours = neighbours
-            .map(|member| Neighbour {
-                member: member.clone(),
-                contact: self.contacts.get(member.origin.node()).cloned().unwrap_or_default(),
+            .map(|member| {
+                let id = member.origin.node();
+                Neighbour {
+                    member: member.clone(),
+                    contact: self.contacts.get(id).cloned().unwrap_or_default(),
+                    trouble: self.dialling.trouble(&member.addr, id),
+                }
             })
             .collect();
         let silent = self.boot.as_ref().map_or_else(Vec::new, |boot| boot.silent(&self.others()));

@@ -22,6 +22,8 @@ use crate::gate::GateLimits;
 use crate::mail::Mail;
 use crate::node_config::{NodeConfig, StoreSetup};
 use crate::operations::{Asked, Operations, Task};
+use crate::trouble::Trouble;
+use crate::views::PeerState;
 use crate::wire::{OutboxReceiver, outbox};
 use crate::wiring::Wiring;
 
@@ -180,11 +182,24 @@ impl Stage {
         queue
     }
 
+    /// Nothing listens at an address.
+    async fn does_not_reach(&self, addr: &str) {
+        let (addr, reason) = (addr.to_owned(), "refused".to_owned());
+        let trouble = Trouble::ConnectionRefused;
+        post(&self.cluster, Silent { addr, reason, trouble });
+        self.done().await;
+    }
+
+    /// Why a peer that is in this state is not reached, as is shown.
+    fn trouble(&self, peer: NodeId, state: PeerState) -> Option<Trouble> {
+        let board = self.wiring.board.read();
+        let neighbour = board.neighbours.iter().find(|one| one.member.origin.node() == peer);
+        neighbour.unwrap().trouble(state).map(|trouble| trouble.what)
+    }
+
     /// Whom a node that has just started has not heard from, as it shows.
     async fn silent(&self) -> Vec<NodeId> {
-        let (addr, reason) = ("elsewhere:1".to_owned(), "refused".to_owned());
-        post(&self.cluster, Silent { addr, reason, refused: None }); // it looks around at each event
-        self.done().await;
+        self.does_not_reach("elsewhere:1").await; // it looks around at each event
         self.wiring.board.read().silent_at_boot.clone()
     }
 }
@@ -245,6 +260,25 @@ async fn a_peer_that_does_not_take_this_node_in_is_dialled_again_and_sent_nothin
 }
 
 #[actix_rt::test]
+async fn why_a_peer_is_not_reached_is_shown_until_it_is() {
+    let stage = Stage::set();
+    let addr = stage.members.get(N2).unwrap().addr.clone();
+    stage.done().await;
+    assert_eq!(stage.trouble(N2, PeerState::Down), None, "nothing came of it yet");
+    stage.does_not_reach(&addr).await;
+    assert_eq!(stage.trouble(N2, PeerState::Down), Some(Trouble::ConnectionRefused));
+    assert_eq!(stage.trouble(N2, PeerState::Up), Some(Trouble::ConnectionRefused), "one way only");
+    assert_eq!(stage.trouble(N3, PeerState::Down), None);
+    let _queue = stage.link().await;
+    stage.does_not_reach("elsewhere:1").await; // it looks around
+    assert_eq!(stage.trouble(N2, PeerState::Up), None);
+    assert_eq!(stage.trouble(N2, PeerState::Suspect), Some(Trouble::Silent), "its link is open");
+    post(&stage.cluster, LinkEnded { peer: N2, addr, trouble: Trouble::Cut });
+    stage.done().await;
+    assert_eq!(stage.trouble(N2, PeerState::Up), Some(Trouble::Cut));
+}
+
+#[actix_rt::test]
 async fn a_peer_whose_store_turns_out_to_be_a_cache_is_cut_on_both_connections() {
     let stage = Stage::set();
     let dialled = stage.link().await;
@@ -298,7 +332,8 @@ async fn a_rebuild_from_a_peer_that_is_forgotten_ends_and_leaves_the_store_as_it
     let request = FullSync { store: store.clone(), operation: Arc::clone(&operation), reply };
     post(&stage.cluster, request);
     assert_eq!(begun.await.unwrap(), Ok(()));
-    post(&stage.cluster, LinkEnded { peer: N2 });
+    let addr = stage.members.get(N2).unwrap().addr.clone();
+    post(&stage.cluster, LinkEnded { peer: N2, addr, trouble: Trouble::Cut });
     stage.reports(run(N3, 5), Frontier::default(), &stage.members).await;
     assert_eq!(operation.view().waits_for, ["n2 is not connected"]);
     let said = operations.announce(&store);

@@ -8,6 +8,9 @@ use gridkv_protocol::contacts::Contact;
 use gridkv_protocol::welcome::Member;
 use tokio::sync::Notify;
 
+use crate::trouble::{PeerTrouble, Trouble};
+use crate::views::PeerState;
+
 /// What the cluster actor knows, and whether something failed that the node can not go on with.
 #[derive(Debug, Default)]
 pub(crate) struct ClusterBoard {
@@ -47,6 +50,19 @@ pub(crate) struct Board {
 pub(crate) struct Neighbour {
     pub(crate) member: Member,
     pub(crate) contact: Contact,
+    /// Why it is not reached where it is dialled.
+    pub(crate) trouble: Option<PeerTrouble>,
+}
+
+impl Neighbour {
+    /// Why it is not reached, if it is not. Over an open link nothing may come for a while before that is given up.
+    pub(crate) fn trouble(&self, state: PeerState) -> Option<PeerTrouble> {
+        if !self.contact.has_link() {
+            return self.trouble.clone();
+        }
+        let since = self.contact.last.filter(|_| state != PeerState::Up)?;
+        Some(PeerTrouble { what: Trouble::Silent, since })
+    }
 }
 
 impl ClusterBoard {

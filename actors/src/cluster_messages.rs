@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use gridkv_protocol::report::Report;
-use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
+use gridkv_protocol::welcome::{Hello, Refusal, Welcome};
 use gridkv_protocol::{NodeId, Origin, StoreName};
 use tokio::sync::oneshot;
 
@@ -12,6 +12,7 @@ use crate::credentials::Credentials;
 use crate::member_change::{AddReply, ForgetReply};
 use crate::operations::Operation;
 use crate::store_ends::StoreEnd;
+use crate::trouble::Trouble;
 use crate::wire::Outbox;
 
 /// A node knocked at this one; answered once what the answer says is kept.
@@ -54,9 +55,9 @@ pub(crate) enum Verdict {
 #[rtype(result = "()")]
 pub(crate) struct Silent {
     pub(crate) addr: String,
+    /// In words for the log.
     pub(crate) reason: String,
-    /// Why, when it was a refusal and no silence.
-    pub(crate) refused: Option<RefusalReason>,
+    pub(crate) trouble: Trouble,
 }
 
 /// A link that served has ended.
@@ -64,6 +65,8 @@ pub(crate) struct Silent {
 #[rtype(result = "()")]
 pub(crate) struct LinkEnded {
     pub(crate) peer: NodeId,
+    pub(crate) addr: String,
+    pub(crate) trouble: Trouble,
 }
 
 /// A peer's connection to this node began.

@@ -1,9 +1,11 @@
-//! The links that this node keeps, by the address that is dialled.
+//! The links that this node keeps, by the address that is dialled, and what came of it there the last time.
 
 use std::collections::BTreeMap;
 
-use gridkv_protocol::NodeId;
+use gridkv_protocol::{NodeId, UnixMs};
 use tokio::task::JoinHandle;
+
+use crate::trouble::{PeerTrouble, Trouble};
 
 /// One task per address.
 #[derive(Debug, Default)]
@@ -16,6 +18,14 @@ pub(crate) struct Dialling {
 struct Link {
     task: JoinHandle<()>,
     peer: Option<NodeId>,
+    last: Option<Outcome>,
+}
+
+/// Who answered at an address, or why nobody did, and since when that is so.
+#[derive(Debug)]
+struct Outcome {
+    what: Result<NodeId, Trouble>,
+    since: UnixMs,
 }
 
 impl Dialling {
@@ -37,9 +47,11 @@ impl Dialling {
     /// Starts a link for each of `targets` that has none.
     pub(crate) fn start(&mut self, targets: Vec<String>, start: impl Fn(&str) -> JoinHandle<()>) {
         for addr in targets {
-            self.by_addr
-                .entry(addr)
-                .or_insert_with_key(|addr| Link { task: start(addr), peer: None });
+            self.by_addr.entry(addr).or_insert_with_key(|addr| Link {
+                task: start(addr),
+                peer: None,
+                last: None,
+            });
         }
     }
 
@@ -49,6 +61,32 @@ impl Dialling {
         let Some(link) = self.by_addr.get_mut(addr) else { return false };
         link.peer = Some(peer);
         true
+    }
+
+    /// Notes what came of dialling `addr`, or of its link. What is so already stays as old as it is.
+    pub(crate) fn note(&mut self, addr: &str, what: Result<NodeId, Trouble>, now: UnixMs) {
+        let Some(link) = self.by_addr.get_mut(addr) else { return };
+        if link.last.as_ref().is_none_or(|last| last.what != what) {
+            link.last = Some(Outcome { what, since: now });
+        }
+    }
+
+    /// What came of `addr` is of no use any more: who is dialled there has come by itself.
+    pub(crate) fn renew(&mut self, addr: &str) {
+        if let Some(link) = self.by_addr.get_mut(addr) {
+            link.last = None;
+        }
+    }
+
+    /// Why a peer is not reached where it is dialled; `None` when it is, or nothing came of it yet.
+    pub(crate) fn trouble(&self, addr: &str, peer: NodeId) -> Option<PeerTrouble> {
+        let Outcome { what, since } = self.by_addr.get(addr)?.last.as_ref()?;
+        let what = match what {
+            Ok(who) if *who == peer => return None,
+            Ok(who) => Trouble::OtherNode(*who),
+            Err(trouble) => trouble.clone(),
+        };
+        Some(PeerTrouble { what, since: *since })
     }
 
     /// The peer that the link to `addr` serves now.
@@ -103,5 +141,28 @@ mod tests {
         assert_eq!(dialling.end_others(&["a:1".into()]), []);
         dialling.start(vec!["a:1".into()], idle);
         assert!(dialling.serves("a:1", NodeId(7)));
+    }
+
+    #[actix_rt::test]
+    async fn what_came_of_an_address_is_as_old_as_its_first_time() {
+        let mut dialling = Dialling::default();
+        dialling.start(vec!["a:1".into()], idle);
+        let (n7, n8) = (NodeId(7), NodeId(8));
+        assert_eq!(dialling.trouble("a:1", n7), None, "not dialled yet");
+        for now in [10, 20] {
+            dialling.note("a:1", Err(Trouble::ConnectionRefused), UnixMs(now));
+        }
+        let refused = PeerTrouble { what: Trouble::ConnectionRefused, since: UnixMs(10) };
+        assert_eq!(dialling.trouble("a:1", n7), Some(refused));
+        dialling.note("a:1", Err(Trouble::Hung), UnixMs(30));
+        assert_eq!(dialling.trouble("a:1", n7).map(|now| now.since), Some(UnixMs(30)));
+        dialling.note("a:1", Ok(n8), UnixMs(40));
+        assert_eq!(dialling.trouble("a:1", n8), None);
+        let other = PeerTrouble { what: Trouble::OtherNode(n8), since: UnixMs(40) };
+        assert_eq!(dialling.trouble("a:1", n7), Some(other));
+        dialling.renew("a:1");
+        assert_eq!(dialling.trouble("a:1", n7), None, "n7 came by itself, and is dialled again");
+        dialling.note("b:1", Ok(n7), UnixMs(50));
+        assert_eq!(dialling.trouble("b:1", n7), None, "it is not dialled");
     }
 }

@@ -65,6 +65,7 @@ mod strangers;
 pub mod tls_fault;
 #[cfg(test)]
 mod trial_authority;
+mod trouble;
 mod unanswered;
 pub mod upkeep;
 mod version_queue;

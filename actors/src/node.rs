@@ -227,8 +227,9 @@ impl NodeHandle {
         }
     }
 
-    fn peer(&self, Neighbour { member, contact }: &Neighbour, now: UnixMs) -> PeerView {
-        let id = member.origin.node();
+    fn peer(&self, neighbour: &Neighbour, now: UnixMs) -> PeerView {
+        let Neighbour { member, contact, .. } = neighbour;
+        let (id, state) = (member.origin.node(), self.state_of(contact, now));
         let (mut stores, mut missing_stores) = (BTreeMap::new(), Vec::new());
         let mut other_backends = BTreeMap::new();
         for (name, store) in self.inner.ends.all().iter() {
@@ -248,9 +249,11 @@ impl NodeHandle {
             name: member.name.clone(),
             origin: member.origin,
             addr: member.addr.clone(),
-            state: self.state_of(contact, now),
+            state,
             last_contact: contact.last,
             clock_skew_ms: contact.skew_ms,
+            ready: contact.ready,
+            trouble: neighbour.trouble(state),
             stores,
             missing_stores,
             other_backends,
@@ -271,7 +274,7 @@ impl NodeHandle {
     ) -> Result<OperationView, FullSyncError> {
         let board = self.inner.board.read();
         let found = board.neighbours.iter().find(|neighbour| neighbour.member.name == peer);
-        let Neighbour { member, contact } = found.ok_or(FullSyncError::NoPeer)?;
+        let Neighbour { member, contact, .. } = found.ok_or(FullSyncError::NoPeer)?;
         let store = store.name().clone();
         let operation = self.inner.operations.begin(Asked {
             keys: contact.keys.get(&store).copied().unwrap_or(0),

@@ -10,10 +10,10 @@ use std::time::Duration;
 use gridkv_protocol::limits::{HANDSHAKE_FRAME_BYTES, HANDSHAKE_MS};
 use gridkv_protocol::message::{Message, SendError};
 use gridkv_protocol::repair::Repair;
-use gridkv_protocol::welcome::{Hello, Refusal, RefusalReason, Welcome};
+use gridkv_protocol::welcome::{Hello, Refusal, Welcome};
 use gridkv_protocol::{Origin, StoreName};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -30,6 +30,7 @@ use crate::post::post;
 use crate::publisher_actor::Answered;
 use crate::store_ends::StoreEnds;
 use crate::tls_fault::TlsFault;
+use crate::trouble::Trouble;
 use crate::wire::{OutboxLimits, WireError, Writer, outbox, read_message};
 
 /// The first pause before a link dials again; it doubles up to the longest.
@@ -52,6 +53,12 @@ pub(crate) struct LinkParts {
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
+    #[error("{0}")]
+    NameUnknown(#[source] io::Error),
+    #[error("{0}")]
+    NotConnected(#[source] io::Error),
+    #[error("no connection within the time of a handshake")]
+    SlowConnection,
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("{0}")]
@@ -91,7 +98,10 @@ impl LinkError {
         match self {
             Self::Io(error) => TlsFault::behind(error),
             Self::Wire(error) => Self::fault_of(error),
-            Self::SlowHandshake
+            Self::NameUnknown(_)
+            | Self::NotConnected(_)
+            | Self::SlowConnection
+            | Self::SlowHandshake
             | Self::Hello(_)
             | Self::Refused(_)
             | Self::Silence
@@ -101,13 +111,21 @@ impl LinkError {
         }
     }
 
-    /// Why the node that was dialled does not take this one in, if it said so itself.
-    fn refusal(&self) -> Option<RefusalReason> {
-        if let Self::Refused(why) = self {
-            return Some(why.reason);
+    /// What it means to who looks for the peer.
+    fn trouble(&self) -> Trouble {
+        if let Some(fault) = self.fault() {
+            return Trouble::NotSafe(fault);
         }
-        let refused = self.fault().is_some_and(|fault| fault.is_refusal());
-        refused.then_some(RefusalReason::NotCertified)
+        match self {
+            Self::NameUnknown(_) => Trouble::NameUnknown,
+            Self::NotConnected(error) => Trouble::of_dialling(error),
+            Self::SlowConnection => Trouble::Unreachable,
+            Self::SlowHandshake => Trouble::Hung,
+            Self::Silence => Trouble::Silent,
+            Self::Refused(refusal) => Trouble::Refused(refusal.reason),
+            Self::Io(_) | Self::Wire(WireError::Io(_)) | Self::Cut | Self::Stopping => Trouble::Cut,
+            Self::Wire(_) | Self::Hello(_) | Self::UnexpectedMessage => Trouble::Unfit,
+        }
     }
 }
 
@@ -134,15 +152,15 @@ pub(crate) async fn keep(addr: String, parts: LinkParts) {
                 pause = FIRST_PAUSE;
             }
             Err(error) => {
-                let (fault, refused) = (error.fault(), error.refusal());
+                let (fault, trouble) = (error.fault(), error.trouble());
                 let reason = error.to_string();
-                if fault.is_some() && fault != told && refused.is_none() {
+                if fault.is_some() && fault != told && trouble.refusal().is_none() {
                     tracing::warn!(%addr, %reason, "there is no safe connection to a peer");
                 } else {
                     tracing::debug!(%addr, %reason, "a peer can not be reached");
                 }
                 told = fault;
-                post(&parts.cluster, Silent { addr: addr.clone(), reason, refused });
+                post(&parts.cluster, Silent { addr: addr.clone(), reason, trouble });
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
@@ -160,11 +178,12 @@ enum Ended {
 
 async fn connect(addr: &str, parts: &LinkParts) -> Result<Ended, LinkError> {
     let handshake = Duration::from_millis(HANDSHAKE_MS);
+    let stream = timeout(handshake, dial(addr)).await.map_err(|_| LinkError::SlowConnection)??;
     let (reply, hello) = oneshot::channel();
     post(&parts.cluster, SayHello(reply));
     let hello = hello.await.map_err(|_| LinkError::Stopping)?;
     let Host { read, write, welcome, credentials } =
-        timeout(handshake, shake_hands(addr, hello, parts))
+        timeout(handshake, shake_hands(stream, hello, parts))
             .await
             .map_err(|_| LinkError::SlowHandshake)??;
     let run = welcome.member.origin;
@@ -185,7 +204,7 @@ async fn connect(addr: &str, parts: &LinkParts) -> Result<Ended, LinkError> {
         ended = writer.ended() => ended.map_or_else(Into::into, |()| LinkError::Cut),
     };
     parts.links.close(peer);
-    post(&parts.cluster, LinkEnded { peer });
+    post(&parts.cluster, LinkEnded { peer, addr: addr.to_owned(), trouble: error.trouble() });
     Ok(Ended::AfterAWhile(error))
 }
 
@@ -197,8 +216,17 @@ struct Host {
     credentials: Credentials,
 }
 
-async fn shake_hands(addr: &str, hello: Hello, parts: &LinkParts) -> Result<Host, LinkError> {
-    let stream = TcpStream::connect(addr).await?;
+/// A connection, before anything was said.
+async fn dial(addr: &str) -> Result<TcpStream, LinkError> {
+    let found: Vec<_> = lookup_host(addr).await.map_err(LinkError::NameUnknown)?.collect();
+    TcpStream::connect(found.as_slice()).await.map_err(LinkError::NotConnected)
+}
+
+async fn shake_hands(
+    stream: TcpStream,
+    hello: Hello,
+    parts: &LinkParts,
+) -> Result<Host, LinkError> {
     let Secured { mut read, mut write, credentials } =
         parts.security.secure(stream, Side::Dialler).await?;
     let frame = Message::Hello(hello).to_frame(HANDSHAKE_FRAME_BYTES)?;

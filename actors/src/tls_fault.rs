@@ -56,6 +56,25 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
+    /// The same without what a library said.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Self::BadCertificate(_) => "its certificate can not be used".to_owned(),
+            Self::Other(_) => "TLS failed; the log of this node says how".to_owned(),
+            Self::NotTls
+            | Self::SpeaksTls
+            | Self::Ended
+            | Self::OtherWay
+            | Self::NoCertificate
+            | Self::OtherAuthority
+            | Self::Expired
+            | Self::NotValidYet
+            | Self::OtherCluster
+            | Self::RefusesOurs(_)
+            | Self::NoProof => self.to_string(),
+        }
+    }
+
     /// What an error of TLS means to a node.
     pub(crate) fn of(error: &Error) -> Self {
         if let Error::InvalidCertificate(error) = error {

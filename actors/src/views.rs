@@ -8,6 +8,7 @@ use gridkv_protocol::{Origin, StoreName, UnixMs};
 use gridkv_storage::histogram::{Measured, REQUESTS};
 
 pub use crate::mailbox::ActorRole;
+pub use crate::trouble::{PeerTrouble, Trouble};
 
 /// Whether the node takes clients, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,10 @@ pub struct PeerView {
     pub last_contact: Option<UnixMs>,
     /// Its clock minus this node's, in milliseconds, as of its last report.
     pub clock_skew_ms: Option<i64>,
+    /// Whether it took clients as of its last report: a node that is filled, or whose clock is fenced, does not.
+    pub ready: Option<bool>,
+    /// Why this node does not reach it; `None` when it does. One that reaches this node by itself is up all the same.
+    pub trouble: Option<PeerTrouble>,
     /// What it has of each store that both hold.
     pub stores: BTreeMap<StoreName, PeerStoreView>,
     /// Stores of this node that it does not hold.

@@ -75,7 +75,7 @@ codes! {
     PeerNotFound         404 "peer_not_found"         "There is no such member"
     PeerNotJoined        409 "peer_not_joined"        "The node has not joined a cluster"
     PeerRefuses          409 "peer_refuses"           "The node refuses this one"
-    PeerUnreachable      504 "peer_unreachable"       "The node can not be reached"
+    PeerUnreachable      504 "peer_unreachable"       "The other node can not be reached"
     PeersBehind          503 "peers_behind"           "Peers lack some of what was written here"
     PreconditionFailed   412 "precondition_failed"    "The condition does not hold"
     RateLimited          429 "rate_limited"           "Too many tokens that are not known"

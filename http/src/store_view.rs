@@ -24,6 +24,8 @@ pub(crate) struct StoreView {
     sync_buffer_len: usize,
     sync_buffer_capacity: usize,
     sync_buffer_overwritten: u64,
+    /// When it last was, since the node started.
+    sync_buffer_overflowed_at: Option<String>,
     cache_hit_rate: Option<f64>,
     db_size: Option<u64>,
     memory_bytes: u64,
@@ -100,6 +102,7 @@ impl StoreView {
             sync_buffer_len: stats.sync_buffer_len,
             sync_buffer_capacity: stats.sync_buffer_capacity,
             sync_buffer_overwritten: stats.sync_buffer_overwritten,
+            sync_buffer_overflowed_at: stats.sync_buffer_overflowed_at.map(rfc3339::format),
             cache_hit_rate: stats.cache.map(CacheCounts::hit_rate),
             cache: Cache::of(&stats),
             db_size: stats.db_size,

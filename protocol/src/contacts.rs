@@ -23,6 +23,8 @@ pub struct Contact {
     run: Option<Origin>,
     /// Its clock minus this node's, in milliseconds.
     pub skew_ms: Option<i64>,
+    /// Whether it took clients and their writes, as far as its clock and its stores go.
+    pub ready: Option<bool>,
     /// Its live keys, by store.
     pub keys: BTreeMap<StoreName, u64>,
     /// Whether this node's link to it is up, and to which run.
@@ -36,6 +38,12 @@ impl Contact {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.link.is_some() || !self.inbound.is_empty()
+    }
+
+    /// Whether this node's link to it is up.
+    #[must_use]
+    pub fn has_link(&self) -> bool {
+        self.link.is_some()
     }
 
     /// A peer that took a new epoch did not leave: its connections are of the new run from now on. Else it
@@ -61,6 +69,7 @@ impl Contacts {
         contact.run = Some(report.origin);
         contact.goes_on(report.origin);
         contact.skew_ms = Some(report.now.0.cast_signed().saturating_sub(now.0.cast_signed()));
+        contact.ready = Some(report.ready);
         contact.keys = report.stores.iter().map(|s| (s.store.clone(), s.keys)).collect();
     }
 

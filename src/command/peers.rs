@@ -15,7 +15,7 @@ use crate::output::{Cell, Paint, Report, left, right};
 const HELP: &str = "\
 Examples:
   gridkv peers
-      Each other member: whether it is up, and what it does not have yet.
+      Each other member: whether it is up, what it does not have yet, and why it is not reached.
   gridkv peers --stores
       A line for each of its stores.
   gridkv peers --watch 1s
@@ -142,7 +142,14 @@ fn list(context: &Context, view: &View) -> anyhow::Result<Exit> {
     if let Some(every) = view.watch {
         return watch(context, every, || Ok(context.output.rendered(&ask()?, Format::Table)));
     }
-    context.output.report(&ask()?, Format::Table)?;
+    let report = ask()?;
+    context.output.report(&report, Format::Table)?;
+    for peer in peers_of(&report.document) {
+        if let Some(why) = field(field(&peer, "trouble"), "detail").as_str() {
+            let name = field(&peer, "name").as_str().unwrap_or_default();
+            context.output.note(&format!("{name}: {why}"));
+        }
+    }
     Ok(Exit::Done)
 }
 
@@ -162,6 +169,12 @@ fn state(peer: &Json) -> Cell {
         _ => Paint::Bad,
     };
     Cell::painted(state, paint)
+}
+
+/// Why the node does not reach it, in a word.
+fn trouble(peer: &Json) -> Cell {
+    let reason = field(field(peer, "trouble"), "reason");
+    reason.as_str().map_or_else(|| Cell::json(reason), |word| Cell::painted(word, Paint::Bad))
 }
 
 fn stores_of(peer: &Json) -> impl Iterator<Item = (&String, &Json)> {
@@ -184,6 +197,7 @@ fn by_peer(mesh: Json) -> Report {
             Cell::json(field(peer, "clock_skew_ms")),
             Cell::text(pending.to_string()),
             Cell::text(lag.to_string()),
+            trouble(peer),
         ]
     };
     Report {
@@ -196,6 +210,7 @@ fn by_peer(mesh: Json) -> Report {
             right("SKEW MS"),
             right("PENDING"),
             right("LAG S"),
+            left("TROUBLE"),
         ],
         rows: peers.iter().map(row).collect(),
         lines: peers,

@@ -268,6 +268,7 @@ impl StoreReader {
             sync_buffer_len: ring.len(),
             sync_buffer_capacity: ring.capacity(),
             sync_buffer_overwritten: ring.overwritten(),
+            sync_buffer_overflowed_at: ring.overflowed_at(),
             db_size: footprint.disk_bytes,
             memory_bytes: self.shared.memory_of(&footprint),
             memory_limit_bytes: config.memory_limit_bytes,

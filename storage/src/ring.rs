@@ -8,9 +8,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_queue::ArrayQueue;
-use gridkv_protocol::Hlc;
 use gridkv_protocol::mutant::{self, Mutant};
 use gridkv_protocol::op_log::LoggedOp;
+use gridkv_protocol::{Hlc, UnixMs};
 
 use crate::stats::Counter;
 
@@ -25,6 +25,8 @@ pub struct OpRing {
     floor: AtomicU64,
     closed: AtomicU64,
     overwritten: Counter,
+    /// When an op was last dropped, in milliseconds; 0 when none was.
+    overflowed_at: AtomicU64,
 }
 
 /// What the publisher takes from the ring in one go.
@@ -48,6 +50,7 @@ impl OpRing {
             floor: AtomicU64::new(0),
             closed: AtomicU64::new(0),
             overwritten: Counter::default(),
+            overflowed_at: AtomicU64::new(0),
         }
     }
 
@@ -57,11 +60,13 @@ impl OpRing {
             return;
         }
         let number = self.pushed.fetch_add(1, Ordering::Relaxed);
+        let minted = op.hlc().physical();
         if let Some((_, oldest)) = self.queue.force_push((number, op))
             && !mutant::is(Mutant::SilentOverflow)
         {
             self.floor.fetch_max(oldest.hlc().bits(), Ordering::AcqRel);
             self.overwritten.add(1);
+            self.overflowed_at.store(minted.0, Ordering::Relaxed);
         }
     }
 
@@ -122,6 +127,11 @@ impl OpRing {
     pub fn overwritten(&self) -> u64 {
         self.overwritten.get()
     }
+
+    /// When the op was minted that last took another one's place; `None` when none did.
+    pub fn overflowed_at(&self) -> Option<UnixMs> {
+        Some(UnixMs(self.overflowed_at.load(Ordering::Relaxed))).filter(|at| at.0 > 0)
+    }
 }
 
 #[cfg(test)]
@@ -154,11 +164,22 @@ mod tests {
     #[test]
     fn overflow_is_a_gap_that_shows() {
         let ring = OpRing::new(2);
+        assert_eq!(ring.overflowed_at(), None);
         (1..=5).for_each(|hlc| ring.push(op(hlc)));
         assert_eq!((ring.overwritten(), ring.len(), ring.capacity()), (3, 2, 2));
         let drained = ring.drain();
         assert_eq!(drained.floor, Hlc::from_bits(3), "the floor is the last op lost");
         assert_eq!(drained.ops.first().map(LoggedOp::hlc), Some(Hlc::from_bits(4)));
+    }
+
+    #[test]
+    fn an_overflow_is_as_late_as_the_op_that_had_no_room() {
+        let ring = OpRing::new(1);
+        let at = |ms: u64| Hlc::end_of(UnixMs(ms)).bits();
+        ring.push(op(at(5)));
+        assert_eq!(ring.overflowed_at(), None);
+        ring.push(op(at(7)));
+        assert_eq!(ring.overflowed_at(), Some(UnixMs(7)));
     }
 
     #[test]

@@ -176,6 +176,8 @@ pub struct StoreStats {
     pub sync_buffer_capacity: usize,
     /// Ops that the ring lost to overflow: each is a gap that peers fill by catch-up.
     pub sync_buffer_overwritten: u64,
+    /// When that happened last; `None` when it never did.
+    pub sync_buffer_overflowed_at: Option<UnixMs>,
     /// Bytes on disk; `None` on volatile backends.
     pub db_size: Option<u64>,
     /// Bytes of keys, values and records held in memory, by account.

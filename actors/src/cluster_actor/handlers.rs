@@ -12,6 +12,7 @@ use crate::cluster_messages::{
 use crate::credentials::Credentials;
 use crate::member_change::AddError;
 use crate::post;
+use crate::trouble::Trouble;
 
 impl ClusterActor {
     /// Why the other end of a connection is not who it says it is, if its certificate says so.
@@ -59,12 +60,14 @@ impl Handler<Dialled> for ClusterActor {
         if let Some(reason) = unfit {
             let outcome = Err(AddError::Refused(reason.clone()));
             self.came_to(&addr, &outcome, ctx);
+            self.dialling.note(&addr, Err(Trouble::Unfit), self.now());
             self.step(Event::Silent { addr, reason: reason.clone() }, ctx);
             post::answer(reply, Verdict::Unfit(reason));
             return;
         }
         let name = welcome.member.name.clone();
         let (origin, taken_in) = (welcome.member.origin, welcome.takes_in(self.own().node()));
+        self.dialling.note(&addr, Ok(origin.node()), self.now());
         self.step(Event::WelcomeFrom { addr: addr.clone(), welcome }, ctx);
         let verdict = if origin == self.own() {
             Verdict::Myself
@@ -91,7 +94,9 @@ impl Handler<Dialled> for ClusterActor {
 impl Handler<Silent> for ClusterActor {
     type Result = ();
 
-    fn handle(&mut self, Silent { addr, reason, refused }: Silent, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Silent { addr, reason, trouble }: Silent, ctx: &mut Context<Self>) {
+        let refused = trouble.refusal();
+        self.dialling.note(&addr, Err(trouble), self.now());
         if self.contacts.refusals.note(&addr, refused.map(|why| (why, reason.as_str()))) {
             tracing::warn!(%addr, %reason, "a peer does not take this node in");
         }
@@ -107,7 +112,10 @@ impl Handler<Silent> for ClusterActor {
 impl Handler<LinkEnded> for ClusterActor {
     type Result = ();
 
-    fn handle(&mut self, LinkEnded { peer }: LinkEnded, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, message: LinkEnded, _ctx: &mut Context<Self>) {
+        let LinkEnded { peer, addr, trouble } = message;
+        let heard = self.contacts.get(peer).and_then(|contact| contact.last);
+        self.dialling.note(&addr, Err(trouble), heard.unwrap_or_else(|| self.now()));
         self.unlink(peer);
         self.show();
     }
@@ -118,6 +126,9 @@ impl Handler<Arrived> for ClusterActor {
 
     fn handle(&mut self, Arrived(origin): Arrived, _ctx: &mut Context<Self>) {
         self.contacts.arrived(origin);
+        if let Some(member) = self.parts.membership.members().get(origin.node()) {
+            self.dialling.renew(&member.addr);
+        }
     }
 }
 

@@ -24,6 +24,8 @@ fn peer(last_contact: Option<u64>, clock_skew_ms: Option<i64>) -> PeerView {
         state: PeerState::Up,
         last_contact: last_contact.map(UnixMs),
         clock_skew_ms,
+        ready: Some(true),
+        trouble: None,
         stores: [("main", store), ("hot", cache)]
             .map(|(name, view)| (StoreName::new(name).unwrap(), view))
             .into(),

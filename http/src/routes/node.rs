@@ -3,12 +3,15 @@
 //! Browsers, which ask for a page, are sent from `/` to the console.
 //! The configuration is shown as it was handed in: whoever composes the node masks its secrets.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
-use gridkv_actors::views::{ActorView, ClockView, ClusterView, PeerStoreView, PeerView};
+use gridkv_actors::views::{
+    ActorView, ClockView, ClusterView, PeerStoreView, PeerTrouble, PeerView,
+};
 use gridkv_protocol::UnixMs;
 use gridkv_protocol::fence::Standing;
 use serde::Serialize;
@@ -251,9 +254,26 @@ struct Peer {
     state: &'static str,
     last_contact: Option<String>,
     clock_skew_ms: Option<i64>,
+    ready: Option<bool>,
+    trouble: Option<TroubleRow>,
     stores: BTreeMap<String, PeerStore>,
     missing_stores: Vec<String>,
     other_backends: BTreeMap<String, String>,
+}
+
+/// Why this node does not reach a peer.
+#[derive(Serialize)]
+struct TroubleRow {
+    reason: &'static str,
+    detail: Cow<'static, str>,
+    since: String,
+}
+
+impl From<PeerTrouble> for TroubleRow {
+    fn from(PeerTrouble { what, since }: PeerTrouble) -> Self {
+        let (reason, detail) = (what.word(), what.sentence());
+        Self { reason, detail, since: rfc3339::format(since) }
+    }
 }
 
 #[derive(Serialize)]
@@ -290,6 +310,8 @@ impl From<PeerView> for Peer {
             state: view.state.as_str(),
             last_contact: view.last_contact.map(rfc3339::format),
             clock_skew_ms: view.clock_skew_ms,
+            ready: view.ready,
+            trouble: view.trouble.map(TroubleRow::from),
             stores: stores.map(|(name, store)| (name.to_string(), PeerStore::of(store))).collect(),
             missing_stores: view.missing_stores.iter().map(ToString::to_string).collect(),
             other_backends: other_backends.map(|(name, on)| (name.to_string(), on)).collect(),
@@ -325,7 +347,7 @@ pub(crate) fn cluster(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use gridkv_actors::views::{LinkCounts, PeerState, SelfView};
+    use gridkv_actors::views::{LinkCounts, PeerState, SelfView, Trouble};
     use gridkv_protocol::{Epoch, NodeId, Origin, StoreName, UnixMs};
     use serde_json::json;
 
@@ -349,6 +371,11 @@ mod tests {
                 state: PeerState::Suspect,
                 last_contact: Some(UnixMs(0)),
                 clock_skew_ms: Some(-4),
+                ready: Some(true),
+                trouble: Some(PeerTrouble {
+                    what: Trouble::ConnectionRefused,
+                    since: UnixMs(1_500),
+                }),
                 stores: BTreeMap::from([(StoreName::new("main").unwrap(), store)]),
                 missing_stores: vec![StoreName::new("big").unwrap()],
                 other_backends: BTreeMap::from([(
@@ -367,7 +394,10 @@ mod tests {
                 "peers": [{
                     "name": "n2", "id": "000000cd", "epoch": 1, "addr": "127.0.0.1:7502",
                     "state": "suspect", "last_contact": "1970-01-01T00:00:00.000Z",
-                    "clock_skew_ms": -4,
+                    "clock_skew_ms": -4, "ready": true,
+                    "trouble": {"reason": "connection_refused",
+                                "detail": Trouble::ConnectionRefused.sentence(),
+                                "since": "1970-01-01T00:00:01.500Z"},
                     "stores": {"main": {"pending": 3, "lag_seconds": 1.5,
                                         "frontier_covered": false, "key_count": 7}},
                     "missing_stores": ["big"], "other_backends": {"main": "memory"},

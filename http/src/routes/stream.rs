@@ -1,7 +1,7 @@
 //! `GET /v1/stream`: what the node knows of itself and of the others, once a second, for who shows it to people.
 //!
-//! It saves asking eight other endpoints, which say the same but for `spread`: how far the members are on what others
-//! wrote. The first event says who reads, because what that one may do decides what is shown; each of the others is
+//! It saves asking eight other endpoints, which say the same but for `spread`, how far the members are on what others
+//! wrote, and `purging`, for whom what is deleted is kept. The first event says who reads, because what that one may do decides what is shown; each of the others is
 //! whole by itself, so that none has to be read to understand the next, and one that is missed is no loss.
 
 use std::collections::BTreeMap;
@@ -13,8 +13,9 @@ use actix_web::{Error, HttpResponse};
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use gridkv_actors::handle::StoreHandle;
 use gridkv_actors::spread::{Reach, Spread};
-use gridkv_actors::views::ClusterView;
+use gridkv_actors::views::{ClusterView, StableView};
 use gridkv_protocol::UnixMs;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -61,6 +62,8 @@ struct State<'a> {
     spread: BTreeMap<String, BTreeMap<String, BTreeMap<String, ReachRow>>>,
     /// By store, but for the caches.
     convergence: BTreeMap<String, Vec<convergence::Peer<'a>>>,
+    /// By store, but for the caches.
+    purging: BTreeMap<String, PurgeRow>,
     stores: Vec<StoreView>,
     actors: Vec<ActorRow>,
     operations: Vec<Operation>,
@@ -83,6 +86,21 @@ impl ReachRow {
     }
 }
 
+/// How far a store may forget what is dead.
+#[derive(Serialize)]
+struct PurgeRow {
+    /// Every member has all up to here for good; null before the first time since the node started.
+    upto: Option<String>,
+    /// The member for which the rest is kept.
+    held_back_by: Option<String>,
+}
+
+impl From<StableView> for PurgeRow {
+    fn from(StableView { upto, held_back_by, .. }: StableView) -> Self {
+        Self { upto: (upto.0 > 0).then(|| rfc3339::format(upto)), held_back_by }
+    }
+}
+
 impl<'a> State<'a> {
     fn of(site: &Site, mesh: &'a ClusterView) -> Self {
         let (now, stores) = (site.node.now(), site.node.stores());
@@ -94,6 +112,8 @@ impl<'a> State<'a> {
                 rows.entry(writer).or_default().insert(reader, ReachRow::of(reach, now));
             }
         }
+        let purging = stores.iter().map(StoreHandle::name);
+        let purging = purging.filter_map(|name| Some((name, site.node.stable(name)?)));
         Self {
             at: rfc3339::format(now),
             node: Person::of(site),
@@ -101,6 +121,7 @@ impl<'a> State<'a> {
             cluster: mesh.clone().into(),
             spread,
             convergence: convergence::all(&stores, mesh),
+            purging: purging.map(|(name, stable)| (name.to_string(), stable.into())).collect(),
             stores: stores.iter().map(StoreView::of).collect(),
             actors: node::actors(site),
             operations: site.node.operations().into_iter().map(Operation::from).collect(),

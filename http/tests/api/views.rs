@@ -31,6 +31,7 @@ fn statistics_of_stores() {
         ("db_size", json!(null)),
         ("sync_buffer_capacity", json!(1_024)),
         ("sync_buffer_overwritten", json!(0)),
+        ("sync_buffer_overflowed_at", json!(null)),
     ] {
         assert_eq!(main[field], value, "{field}");
     }

@@ -26,8 +26,8 @@ impl Drop for Script {
     }
 }
 
-/// A token of each role, as the script knows them.
-fn tokens() -> String {
+/// The configuration of the node with tokens: one of each role, as the script knows them.
+fn guarded_config() -> String {
     let mut text = String::from("[auth]\ntokens = [\n");
     for role in ["metrics", "read", "write", "admin"] {
         let token = format!("gkv_{}", role.repeat(8));
@@ -38,7 +38,8 @@ fn tokens() -> String {
         writeln!(text, "{{ name = \"{role}\", role = \"{role}\", sha256 = \"{sha256}\" }},")
             .unwrap();
     }
-    text + "]\n"
+    // Its ring has no room for a burst.
+    text + "]\n[sync]\nbuffer_size = 64\n"
 }
 
 /// Does what a line of the script says: `node n2 kill`.
@@ -47,6 +48,8 @@ fn obey(cluster: &Cluster, line: &str) {
     let node = *all(cluster).iter().find(|node| node.name() == name).unwrap();
     match what {
         "kill" => drop(node.kill().unwrap()),
+        "pause" => node.pause().unwrap(),
+        "resume" => node.resume().unwrap(),
         "start" => {
             node.start().unwrap();
             node.wait_ready(PATIENCE).unwrap();
@@ -60,7 +63,7 @@ fn obey(cluster: &Cluster, line: &str) {
 fn what_a_person_sees_and_does() {
     let (dir, guarded_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let config = guarded_dir.path().join("gridkv.toml");
-    std::fs::write(&config, tokens()).unwrap();
+    std::fs::write(&config, guarded_config()).unwrap();
     let guarded = builder(guarded_dir.path()).nodes(1).args(["--config", config.to_str().unwrap()]);
     // A browser on the same cores makes reports late, which looks like a clock that is wrong.
     let nodes = builder(dir.path()).stores(STORES).env("GRIDKV_PEERS__MAX_CLOCK_SKEW", "30s");

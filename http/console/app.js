@@ -45,7 +45,7 @@ function App() {
       <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById('main').focus(); }}>To the content</a>
       <${Header} theme=${theme} me=${me} state=${state} link=${found} who=${who} />
       <nav class="pages" aria-label="Pages">${PAGES.map(([page, word]) => html`
-        <a href=${`#/${page}`} aria-current=${word === title ? 'page' : null}>${word}${page === 'cluster' && state && html`<${Troubles} state=${state} />`}</a>`)}</nav>
+        <a href=${`#/${page}`} aria-current=${word === title ? 'page' : null}>${word}${page === 'cluster' && state && html`<${Troubles} state=${state} samples=${samples} />`}</a>`)}</nav>
       ${found.state === 'lost' && html`<${Gone} link=${found} me=${me} />`}
       <main id="main" tabindex="-1" class=${found.state === 'lost' ? 'stale' : ''}>
         ${state && who.role
@@ -88,8 +88,8 @@ function Header({ theme, me, state, link: found, who }) {
 }
 
 // How much needs attention, for whoever looks at another page.
-function Troubles({ state }) {
-  const found = findings(state, location.origin);
+function Troubles({ state, samples }) {
+  const found = findings(state, location.origin, samples);
   if (found.length === 0) return null;
   return html` <span class="troubles"><${Badge} kind=${found[0].kind}>${found.length}<span class="unseen"> to look at</span><//></span>`;
 }

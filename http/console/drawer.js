@@ -16,10 +16,11 @@ export function Drawer({ store, name, now, made, onClose, onChange }) {
   const [mode, setMode] = useState('look');
   const [told, tell] = useState(null);
   const top = useFocus();
-  const load = async (options) => {
+  // `ended`: the deadline that is over, if that is why it is read.
+  const load = async (options, ended) => {
     try {
       const value = await read(store, name, options);
-      setFound({ state: value ? 'there' : 'gone', value });
+      setFound({ state: value ? 'there' : 'gone', value, ended });
     } catch (error) {
       if (error.name !== 'AbortError') setFound({ state: 'failed', error });
     }
@@ -29,6 +30,11 @@ export function Drawer({ store, name, now, made, onClose, onChange }) {
     load({ signal: abort.signal, quiet: made });
     return () => abort.abort();
   }, []);
+  // What is edited is left as it is: saving it tells.
+  const isOver = mode === 'look' && Boolean(found.value?.expires) && until(found.value.expires, now) === 0;
+  useEffect(() => {
+    if (isOver) load({ quiet: true }, found.value.expires);
+  }, [isOver && now]);
   const done = (text) => {
     setMode('look');
     tell(text);
@@ -47,7 +53,9 @@ export function Drawer({ store, name, now, made, onClose, onChange }) {
       ${told && html`<${Notice} kind="ok">${told}<//>`}
       ${found.state === 'reading' && html`<p class="muted">reading …</p>`}
       ${found.state === 'failed' && html`<${Notice} kind="bad">${found.error.message}<//>`}
-      ${found.state === 'gone' && html`<p class="empty">The key has no value any more: it was deleted, or its time has come.</p>`}
+      ${found.state === 'gone' && html`<p class="empty" role="status">${found.ended
+        ? `The key has expired: its time came on ${moment(found.ended)}.`
+        : 'The key has no value any more: it was deleted, or its time has come.'}</p>`}
       ${found.state === 'there' && html`
         <${Facts} store=${store} name=${name} value=${found.value} now=${now} />
         ${mode === 'look' && html`<${Value} key=${found.value.version} value=${found.value} /><${Actions} value=${found.value} onMode=${(next) => { tell(null); setMode(next); }} />`}
@@ -63,7 +71,7 @@ function Facts({ store, name, value, now }) {
     ['written', value.written ? moment(value.written) : '–'],
     ['size', size(value.size)],
     ['type', html`<${Foreign} text=${value.type} most=${120} />`],
-    ['goes', expires ? html`<span title=${moment(expires)}>in ${span(until(expires, now))}</span>` : 'never by itself'],
+    ['goes', expires ? html`<span title=${moment(expires)}>${until(expires, now) > 0 ? `in ${span(until(expires, now))}` : 'it has expired'}</span>` : 'never by itself'],
     ['key', html`${new TextEncoder().encode(name).length} bytes <${CopyButton} text=${name} />`],
   ];
   return html`<dl class="facts">${rows.map(([term, text]) => html`<div><dt>${term}</dt><dd>${text}</dd></div>`)}</dl>`;

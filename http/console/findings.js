@@ -1,22 +1,45 @@
-// What is wrong, in words, and what to do about it: from one state of the node, and where that node is.
-import { bytes, count, percent, since, span, time } from './figures.js';
-import { HIT_RATE, RING_DEEP, certificateLevel, hitLevel, lagLevel, mailboxLevel, memoryLevel, persistLevel, ringLevel } from './levels.js';
+// What is wrong, in words, and what to do about it: from one state of the node, where that node is, and its last two
+// minutes.
+import { count, percent, since, span } from './figures.js';
+import { errors } from './history.js';
+import { PURGE_SECONDS, certificateLevel, errorLevel, mailboxLevel } from './levels.js';
+import { ofPeer } from './findings-peer.js';
+import { ofStore } from './findings-store.js';
 
-// Findings, the worst first: { kind, title, text }.
-export function findings(state, url) {
+// Findings, the worst first: { kind, title, text, alert }; the alert is that of docs/alerts.md, where there is one.
+export function findings(state, url, samples) {
   const found = [
-    ...state.readiness.checks.filter(({ ok, detail }) => !ok || detail).map(unready),
+    ...state.readiness.checks.filter(({ ok, detail }) => !ok || detail).map((check) => unready(check, state.node)),
     ...ofNode(state),
+    ...ofRequests(samples),
     ...state.cluster.peers.flatMap((peer) => ofPeer(peer, state, url)),
     ...state.stores.flatMap((store) => ofStore(store, state.at)),
+    ...ofPurging(state, url),
   ];
   const rank = { bad: 0, warn: 1 };
   return found.sort((one, other) => rank[one.kind] - rank[other.kind]);
 }
 
-function unready({ name, ok, detail }) {
-  const title = ok ? `About this node: ${name}` : `This node is not ready: ${name}`;
-  return { kind: ok ? 'warn' : 'bad', title, text: detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : 'See its log.' };
+function unready({ name, ok, detail }, node) {
+  const text = detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : 'See its log.';
+  if (ok) return { kind: 'warn', title: `About this node: ${name}`, text };
+  if (name === 'clock' && node.clock.fenced) {
+    return {
+      kind: 'bad',
+      title: 'This node takes no writes: its clock is wrong',
+      text: `${text} Its versions would win over everybody’s for as long as it is ahead. Reads go on.`,
+      alert: 'GridKVClockFenced',
+    };
+  }
+  if (name === 'drain') {
+    return {
+      kind: 'bad',
+      title: 'This node takes no writes: it drains',
+      text: `${text} Somebody asked for that, to stop it next: stop it when peers have everything, or start it anew.`,
+      alert: 'GridKVNotReady',
+    };
+  }
+  return { kind: 'bad', title: `This node is not ready: ${name}`, text, alert: name === 'actors' ? 'GridKVActorStuck' : 'GridKVNotReady' };
 }
 
 function ofNode({ node, actors }) {
@@ -27,6 +50,7 @@ function ofNode({ node, actors }) {
         kind: 'warn',
         title: `Whoever reaches the ${listener} port may use it`,
         text: 'It listens beyond this machine and asks for no proof, or for one in clear. gridkv init makes tokens and certificates.',
+        alert: 'GridKVExposedWithoutAuth',
       });
     }
   }
@@ -34,7 +58,12 @@ function ofNode({ node, actors }) {
     const kind = certificateLevel(left);
     if (kind !== 'ok') {
       const when = left > 0 ? `ends in ${span(left)}` : 'has ended';
-      found.push({ kind, title: `The certificate of ${listener} ${when}`, text: 'gridkv init --renew makes a new one; the node takes it within 30 s.' });
+      found.push({
+        kind,
+        title: `The certificate of ${listener} ${when}`,
+        text: 'gridkv init --renew makes a new one; the node takes it within 30 s.',
+        alert: kind === 'bad' ? 'GridKVCertificateEnds' : 'GridKVCertificateExpires',
+      });
     }
   }
   for (const actor of actors.filter((one) => mailboxLevel(one) !== 'ok')) {
@@ -42,107 +71,52 @@ function ofNode({ node, actors }) {
       kind: 'warn',
       title: `The ${actor.actor} actor of ${actor.store} is behind`,
       text: `${count(actor.messages)} of ${count(actor.capacity)} operations wait; at the end of it writes are refused with 503. Look at the disk.`,
+      alert: 'GridKVMailboxSaturated',
     });
   }
   return found;
 }
 
-function ofPeer(peer, state, url) {
-  const found = [];
-  const waiting = Object.entries(peer.stores).filter(([, store]) => store.pending > 0 || !store.frontier_covered);
-  if (peer.state !== 'up') {
-    const heard = peer.last_contact ? `Last heard ${span(since(peer.last_contact, state.at))} ago (${time(peer.last_contact)})` : 'Never heard since this node started';
-    const advice = peer.state === 'down'
-      ? `Look whether its process runs: if not, the end of its log says why, and it can be started; if it does, it hangs, or the network between the two is cut. Once it is heard it catches up by itself. Only if it is gone for good, forget it: gridkv peers rm ${peer.name} --url ${url}`
-      : 'It may only be slow: look again in some seconds.';
-    found.push({
-      kind: peer.state === 'down' ? 'bad' : 'warn',
-      title: `${peer.name} is ${peer.state}`,
-      text: `${heard}, at ${peer.addr}. ${waiting.length > 0 ? lacks(waiting) : lacksOfOthers(peer, state)} ${advice}`,
-    });
-  } else if (waiting.some(([, store]) => store.lag_seconds >= 2)) {
-    found.push({
-      kind: waiting.some(([, store]) => lagLevel(store.lag_seconds) === 'bad') ? 'bad' : 'warn',
-      title: `${peer.name} lags`,
-      text: `It is heard, and slow to take what is written here. ${lacks(waiting)} Look at its CPU, its disk and its own console.`,
-    });
-  }
-  for (const { store, diverged_buckets: buckets } of divergences(peer, state)) {
-    found.push({
-      kind: 'bad',
-      title: `Store ${store} differs from that of ${peer.name}`,
-      text: `In ${count(buckets)} of 4,096 parts, although both have seen the same. It is merged by itself; if it stays, fill the node that is wrong anew (Operations, full sync).`,
-    });
-  }
-  return found;
+// What a code means, and what to do.
+const CODES = {
+  500: 'the node failed: its log has it, by request id',
+  503: 'too much is in flight, fewer peers are up than writes ask for, or the node takes no writes',
+  504: 'peers did not confirm in time, or a version did not come',
+  507: 'the memory of a store or the disk is full',
+};
+
+function ofRequests(samples) {
+  const { answered, failed, codes } = errors(samples);
+  if (errorLevel(answered, failed) === 'ok') return [];
+  const each = Object.entries(codes).map(([code, number]) => `${count(number)} × ${code}${CODES[code] ? ` (${CODES[code]})` : ''}`);
+  return [{
+    kind: 'bad',
+    title: 'Requests to this node fail',
+    text: `${count(failed)} of the ${count(answered)} answers of the last two minutes, ${percent(failed / answered)}: ${each.join('; ')}.`,
+    alert: 'GridKVHighErrorRate',
+  }];
 }
 
-function divergences(peer, state) {
-  return Object.entries(state.convergence).flatMap(([store, peers]) =>
-    peers.filter(({ name, diverged_buckets: buckets }) => name === peer.name && buckets > 0).map((one) => ({ store, ...one })),
-  );
-}
-
-function lacks(waiting) {
-  if (waiting.length === 0) return 'It has all that was written here.';
-  const operations = waiting.reduce((all, [, store]) => all + store.pending, 0);
-  const oldest = Math.max(...waiting.map(([, store]) => store.lag_seconds));
-  const what = operations > 0 ? `${count(operations)} operation${operations === 1 ? '' : 's'}` : 'some of what was written in an earlier run';
-  return `It lacks ${what} of this node (${waiting.map(([name]) => name).join(', ')}), the oldest ${span(oldest)} old.`;
-}
-
-// Of a peer that has all that was written here, what it did not say that it has of others: in the console of a node that
-// takes no writes it would else look as if nothing were missing.
-function lacksOfOthers(peer, { spread }) {
-  const writers = new Map();
-  for (const written of Object.values(spread)) {
-    for (const [writer, { [peer.name]: view }] of Object.entries(written)) {
-      if (view && !view.has_all && view.at_most_seconds >= 2) writers.set(writer, Math.max(view.at_most_seconds, writers.get(writer) ?? 0));
-    }
+// What was deleted is kept for a member that may not have heard of it.
+function ofPurging({ at, node, stores, cluster, purging }, url) {
+  const kept = new Map();
+  for (const { store, tombstones } of stores) {
+    const { held_back_by: member, upto } = purging[store] ?? {};
+    const seconds = since(upto ?? node.started_at, at);
+    if (!member || tombstones === 0 || seconds <= PURGE_SECONDS) continue;
+    const before = kept.get(member) ?? { seconds: 0, tombstones: 0, names: [] };
+    kept.set(member, { seconds: Math.max(seconds, before.seconds), tombstones: before.tombstones + tombstones, names: [...before.names, store] });
   }
-  if (writers.size === 0) return lacks([]);
-  const names = [...writers.keys()].join(', ');
-  return `It has all that was written here, but may lack what ${names} wrote in the last ${span(Math.max(...writers.values()))}: the console of ${names} says how much.`;
-}
-
-function ofStore(store, at) {
-  const found = [];
-  const name = store.store;
-  if (ringLevel(store) !== 'ok') {
-    found.push({
-      kind: ringLevel(store),
-      title: `The sync buffer of ${name} fills`,
-      text: `${count(store.sync_buffer_len)} of ${count(store.sync_buffer_capacity)} operations; it should stay below ${count(RING_DEEP)}. If it overflows nothing is lost, and peers fetch the rest by catch-up.`,
-    });
-  }
-  if (hitLevel(store) !== 'ok') {
-    found.push({
+  return [...kept].map(([member, { seconds, tombstones, names }]) => {
+    const peer = cluster.peers.find(({ name }) => name === member);
+    const why = peer?.state === 'down'
+      ? `It is down: bring it back. If it is gone for good, forget it, on the page Operations or by gridkv peers rm ${member} --url ${url}`
+      : member === node.name ? 'This node itself lacks something of the others, or its disk does: look at what else is said here.' : 'It is slow to take what is written, or still counts a member that is gone: look at its own console.';
+    return {
       kind: 'warn',
-      title: `The cache of ${name} misses`,
-      text: `${percent(store.cache_hit_rate)} of the reads since the start were hits; ${percent(HIT_RATE)} is the aim. Give it more memory, or expect as much.`,
-    });
-  }
-  if (memoryLevel(store) !== 'ok') {
-    found.push({
-      kind: 'warn',
-      title: `The memory of ${name} is nearly used`,
-      text: `${bytes(store.memory_bytes)} of ${bytes(store.memory_limit_bytes)}. Raise max_memory_mb, or let values expire.`,
-    });
-  }
-  if (persistLevel(store, at) !== 'ok') {
-    const { unsaved_operations: unsaved, last_success: last, failures } = store.persist;
-    found.push({
-      kind: persistLevel(store, at),
-      title: `Writes to ${name} do not reach its disk`,
-      text: `${count(unsaved)} are not there, and no run has ended well for ${span(since(last, at))}${failures > 0 ? ` (${count(failures)} failed since the start)` : ''}. A power cut now would take them from this node: the disk is full, slow or failing. Its log says more.`,
-    });
-  }
-  if (store.rolled_back) {
-    found.push({
-      kind: 'bad',
-      title: `${name} came back with less than was on the disk`,
-      text: 'Something ignores fsync, or a backup was put back. Peers give it back; look at the disk.',
-    });
-  }
-  return found;
+      title: `What is deleted is kept for ${member}`,
+      text: `Nothing could be purged for ${span(seconds)} (${names.join(', ')}): ${count(tombstones)} tombstones take memory, so that what they deleted can not come back from there. ${why}`,
+      alert: 'GridKVPurgeHeldBack',
+    };
+  });
 }

@@ -13,7 +13,7 @@ export function sample(before, now) {
   const point = { at, buffer: Math.max(0, ...now.stores.map((store) => store.sync_buffer_len)) };
   const same = before && before.node.origin === now.node.origin;
   const took = same ? at - Date.parse(before.at) / 1000 : 0;
-  if (took <= 0) return { ...point, reads: null, writes: null, ops: null, p99: null, hits: 0, misses: 0, stores: {} };
+  if (took <= 0) return { ...point, reads: null, writes: null, ops: null, p99: null, hits: 0, misses: 0, answered: 0, codes: {}, stores: {} };
   const stores = {};
   for (const store of now.stores) {
     const earlier = before.stores.find(({ store: name }) => name === store.store) ?? store;
@@ -36,7 +36,32 @@ export function sample(before, now) {
     p99: quantile(0.99, before.requests, now.requests),
     hits: of('hits'),
     misses: of('misses'),
+    ...answers(before.requests, now.requests),
   };
+}
+
+const sameRoute = (one) => (other) => one.route === other.route && one.method === other.method;
+
+// Answers between two counts, and how many were a 5xx, by code. That a node is not ready is what /readyz is asked for.
+function answers(before, now) {
+  const codes = {};
+  let answered = 0;
+  for (const route of now.routes) {
+    const earlier = before.routes.find(sameRoute(route));
+    for (const [code, number] of Object.entries(route.codes)) {
+      const more = number - (earlier?.codes[code] ?? 0);
+      answered += more;
+      if (code >= 500 && more > 0 && route.route !== '/readyz') codes[code] = (codes[code] ?? 0) + more;
+    }
+  }
+  return { answered, codes };
+}
+
+// The same over some samples.
+export function errors(samples) {
+  const codes = {};
+  for (const one of samples) for (const [code, number] of Object.entries(one.codes)) codes[code] = (codes[code] ?? 0) + number;
+  return { answered: sum(samples.map((one) => one.answered)), failed: sum(Object.values(codes)), codes };
 }
 
 // The quantile of the requests between two counts, in seconds; `null` when there were none. Within a bucket as if they
@@ -44,7 +69,7 @@ export function sample(before, now) {
 function quantile(q, before, now) {
   const counts = now.bounds_seconds.map(() => 0).concat(0);
   for (const route of now.routes.filter(isData)) {
-    const earlier = before.routes.find((one) => one.route === route.route && one.method === route.method);
+    const earlier = before.routes.find(sameRoute(route));
     route.not_slower.forEach((number, i) => {
       counts[i] += number - (earlier?.not_slower[i] ?? 0);
     });

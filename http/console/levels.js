@@ -6,6 +6,12 @@ export const HIT_RATE = 0.9;
 export const MEMORY = 0.9;
 export const NEARLY_FULL = 0.8;
 export const LAG_SECONDS = 10;
+// What is shorter heartbeats make of an idle mesh, and is not shown.
+export const LAG_SHOWN = 2;
+export const SKEW_MS = 1000;
+export const OVERFLOW_SECONDS = 600;
+export const ERRORS = 0.01;
+export const PURGE_SECONDS = 3600;
 export const PERSIST_SECONDS = 60;
 export const CERTIFICATE_SECONDS = 1209600;
 export const CERTIFICATE_LAST_SECONDS = 172800;
@@ -14,6 +20,15 @@ export function ringLevel({ sync_buffer_len: length, sync_buffer_capacity: capac
   if (capacity && length > NEARLY_FULL * capacity) return 'bad';
   return length >= RING_DEEP ? 'warn' : 'ok';
 }
+
+// For ten minutes after the last time, as the alert looks back.
+export function overflowLevel({ sync_buffer_overflowed_at: last }, now) {
+  return last && since(last, now) < OVERFLOW_SECONDS ? 'warn' : 'ok';
+}
+
+export const skewLevel = (ms) => (Math.abs(ms ?? 0) > SKEW_MS ? 'warn' : 'ok');
+
+export const errorLevel = (answered, failed) => (failed > ERRORS * answered ? 'bad' : 'ok');
 
 // Of the hits since the start, once there were as many reads as the alert wants: one a second for 15 minutes. A cache that
 // was asked for little says nothing yet.
@@ -44,8 +59,8 @@ export function certificateLevel(seconds) {
 
 export const stateLevel = { up: 'ok', suspect: 'warn', down: 'bad' };
 
-// Of a lag in seconds: what heartbeats make of an idle mesh is none.
+// Of a lag in seconds.
 export function lagLevel(seconds) {
   if (seconds === null || seconds > LAG_SECONDS) return 'bad';
-  return seconds >= 2 ? 'warn' : 'ok';
+  return seconds >= LAG_SHOWN ? 'warn' : 'ok';
 }

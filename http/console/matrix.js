@@ -23,10 +23,10 @@ export function Matrix({ state }) {
     <${Panel} id="matrix" title="Lag, node by node" aside=${aside}>
       <div class="scroll" role="region" aria-label="Lag, node by node, table" tabindex="0">
         <table class="matrix">
-          <thead><tr><th scope="col">written on</th>${members.map((name) => html`<th scope="col">${name} has it</th>`)}</tr></thead>
+          <thead><tr><th scope="col">written on</th>${members.map((name) => html`<th scope="col">${name}<span class="wider"> has it</span></th>`)}</tr></thead>
           <tbody>${members.map((writer) => html`
             <tr>
-              <th scope="row">${writer}${writer === me && html` <span class="muted">(this node)</span>`}</th>
+              <th scope="row">${writer}${writer === me && html` <span class="muted wider">(this node)</span>`}</th>
               ${members.map((reader) => html`<${Cell} ...${cell(state, stores, writer, reader, me)} />`)}
             </tr>`)}
           </tbody>

@@ -11,7 +11,7 @@ import { HIT_RATE, RING_DEEP, stateLevel } from './levels.js';
 export function ClusterPage({ state, samples, theme, lost }) {
   return html`
     <h1 class="unseen">Cluster</h1>
-    <${Findings} state=${state} />
+    <${Findings} state=${state} samples=${samples} />
     <${Cards} state=${state} lost=${lost} />
     <div class="beside">
       <${Matrix} state=${state} />
@@ -19,8 +19,8 @@ export function ClusterPage({ state, samples, theme, lost }) {
     </div>`;
 }
 
-function Findings({ state }) {
-  const found = findings(state, location.origin);
+function Findings({ state, samples }) {
+  const found = findings(state, location.origin, samples);
   if (found.length === 0) {
     const up = state.cluster.peers.filter((peer) => peer.state === 'up').length;
     const text = state.cluster.peers.length === 0
@@ -30,7 +30,8 @@ function Findings({ state }) {
   }
   return html`
     <ul class="findings" aria-label="What needs attention">
-      ${found.map(({ kind, title, text }) => html`<li class="notice ${kind}" key=${title}><strong>${title}.</strong> ${text}</li>`)}
+      ${found.map(({ kind, title, text, alert }) => html`<li class="notice ${kind}" key=${title}>
+        <strong>${title}.</strong> ${text}${alert && html` <span class="alert">alert ${alert}</span>`}</li>`)}
     </ul>`;
 }
 
@@ -67,6 +68,7 @@ function PeerCard({ peer, now }) {
     ['clock', peer.clock_skew_ms === null ? 'not heard' : `${signed(peer.clock_skew_ms)} ms to this node`],
     ['identity', peer.id],
   ];
+  if (peer.trouble) rows.unshift(['trouble', `${peer.trouble.reason.replaceAll('_', ' ')}, for ${span(since(peer.trouble.since, now))}`]);
   return html`<${Card} name=${peer.name} role="peer" kind=${stateLevel[peer.state]} word=${peer.state} rows=${rows} />`;
 }
 

@@ -109,7 +109,7 @@ function List({ store, prefix, delimiter, chosen, now, onOpen, here, changed }) 
       ${keys.map(({ key, size, expires_at: end }) => html`<li key=${`=${key}`}>
         <button type="button" class="key" aria-pressed=${key === chosen} onClick=${() => onOpen(key)}>
           <span class="name"><${Foreign} text=${key} /></span>
-          <span class="muted">${bytes(size)}${end ? html` · <span title=${moment(end)}>goes in ${span(until(end, now))}</span>` : ''}</span>
+          <span class="muted">${bytes(size)}${end ? html` · <span title=${moment(end)}>${until(end, now) > 0 ? `goes in ${span(until(end, now))}` : 'has expired'}</span>` : ''}</span>
         </button></li>`)}
     </ul>`}
     <div class="row pager">

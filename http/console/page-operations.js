@@ -3,6 +3,7 @@ import { html, useState } from './html.js';
 import { Badge, Choice, Empty, Field, Foreign, Notice, Panel, Table, firstStore } from './parts.js';
 import { call, callJson, note, query } from './call.js';
 import { bytes, count, moment, percent } from './figures.js';
+import { Forget } from './forget.js';
 import { Restore } from './restore.js';
 import { may, session } from './session.js';
 
@@ -13,8 +14,8 @@ export function OperationsPage({ state }) {
     <${Running} operations=${state.operations} />
     <${Backup} stores=${state.stores} />
     ${may('admin')
-      ? html`<${FullSync} state=${state} /><${Restore} names=${names} />`
-      : html`<${Notice}>Full sync and restore need the role admin; yours is ${session.get().role}.<//>`}
+      ? html`<${FullSync} state=${state} /><${Restore} names=${names} /><${Forget} peers=${state.cluster.peers} />`
+      : html`<${Notice}>Full sync, restore and forgetting need the role admin; yours is ${session.get().role}.<//>`}
     <p class="hint">Draining a node is left to the command line, because it ends with stopping it: gridkv drain, then stop it.</p>`;
 }
 

@@ -67,9 +67,9 @@ async function follow() {
 }
 
 // Its maps have names of nodes and stores for keys: a store that is called `constructor` is in none that lacks it.
-function bare({ spread, convergence, cluster }) {
+function bare({ spread, convergence, purging, cluster }) {
   const inner = Object.values(spread);
-  const maps = [spread, convergence, ...inner, ...inner.flatMap(Object.values), ...cluster.peers.map(({ stores }) => stores)];
+  const maps = [spread, convergence, purging, ...inner, ...inner.flatMap(Object.values), ...cluster.peers.map(({ stores }) => stores)];
   for (const map of maps) Object.setPrototypeOf(map, null);
 }
 

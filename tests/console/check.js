@@ -38,10 +38,16 @@ const FLAGS = [
 export class Watched {
   constructor() {
     this.faults = [];
-    // Refusals that a case provokes, and the loss of a node that it stops.
     this.expected = [];
   }
 
+  // What the next case provokes is its own: what the one before did is tolerated no more.
+  begin() {
+    this.faults = [];
+    this.expected = [];
+  }
+
+  // A refusal that the case provokes, or the loss of a node that it stops.
   expect(pattern) {
     this.expected.push(pattern);
   }

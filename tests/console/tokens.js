@@ -46,7 +46,8 @@ export async function reader({ page, watched, guarded }) {
   assert.equal(await page.evaluate(() => sessionStorage.getItem('gridkv-token')), null);
 }
 
-export async function admin({ page, guarded }) {
+export async function admin({ page, watched, guarded }) {
+  watched.expect(/401 \(Unauthorized\)/);
   await page.goto(`${guarded}/console/#/keys?store=main`);
   await enter(page, token('write'));
   await page.getByRole('button', { name: /guarded/ }).click();
@@ -57,4 +58,19 @@ export async function admin({ page, guarded }) {
   const downloading = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download' }).click();
   assert.match((await downloading).suggestedFilename(), /^gridkv-main-.*\.gkvs$/);
+}
+
+// A ring that overflows while nobody looks is told of afterwards; and a node that drains says that it does, and what next.
+export async function overflow({ page, guarded }) {
+  const ops = Array.from({ length: 1000 }, (_, i) => ({ op: 'put', key: `burst/${i}`, value: 'x' }));
+  const burst = await fetch(`${guarded}/v1/stores/main/batch`, { method: 'POST', body: JSON.stringify({ ops }), headers: { ...bearing('admin'), 'content-type': 'application/json' } });
+  assert.equal(burst.status, 200);
+  await page.evaluate(() => (location.hash = '#/cluster'));
+  const found = page.getByRole('list', { name: 'What needs attention' });
+  await found.getByText('The sync buffer of main overflowed.').waitFor();
+  await found.getByText('alert GridKVSyncOperationsOverwritten').waitFor();
+  assert.equal((await fetch(`${guarded}/v1/admin/drain`, { method: 'POST', headers: bearing('admin') })).status, 202);
+  await found.getByText('This node takes no writes: it drains.').waitFor();
+  await page.locator('[data-node=n1][data-state="not ready"]').waitFor();
+  await accessible(page, 'a node that drains');
 }

@@ -12,6 +12,7 @@ use gridkv_dashboards::{operator, pages, question, root};
 /// Where every family of metrics is listed, from the root of the repository. It is made of the node's own table.
 const FAMILIES: &str = "docs/metrics.md";
 const RUNBOOK: &str = "docs/alerts.md";
+const CONSOLE: &str = "http/console";
 
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap()
@@ -136,6 +137,26 @@ fn every_alert_says_what_is_seen_what_it_means_and_what_to_do() {
             assert!(alert.annotation(name).is_some_and(|text| text.len() > 20), "{}", alert.name);
         }
     }
+}
+
+#[test]
+fn the_console_names_no_alert_that_is_not_there() {
+    let rules = rules();
+    let known: BTreeSet<&str> = rules.alerts().iter().map(|alert| alert.name.as_str()).collect();
+    let mut named = 0_usize;
+    for entry in fs::read_dir(root().join(CONSOLE)).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "js") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        for word in words.filter(|word| word.len() > "GridKV".len() && word.starts_with("GridKV")) {
+            assert!(known.contains(word), "{}: {word}", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 15, "{named}");
 }
 
 #[test]

@@ -360,6 +360,7 @@ impl ClusterActor {
                 Neighbour {
                     member: member.clone(),
                     contact: self.contacts.get(id).cloned().unwrap_or_default(),
+                    skew_ms: self.fence.skew_ms(id),
                     trouble: self.dialling.trouble(&member.addr, id),
                 }
             })

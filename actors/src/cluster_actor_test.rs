@@ -131,7 +131,18 @@ impl Stage {
     }
 
     async fn reports(&self, origin: Origin, applied: Frontier, members: &Members) {
-        let (now, clock, members) = (self.wiring.clock.now(), Hlc::ZERO, members.clone());
+        self.report_comes(self.wiring.clock.now(), origin, applied, members).await;
+    }
+
+    /// A report comes that was sent at a moment.
+    async fn report_comes(
+        &self,
+        now: UnixMs,
+        origin: Origin,
+        applied: Frontier,
+        members: &Members,
+    ) {
+        let (clock, members) = (Hlc::ZERO, members.clone());
         let store = StoreReport {
             store: main_store(),
             durable: applied.clone(),
@@ -197,10 +208,15 @@ impl Stage {
         neighbour.unwrap().trouble(state).map(|trouble| trouble.what)
     }
 
+    /// What the node shows of the mesh.
+    async fn board(&self) -> Arc<Board> {
+        self.does_not_reach("elsewhere:1").await; // it looks around at each event
+        self.wiring.board.read()
+    }
+
     /// Whom a node that has just started has not heard from, as it shows.
     async fn silent(&self) -> Vec<NodeId> {
-        self.does_not_reach("elsewhere:1").await; // it looks around at each event
-        self.wiring.board.read().silent_at_boot.clone()
+        self.board().await.silent_at_boot.clone()
     }
 }
 
@@ -233,6 +249,20 @@ async fn who_was_heard_of_a_moment_ago_is_up_but_not_beside_its_own_next_run() {
     assert_eq!(refused, Err(RefusalReason::IdentityInUse), "a copy of its disk");
     post(&stage.cluster, Left(run(N2, 6)));
     assert_eq!(stage.knocks(run(N2, 7), "n2").await, Ok(true));
+}
+
+#[actix_rt::test]
+async fn a_report_that_comes_late_is_no_skew() {
+    let stage = Stage::set();
+    let now = stage.wiring.clock.now();
+    for late_ms in [20, 2, 3_000] {
+        let sent = now.moved(-late_ms);
+        stage.report_comes(sent, run(N2, 5), Frontier::default(), &stage.members).await;
+    }
+    let board = stage.board().await;
+    let shown = board.neighbours.iter().map(|neighbour| neighbour.skew_ms);
+    let shown: Vec<_> = shown.map(|skew| skew.map(|ms| (-900..=-2).contains(&ms))).collect();
+    assert_eq!(shown, [Some(true), None], "the quickest one counts, and n3 was not heard");
 }
 
 #[actix_rt::test]

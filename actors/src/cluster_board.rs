@@ -50,6 +50,8 @@ pub(crate) struct Board {
 pub(crate) struct Neighbour {
     pub(crate) member: Member,
     pub(crate) contact: Contact,
+    /// How far its clock is ahead of this node's, in milliseconds, as its quickest reports of some seconds tell.
+    pub(crate) skew_ms: Option<i64>,
     /// Why it is not reached where it is dialled.
     pub(crate) trouble: Option<PeerTrouble>,
 }

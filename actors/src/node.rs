@@ -251,7 +251,7 @@ impl NodeHandle {
             addr: member.addr.clone(),
             state,
             last_contact: contact.last,
-            clock_skew_ms: contact.skew_ms,
+            clock_skew_ms: neighbour.skew_ms,
             ready: contact.ready,
             trouble: neighbour.trouble(state),
             stores,

@@ -84,7 +84,8 @@ pub struct PeerView {
     pub state: PeerState,
     /// When it was last heard from; `None` when never in this run.
     pub last_contact: Option<UnixMs>,
-    /// Its clock minus this node's, in milliseconds, as of its last report.
+    /// Its clock minus this node's, in milliseconds, as its quickest reports of some seconds tell; `None` when it
+    /// was not heard in this run.
     pub clock_skew_ms: Option<i64>,
     /// Whether it took clients as of its last report: a node that is filled, or whose clock is fenced, does not.
     pub ready: Option<bool>,

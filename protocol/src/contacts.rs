@@ -21,8 +21,6 @@ pub struct Contact {
     pub last: Option<UnixMs>,
     /// In which run it was last heard from.
     run: Option<Origin>,
-    /// Its clock minus this node's, in milliseconds.
-    pub skew_ms: Option<i64>,
     /// Whether it took clients and their writes, as far as its clock and its stores go.
     pub ready: Option<bool>,
     /// Its live keys, by store.
@@ -68,7 +66,6 @@ impl Contacts {
         contact.last = Some(now);
         contact.run = Some(report.origin);
         contact.goes_on(report.origin);
-        contact.skew_ms = Some(report.now.0.cast_signed().saturating_sub(now.0.cast_signed()));
         contact.ready = Some(report.ready);
         contact.keys = report.stores.iter().map(|s| (s.store.clone(), s.keys)).collect();
     }

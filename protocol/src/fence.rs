@@ -171,6 +171,13 @@ impl Fence {
         self.standing
     }
 
+    /// How far the clock of `peer` is ahead of this one, in milliseconds, as its quickest reports tell; `None` when
+    /// it was not heard.
+    #[must_use]
+    pub fn skew_ms(&self, peer: NodeId) -> Option<i64> {
+        self.skews.of(peer)
+    }
+
     /// How far this clock is ahead of the middle of its peers, in milliseconds; `None` when none is heard.
     #[must_use]
     pub fn ahead_ms(&self, now: UnixMs) -> Option<i64> {

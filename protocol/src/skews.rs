@@ -80,6 +80,12 @@ impl Skews {
         self.by_node.retain(|id, _| others.contains(id));
     }
 
+    /// How far the clock of `node` is ahead, in milliseconds, as it was last; `None` when it was never heard.
+    #[must_use]
+    pub fn of(&self, node: NodeId) -> Option<i64> {
+        self.by_node.get(&node).map(Skew::ms)
+    }
+
     /// The skews of those who were heard lately, in milliseconds: positive when they are ahead.
     pub fn fresh(&self, now: UnixMs) -> impl Iterator<Item = i64> + '_ {
         let lately = self.by_node.values().filter(move |s| now.since(s.heard) < self.fresh_ms);

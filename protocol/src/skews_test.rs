@@ -25,6 +25,7 @@ fn the_report_that_came_quickest_counts() {
         hear(&mut skews, now, PEER, ms);
     }
     assert_eq!(median(&skews, 10_400), Some(-3));
+    assert_eq!((skews.of(PEER), skews.of(OTHER)), (Some(-3), None));
 }
 
 #[test]
@@ -47,6 +48,7 @@ fn a_long_silence_forgets_the_window() {
     hear(&mut skews, 10_000, PEER, 500);
     assert_eq!(median(&skews, 10_000 + FRESH_MS), None);
     assert_eq!(skews.known().collect::<Vec<_>>(), [500]);
+    assert_eq!(skews.of(PEER), Some(500), "as it was last");
     hear(&mut skews, 20_000, PEER, 1);
     assert_eq!(median(&skews, 20_000), Some(1));
 }

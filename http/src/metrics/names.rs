@@ -265,7 +265,7 @@ families! {
             "When the peer was last heard from."
             absent "peers that were not heard from in this run";
         PEER_CLOCK_SKEW GAUGE "gridkv_peer_clock_skew_seconds" ["peer"]
-            "The peer's clock minus this node's."
+            "The peer's clock minus this node's, as the quickest of its reports of some seconds tells."
             absent "peers that were not heard from in this run";
     }
     "Actors" {

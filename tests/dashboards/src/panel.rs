@@ -1,5 +1,7 @@
 //! A panel: what it asks, how it is drawn, and at which alerts' thresholds it changes colour.
 
+use std::iter;
+
 use serde_json::{Map, Value, json};
 
 use crate::page::SOURCE;
@@ -142,8 +144,10 @@ impl Panel {
     }
 
     fn description(&self, alerts: &[&Alert]) -> String {
-        let said =
-            alerts.iter().map(|alert| format!(" Alert {}: {}.", alert.name, alert.condition()));
+        let said = alerts.iter().map(|alert| {
+            let side = if alert.bound == Bound::Apart { " to either side" } else { "" };
+            format!(" Alert {}: {}{side}.", alert.name, alert.condition())
+        });
         self.about.to_owned() + &said.collect::<String>()
     }
 
@@ -253,21 +257,30 @@ impl Kind {
 
 /// Green where no alert fires, and the colour of the alert where one does.
 fn steps(alerts: &[&Alert]) -> Vec<Value> {
-    let mut sorted = alerts.to_vec();
-    sorted.sort_by(|one, other| one.limit.total_cmp(&other.limit));
-    let step = |from: Option<f64>, color: &str| json!({"color": color, "value": from});
-    let mut below = sorted.iter().filter(|alert| alert.bound == Bound::Below).peekable();
-    let lowest = below.peek().map_or("green", |alert| alert.severity.color());
-    let mut steps = vec![step(None, lowest)];
-    while let Some(alert) = below.next() {
-        steps.push(step(
-            Some(alert.limit),
-            below.peek().map_or("green", |next| next.severity.color()),
-        ));
-    }
-    let above = sorted.iter().filter(|alert| alert.bound == Bound::Above);
-    steps.extend(above.map(|alert| step(Some(least(alert)), alert.severity.color())));
-    steps
+    let below = limits(alerts, |alert| match alert.bound {
+        Bound::Below => Some(alert.limit),
+        Bound::Apart => Some(-alert.limit),
+        Bound::Above => None,
+    });
+    let above = limits(alerts, |alert| match alert.bound {
+        Bound::Above | Bound::Apart => Some(least(alert)),
+        Bound::Below => None,
+    });
+    let from = iter::once(None).chain(below.iter().map(|(limit, _)| Some(*limit)));
+    let steps = from.zip(below.iter().map(|(_, color)| *color).chain(["green"]));
+    let steps = steps.chain(above.into_iter().map(|(limit, color)| (Some(limit), color)));
+    steps.map(|(from, color)| json!({"color": color, "value": from})).collect()
+}
+
+/// Where the alerts have a limit, with their colours, from the lowest on.
+fn limits(
+    alerts: &[&Alert],
+    limit: impl Fn(&Alert) -> Option<f64>,
+) -> Vec<(f64, &'static str)> {
+    let all = alerts.iter().filter_map(|alert| Some((limit(alert)?, alert.severity.color())));
+    let mut all: Vec<_> = all.collect();
+    all.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    all
 }
 
 /// From where on an alert's colour is shown. A step has its own number too, so what fires above 0, which are counts, is

@@ -27,6 +27,8 @@ pub enum Bound {
     Above,
     /// Below.
     Below,
+    /// Further from 0 than it, to either side.
+    Apart,
 }
 
 /// How urgent an alert is.
@@ -174,7 +176,7 @@ impl Alert {
         let before = self.expression.get(..start).unwrap_or_default();
         let behind = self.expression.get(end..).unwrap_or_default();
         let any = match self.bound {
-            Bound::Above => ">= -1e18",
+            Bound::Above | Bound::Apart => ">= -1e18",
             Bound::Below => "<= 1e18",
         };
         format!("{before}{any}{behind}")
@@ -227,7 +229,12 @@ fn comparison(expression: &str) -> Option<Comparison> {
                 if let Ok(limit) = number.parse() {
                     let sign = behind.find(number).unwrap_or_default();
                     let span = start..start + 1 + sign + number.len();
-                    let bound = if character == '<' { Bound::Below } else { Bound::Above };
+                    let compared = expression.get(..start)?.trim_end();
+                    let bound = match character {
+                        '<' => Bound::Below,
+                        _ if is_distance(compared) => Bound::Apart,
+                        _ => Bound::Above,
+                    };
                     return Some(Comparison { bound, limit, span });
                 }
             }
@@ -235,6 +242,17 @@ fn comparison(expression: &str) -> Option<Comparison> {
         }
     }
     None
+}
+
+/// Whether all of an expression is within `abs(...)`.
+fn is_distance(expression: &str) -> bool {
+    let inside = expression.strip_prefix("abs(").and_then(|rest| rest.strip_suffix(')'));
+    let Some(inside) = inside else { return false };
+    let mut depth = 0;
+    inside.chars().all(|character| {
+        depth += i32::from(character == '(') - i32::from(character == ')');
+        depth >= 0
+    })
 }
 
 /// The same value in which minutes are seconds.
@@ -294,6 +312,9 @@ mod tests {
             ("x{code=\"5 > 4\"} < 0.9 and y > 1", Some((Bound::Below, 0.9))),
             ("up{job=\"gridkv\"} == 0", Some((Bound::Above, 0.0))),
             ("a > b", None),
+            ("abs(a) > 1", Some((Bound::Apart, 1.0))),
+            ("abs(a - max(b)) >= 2", Some((Bound::Apart, 2.0))),
+            ("abs(a) / abs(b) > 1", Some((Bound::Above, 1.0))),
         ];
         for (expression, expected) in table {
             let found = comparison(expression).map(|found| (found.bound, found.limit));

@@ -19,6 +19,7 @@ mod stores;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gridkv_actors::node::NodeHandle;
 use gridkv_protocol::StoreName;
@@ -27,7 +28,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::operating::Operating;
 pub(crate) use bodies::Bodies;
-use node::NodeCollector;
+use node::{NodeCollector, Table};
 use operations::Timers;
 pub(crate) use operations::{AckResult, StoreTimers};
 pub(crate) use requests::{Requests, RequestsView};
@@ -44,7 +45,11 @@ pub(crate) struct Metrics {
     /// Bytes of bodies.
     pub(crate) bodies: Arc<Bodies>,
     timers: Arc<Timers>,
+    collector: NodeCollector,
+    /// The families of the process, and the names of all others.
     registry: Registry,
+    /// Bytes of the last exposition.
+    size: AtomicUsize,
 }
 
 impl Metrics {
@@ -61,12 +66,11 @@ impl Metrics {
             requests: Arc::clone(&requests),
             bodies: Arc::clone(&bodies),
             timers: Arc::clone(&timers),
-            descriptions: node::descriptions()?,
         };
         let registry = Registry::new();
-        registry.register(Box::new(collector))?;
+        registry.register(Box::new(Table::new()?))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { requests, bodies, timers, registry })
+        Ok(Self { requests, bodies, timers, collector, registry, size: AtomicUsize::new(0) })
     }
 
     /// The measurements of a store's operations.
@@ -79,8 +83,9 @@ impl Metrics {
     /// # Errors
     /// When a family has no text form, which is a mistake in this crate.
     pub(crate) fn exposition(&self) -> Result<String, MetricsError> {
-        let mut text = String::new();
-        TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text)?;
+        let mut text = self.collector.collect(self.size.load(Ordering::Relaxed)).into_text();
+        self.size.store(text.len(), Ordering::Relaxed);
+        TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text)?; // `process_`, which sorts behind `gridkv_`
         Ok(text)
     }
 }

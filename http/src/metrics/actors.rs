@@ -54,7 +54,7 @@ mod tests {
     fn shown(actor: &ActorView) -> Vec<String> {
         let mut out = Exposition::default();
         collect_actor(actor, UnixMs(9_500), &mut out);
-        let text = prometheus::TextEncoder::new().encode_to_string(&out.into_families()).unwrap();
+        let text = out.into_text();
         text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
     }
 

@@ -44,7 +44,7 @@ fn peer(last_contact: Option<u64>, clock_skew_ms: Option<i64>) -> PeerView {
 fn shown(peer: &PeerView) -> String {
     let mut out = Exposition::default();
     collect_peers(std::slice::from_ref(peer), &mut out);
-    prometheus::TextEncoder::new().encode_to_string(&out.into_families()).unwrap()
+    out.into_text()
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn the_logs_and_frontiers_of_a_store() {
         FrontierView { member: "n2".to_owned(), applied: UnixMs(2_000), durable: floor },
     ];
     collect_frontiers("main", &frontiers, &mut out);
-    let text = prometheus::TextEncoder::new().encode_to_string(&out.into_families()).unwrap();
+    let text = out.into_text();
     let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(
         lines,

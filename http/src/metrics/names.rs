@@ -9,6 +9,8 @@ use prometheus::proto::MetricType;
 /// A metric family.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Family {
+    /// Its place among [`ALL`].
+    pub(crate) place: usize,
     /// Its name.
     pub(crate) name: &'static str,
     /// Its type.
@@ -36,9 +38,13 @@ macro_rules! families {
         $id:ident $kind:ident $name:literal [$($label:literal $(in $values:literal)?),*]
             $help:literal $(absent $absent:literal)?;
     )* })*) => {
+        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "only to be counted")]
+        enum Place { $($($id),*),* }
+
         $($(
             #[doc = $help]
             pub(crate) const $id: Family = Family {
+                place: Place::$id as usize,
                 name: $name,
                 kind: MetricType::$kind,
                 labels: &[$(Label { name: $label, values: concat!($($values)?) }),*],
@@ -307,6 +313,7 @@ mod tests {
 
     #[test]
     fn names_are_as_promtool_wants_them() {
+        assert!(ALL.iter().enumerate().all(|(place, family)| family.place == place));
         let mut names: Vec<_> = ALL.iter().map(|family| family.name).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "a name is taken twice");

@@ -27,29 +27,40 @@ pub(super) struct NodeCollector {
     pub(super) requests: Arc<Requests>,
     pub(super) bodies: Arc<Bodies>,
     pub(super) timers: Arc<Timers>,
-    pub(super) descriptions: Vec<Desc>,
 }
 
-/// The table, as the registry wants it.
-///
-/// # Errors
-/// When a name or a label is not valid, which is a mistake in the table.
-pub(super) fn descriptions() -> Result<Vec<Desc>, MetricsError> {
-    let describe = |family: &names::Family| {
-        let labels = family.labels.iter().map(|label| label.name.to_owned()).collect();
-        Desc::new(family.name.to_owned(), family.help.to_owned(), labels, HashMap::new())
-    };
-    Ok(names::ALL.iter().map(describe).collect::<Result<_, _>>()?)
+/// The table, for the registry to judge. It has no samples: those are written without it.
+pub(super) struct Table(Vec<Desc>);
+
+impl Table {
+    /// All families.
+    ///
+    /// # Errors
+    /// When a name or a label is not valid, which is a mistake in the table.
+    pub(super) fn new() -> Result<Self, MetricsError> {
+        let describe = |family: &names::Family| {
+            let labels = family.labels.iter().map(|label| label.name.to_owned()).collect();
+            Desc::new(family.name.to_owned(), family.help.to_owned(), labels, HashMap::new())
+        };
+        Ok(Self(names::ALL.iter().map(describe).collect::<Result<_, _>>()?))
+    }
 }
 
-impl Collector for NodeCollector {
+impl Collector for Table {
     fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
+        self.0.iter().collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        Vec::new()
+    }
+}
+
+impl NodeCollector {
+    /// All samples of this moment, where they were of so many bytes the last time.
+    pub(super) fn collect(&self, bytes: usize) -> Exposition {
         let Self { node, operating, .. } = self;
-        let mut out = Exposition::default();
+        let mut out = Exposition::with_capacity(bytes);
         let (build, cluster) = (operating.build, node.cluster());
         out.count(&names::BUILD_INFO, &[build.version, build.revision, build.rustc], 1);
         out.count(&names::NODE_INFO, &[node.name(), &cluster.cluster], 1);
@@ -69,7 +80,7 @@ impl Collector for NodeCollector {
         }
         mesh::collect_peers(&cluster.peers, &mut out);
         actors::collect(node, &mut out);
-        out.into_families()
+        out
     }
 }
 
@@ -100,7 +111,7 @@ mod tests {
     fn shown(clock: ClockView) -> String {
         let mut out = Exposition::default();
         collect_clock(clock, &mut out);
-        prometheus::TextEncoder::new().encode_to_string(&out.into_families()).unwrap()
+        out.into_text()
     }
 
     #[test]

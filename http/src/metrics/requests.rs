@@ -207,8 +207,7 @@ mod tests {
         assert_eq!((guard.count(), exempt.count()), (1, 1));
         let mut exposition = Exposition::default();
         requests.collect(&mut exposition);
-        let text =
-            prometheus::TextEncoder::new().encode_to_string(&exposition.into_families()).unwrap();
+        let text = exposition.into_text();
         let counters: Vec<_> =
             text.lines().filter(|line| line.starts_with("gridkv_http_requests_total{")).collect();
         assert_eq!(

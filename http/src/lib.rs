@@ -55,6 +55,7 @@ mod snapshot_upload;
 mod socket;
 pub mod stopwatch;
 mod store_view;
+mod ticks;
 pub mod tls;
 mod waiting;
 mod watchers;

@@ -11,6 +11,7 @@ use crate::headers;
 use crate::metrics::Metrics;
 use crate::operating::Operating;
 use crate::request_id::RequestIds;
+use crate::ticks::Ticks;
 use crate::watchers::Watchers;
 
 /// A node as it is served over HTTP.
@@ -24,6 +25,8 @@ pub struct Site {
     pub(crate) operating: Operating,
     /// Open streams and long polls.
     pub(crate) watchers: Watchers,
+    /// When those who follow the node are told of it.
+    pub(crate) ticks: Ticks,
     /// What this room counts.
     pub(crate) metrics: Metrics,
     /// The maker of request ids.
@@ -45,8 +48,16 @@ impl Site {
         let metrics = Metrics::new(&node, &operating).map_err(io::Error::other)?;
         let node_header = headers::value(node.name());
         let request_ids = RequestIds::new();
-        let (node, watchers) = (NodeDoor(node), Watchers::default());
-        Ok(Arc::new(Self { node, config, operating, watchers, metrics, request_ids, node_header }))
+        Ok(Arc::new(Self {
+            node: NodeDoor(node),
+            config,
+            operating,
+            watchers: Watchers::default(),
+            ticks: Ticks::new(),
+            metrics,
+            request_ids,
+            node_header,
+        }))
     }
 }
 

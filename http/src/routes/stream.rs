@@ -1,8 +1,10 @@
 //! `GET /v1/stream`: what the node knows of itself and of the others, once a second, for who shows it to people.
 //!
 //! It saves asking eight other endpoints, which say the same but for `spread`, how far the members are on what others
-//! wrote, and `purging`, for whom what is deleted is kept. The first event says who reads, because what that one may do decides what is shown; each of the others is
-//! whole by itself, so that none has to be read to understand the next, and one that is missed is no loss.
+//! wrote, and `purging`, for whom what is deleted is kept. The first event says who reads, because what that one may do
+//! decides what is shown; each of the others is whole by itself, so that none has to be read to understand the next, and
+//! one that is missed is no loss. Who comes is told the state of that moment; from then on all get the same event, which
+//! is made once (`ticks.rs`): whoever may read this at all may read all of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,10 +36,8 @@ use crate::routes::operations::Operation;
 use crate::routes::{Endpoint, Verb};
 use crate::site::Site;
 use crate::store_view::StoreView;
+use crate::ticks::Turn;
 use crate::watchers::Seat;
-
-/// Between two events.
-const PERIOD: Duration = Duration::from_secs(1);
 
 /// Milliseconds after which a browser asks again when the stream breaks.
 const RETRY_MS: u32 = 2_000;
@@ -143,6 +143,7 @@ pub(crate) fn stream(exchange: &Exchange) -> Result<HttpResponse, Problem> {
     let course = Course {
         site: Arc::clone(&exchange.site),
         caller: exchange.caller,
+        turn: exchange.site.ticks.join(),
         next: Next::Beginning,
         _held: (seat, Streaming::of(&exchange.request)),
     };
@@ -153,6 +154,7 @@ pub(crate) fn stream(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 struct Course {
     site: Arc<Site>,
     caller: Caller,
+    turn: Turn,
     next: Next,
     /// Its place among those who watch, and its connection, if that can be told.
     _held: (Seat, Option<Streaming>),
@@ -184,7 +186,8 @@ impl Course {
             Next::State => {}
             Next::Nothing => return None,
         }
-        let stops = timeout(PERIOD, self.site.node.stopping()).await.is_ok();
+        let wait = self.site.ticks.wait(&mut self.turn);
+        let stops = timeout(wait, self.site.node.stopping()).await.is_ok();
         if !self.site.operating.access.still_knows(self.caller) {
             return None; // its token was taken away
         }
@@ -192,12 +195,8 @@ impl Course {
             self.next = Next::Nothing;
             return Some(event("bye", &serde_json::json!({"detail": "the node is stopping"})));
         }
-        Some(self.state())
-    }
-
-    fn state(&self) -> serde_json::Result<Bytes> {
-        let mesh = self.site.node.cluster();
-        event("state", &State::of(&self.site, &mesh))
+        let site = &self.site;
+        Some(site.ticks.tell(&mut self.turn, || state(site)).await)
     }
 
     /// Who reads, and the first state, at once.
@@ -212,9 +211,15 @@ impl Course {
             tokens: self.site.operating.access.asks(),
         };
         let reader = event("reader", &reader)?;
-        let state = self.state()?;
+        let state = state(&self.site)?;
         Ok([format!("retry: {RETRY_MS}\n\n").as_bytes(), &reader, &state].concat().into())
     }
+}
+
+/// The state of the node, as it is now.
+fn state(site: &Site) -> serde_json::Result<Bytes> {
+    let mesh = site.node.cluster();
+    event("state", &State::of(site, &mesh))
 }
 
 /// One event.

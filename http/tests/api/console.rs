@@ -1,5 +1,7 @@
 //! The console's files, and the stream that feeds its pages.
 
+use std::collections::BTreeMap;
+
 use gridkv_http::access::{Access, Exposed, Token};
 use gridkv_http::{HttpConfig, Role};
 use ring::digest::{SHA256, digest};
@@ -137,14 +139,33 @@ fn the_stream_tells_everything_at_once_and_then_each_second() {
     assert_eq!(first["at"].as_str().unwrap().len(), "2026-01-31T12:00:00.000Z".len());
 
     node.put("/v1/kv/main/b", b"1");
-    let second = next(&mut events, "state");
-    assert_eq!(second["stores"][1]["key_count"], 2);
+    let mut later = (0..10).map(|_| next(&mut events, "state"));
+    let second = later.find(|state| state["stores"][1]["key_count"] == 2).unwrap();
     assert!(second["at"].as_str() > first["at"].as_str());
 
     node.tell_to_drain();
     assert!(next(&mut events, "bye")["detail"].is_string());
     node.wait();
     assert_eq!(events.rest().matches("event").count(), 0, "the connection is closed behind it");
+}
+
+#[test]
+fn all_who_follow_it_are_told_the_same() {
+    let node = serve(HttpConfig::default());
+    let mut all: Vec<Client> = (0..20).map(|_| stream(&node, "")).collect();
+    let mut told = BTreeMap::<String, Vec<Json>>::new();
+    for events in &mut all {
+        next(events, "state"); // of the moment at which it came
+        for _ in 0..2 {
+            let state = next(events, "state");
+            told.entry(state["at"].to_string()).or_default().push(state);
+        }
+    }
+    for states in told.values() {
+        assert!(states.iter().all(|state| *state == states[0]), "{states:?}");
+    }
+    let count = told.len();
+    assert!((2..=10).contains(&count), "20 were told twice, of {count} moments");
 }
 
 #[test]

@@ -22,6 +22,7 @@
 
 pub mod bare;
 pub mod bulk;
+pub mod clients;
 pub mod connection;
 pub mod contender;
 pub mod cpu;

@@ -1,18 +1,17 @@
 //! Requests of clients, with scrapes beside them and without.
 
-use std::cell::Cell;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::{join, try_join_all};
-use gridkv_bench::connection::Connection;
+use futures_util::future::join;
+use gridkv_bench::clients::Clients;
+use gridkv_bench::connection::{Connection, Target};
 use gridkv_bench::figure::{float, median, median_ratio, per_second};
-use gridkv_bench::random::Random;
+use gridkv_bench::load::Work;
 use gridkv_bench::stopwatch::Stopwatch;
 use gridkv_bench::table::Table;
-use gridkv_bench::workload;
 use tokio::runtime::Runtime;
 
 /// Between two scrapes.
@@ -24,13 +23,6 @@ pub(crate) struct Contest {
     pub(crate) connections: usize,
     pub(crate) keys: usize,
     pub(crate) lasts: Duration,
-}
-
-/// What they ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    Get,
-    Put,
 }
 
 /// Requests per second of each round, without scrapes and with.
@@ -73,38 +65,14 @@ impl Contest {
 
     /// Requests per second of one turn.
     async fn turn(&self, work: Work, is_scraped: bool) -> io::Result<f64> {
-        let (begun, done) = (Stopwatch::start(), Cell::new(0));
-        let connections =
-            (0..self.connections).map(|number| self.ask(work, number, (&begun, &done)));
+        let target = Target { addr: self.addr, tls: None, token: None };
+        let Self { connections, keys, lasts, .. } = *self;
+        let clients = Clients { target: &target, connections, keys, lasts, anew: false };
+        let begun = Stopwatch::start();
         let beside = async { if is_scraped { self.scrape(&begun).await } else { Ok(()) } };
-        let (clients, scrapes) = join(try_join_all(connections), beside).await;
-        clients.and(scrapes)?;
+        let (done, scrapes) = join(clients.turn(work), beside).await;
         // Requests are no longer sent once the turn is over; a scrape that is due later is not waited for.
-        Ok(float(done.get()) / self.lasts.as_secs_f64())
-    }
-
-    /// One connection, which asks until the turn is over.
-    async fn ask(
-        &self,
-        work: Work,
-        number: usize,
-        (begun, done): (&Stopwatch, &Cell<usize>),
-    ) -> io::Result<()> {
-        let mut random = Random::seeded(u64::try_from(number).unwrap_or(0));
-        let mut connection = Connection::open(self.addr).await?;
-        while begun.elapsed() < self.lasts {
-            let key = random.below(self.keys);
-            let path = format!("/v1/kv/main/{}", workload::key(key));
-            let answer = match work {
-                Work::Put => connection.put(&path, &workload::value(key)).await?,
-                Work::Get => connection.get(&path).await?,
-            };
-            if !answer.is_success() {
-                return Err(io::Error::other(format!("a request was answered {}", answer.status)));
-            }
-            done.set(done.get() + 1);
-        }
-        Ok(())
+        scrapes.and(done).map(|done| float(done) / self.lasts.as_secs_f64())
     }
 
     /// Scrapes each second until the turn is over.

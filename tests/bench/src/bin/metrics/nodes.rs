@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gridkv_bench::bulk;
 use gridkv_bench::connection::Connection;
+use gridkv_bench::process::Process;
 use gridkv_cluster::{Cluster, Deadline, wait_for};
 use tempfile::TempDir;
 
@@ -55,6 +56,12 @@ impl Nodes {
     /// Where a node serves, counted from 1.
     pub(crate) fn address(&self, number: usize) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.cluster.node(number).address().http).into()
+    }
+
+    /// The process of a node, counted from 1.
+    pub(crate) fn process(&self, number: usize) -> Result<Process, Box<dyn Error>> {
+        let pid = self.cluster.node(number).pid().ok_or("the node has ended")?;
+        Ok(Process::new(pid))
     }
 
     /// Puts so many keys into every store.

@@ -1,22 +1,19 @@
 //! Requests of clients: plain and without a token, and inside TLS with one.
 
-use std::cell::Cell;
 use std::error::Error;
-use std::io;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use gridkv_bench::bulk;
+use gridkv_bench::clients as asking;
 use gridkv_bench::connection::{Connection, Target};
 use gridkv_bench::figure::{float, median, median_ratio, per_second};
+use gridkv_bench::load::Work;
 use gridkv_bench::mesh::{Mesh, Plan};
 use gridkv_bench::papers::{Inside, Papers};
-use gridkv_bench::random::Random;
 use gridkv_bench::report::Report;
 use gridkv_bench::stopwatch::Stopwatch;
 use gridkv_bench::subject::Subject;
 use gridkv_bench::table::Table;
-use gridkv_bench::workload;
 use tokio::runtime::Runtime;
 
 /// How clients ask.
@@ -26,26 +23,9 @@ pub(crate) struct Clients {
     pub(crate) lasts: Duration,
 }
 
-/// What they ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    Get,
-    Put,
-    /// On a connection of its own.
-    GetAnew,
-}
-
-impl Work {
-    const ALL: [Self; 3] = [Self::Get, Self::Put, Self::GetAnew];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Get => "get",
-            Self::Put => "put",
-            Self::GetAnew => "connect, get",
-        }
-    }
-}
+/// What they ask, and whether each time on a connection of its own.
+const WORKS: [(&str, Work, bool); 3] =
+    [("get", Work::Get, false), ("put", Work::Put, false), ("connect, get", Work::Get, true)];
 
 /// A node, and the figures of each kind of work in each round.
 struct Contender {
@@ -88,11 +68,11 @@ impl Clients {
         }
         for round in 0..rounds {
             eprintln!("clients, round {}", round + 1);
-            for (place, work) in Work::ALL.into_iter().enumerate() {
+            for place in 0..WORKS.len() {
                 for turn in 0..both.len() {
                     let at = (turn + round) % both.len();
                     if let Some(contender) = both.get_mut(at) {
-                        self.turn(contender, runtime, (place, work))?;
+                        self.turn(contender, runtime, place)?;
                     }
                 }
             }
@@ -100,11 +80,11 @@ impl Clients {
         let [plain, safe] = &both;
         let mut table =
             Table::new(&["", "plain/s", "TLS, token/s", "ratio", "plain CPU us", "TLS CPU us"]);
-        for (place, work) in Work::ALL.into_iter().enumerate() {
+        for (place, (name, ..)) in WORKS.into_iter().enumerate() {
             let of = |figures: &[Vec<f64>; 3]| figures.get(place).cloned().unwrap_or_default();
             let (plain_rates, safe_rates) = (of(&plain.rates), of(&safe.rates));
             table.row([
-                work.name().to_owned(),
+                name.to_owned(),
                 per_second(median(&plain_rates)),
                 per_second(median(&safe_rates)),
                 format!("{:.2}", median_ratio(&safe_rates, &plain_rates)),
@@ -134,49 +114,22 @@ impl Clients {
         &self,
         contender: &mut Contender,
         runtime: &Runtime,
-        (place, work): (usize, Work),
+        place: usize,
     ) -> Result<(), Box<dyn Error>> {
+        let Some((_, work, anew)) = WORKS.get(place).copied() else { return Ok(()) };
+        let Self { connections, keys, lasts } = *self;
+        let asking = asking::Clients { target: &contender.target, connections, keys, lasts, anew };
         let process = contender.mesh.process(1)?;
         let cpu = process.cpu()?;
-        let (begun, done) = (Stopwatch::start(), Cell::new(0));
-        let connections = (0..self.connections)
-            .map(|number| self.ask(&contender.target, work, number, (&begun, &done)));
-        runtime.block_on(try_join_all(connections))?;
-        let (took, count) = (begun.elapsed().as_secs_f64(), float(done.get()));
+        let begun = Stopwatch::start();
+        let count = float(runtime.block_on(asking.turn(work))?);
+        let took = begun.elapsed().as_secs_f64();
         let spent = process.cpu()?.saturating_sub(cpu).as_secs_f64();
         if let (Some(rates), Some(cpu_us)) =
             (contender.rates.get_mut(place), contender.cpu_us.get_mut(place))
         {
             rates.push(count / took);
             cpu_us.push(spent * 1e6 / count);
-        }
-        Ok(())
-    }
-
-    /// One connection, which asks until the turn is over.
-    async fn ask(
-        &self,
-        target: &Target,
-        work: Work,
-        number: usize,
-        (begun, done): (&Stopwatch, &Cell<usize>),
-    ) -> io::Result<()> {
-        let mut random = Random::seeded(u64::try_from(number).unwrap_or(0));
-        let mut connection = Connection::open_to(target).await?;
-        while begun.elapsed() < self.lasts {
-            if work == Work::GetAnew {
-                connection = Connection::open_to(target).await?;
-            }
-            let key = random.below(self.keys);
-            let path = format!("/v1/kv/main/{}", workload::key(key));
-            let answer = match work {
-                Work::Put => connection.put(&path, &workload::value(key)).await?,
-                Work::Get | Work::GetAnew => connection.get(&path).await?,
-            };
-            if !answer.is_success() {
-                return Err(io::Error::other(format!("a request was answered {}", answer.status)));
-            }
-            done.set(done.get() + 1);
         }
         Ok(())
     }

@@ -273,10 +273,7 @@ fn steps(alerts: &[&Alert]) -> Vec<Value> {
 }
 
 /// Where the alerts have a limit, with their colours, from the lowest on.
-fn limits(
-    alerts: &[&Alert],
-    limit: impl Fn(&Alert) -> Option<f64>,
-) -> Vec<(f64, &'static str)> {
+fn limits(alerts: &[&Alert], limit: impl Fn(&Alert) -> Option<f64>) -> Vec<(f64, &'static str)> {
     let all = alerts.iter().filter_map(|alert| Some((limit(alert)?, alert.severity.color())));
     let mut all: Vec<_> = all.collect();
     all.sort_by(|(one, _), (other, _)| one.total_cmp(other));

@@ -5,7 +5,6 @@
 //! The text is written here, byte for byte as prometheus' own encoder would: that one takes an object for each
 //! sample, label and bucket, and makes a text of each number before it copies it, which took most of a scrape's time.
 
-use std::fmt::{Display, Write as _};
 use std::ops::Range;
 use std::ptr;
 use std::rc::Rc;
@@ -54,7 +53,8 @@ impl Exposition {
     /// A sample that is a whole number.
     pub(super) fn count(&mut self, family: &Family, labels: &[&str], count: u64) {
         self.put(family, labels, |lines, labels| {
-            write_count(lines, family.name, "", labels, count);
+            begin_line(lines, family.name, "", labels);
+            push_count(lines, count);
         });
     }
 
@@ -68,26 +68,21 @@ impl Exposition {
         let (name, all) = (family.name, measured.count());
         let bounds = self.bounds_of(measured.buckets);
         self.put(family, labels, |lines, labels| {
-            let begun = labels.len();
-            if begun > 0 {
-                labels.push(',');
-            }
-            labels.push_str("le=\"");
-            let bound_at = labels.len();
+            let comma = if labels.is_empty() { "" } else { "," };
+            let before = [name, "_bucket{", labels, comma, "le=\""].concat();
+            let mut bucket = |bound: &str, below| {
+                lines.extend([&before, bound, "\"} "]);
+                push_count(lines, below);
+            };
             let mut below = 0;
             for (bound, count) in bounds.iter().zip(&measured.counts) {
                 below += count;
-                labels.truncate(bound_at);
-                labels.push_str(bound);
-                labels.push('"');
-                write_count(lines, name, "_bucket", labels, below);
+                bucket(bound, below);
             }
-            labels.truncate(bound_at);
-            labels.push_str("+Inf\"");
-            write_count(lines, name, "_bucket", labels, all);
-            labels.truncate(begun);
+            bucket("+Inf", all);
             write_line(lines, name, "_sum", labels, scaled(measured.buckets, measured.sum));
-            write_count(lines, name, "_count", labels, all);
+            begin_line(lines, name, "_count", labels);
+            push_count(lines, all);
         });
     }
 
@@ -103,12 +98,7 @@ impl Exposition {
     }
 
     /// Writes the lines of a sample, and remembers where they belong.
-    fn put(
-        &mut self,
-        family: &Family,
-        labels: &[&str],
-        write: impl FnOnce(&mut String, &mut String),
-    ) {
+    fn put(&mut self, family: &Family, labels: &[&str], write: impl FnOnce(&mut String, &str)) {
         debug_assert_eq!(family.labels.len(), labels.len(), "{}", family.name);
         let (values_at, lines_at) = (self.values.len(), self.lines.len());
         self.labels.clear();
@@ -124,7 +114,7 @@ impl Exposition {
             self.values.push_str(value);
             self.values.push('\0'); // below all others, so that they sort as one value after the other
         }
-        write(&mut self.lines, &mut self.labels);
+        write(&mut self.lines, &self.labels);
         let sample =
             Sample { values: values_at..self.values.len(), lines: lines_at..self.lines.len() };
         if self.samples.is_empty() {
@@ -165,31 +155,42 @@ fn word(kind: MetricType) -> &'static str {
     }
 }
 
-/// A line of a whole number.
-fn write_count(lines: &mut String, name: &str, suffix: &str, labels: &str, count: u64) {
-    if count <= EXACT {
-        write_line(lines, name, suffix, labels, count);
+fn write_line(lines: &mut String, name: &str, suffix: &str, labels: &str, value: f64) {
+    begin_line(lines, name, suffix, labels);
+    lines.push_str(&value.to_string());
+    lines.push('\n');
+}
+
+/// All of a line but its value.
+fn begin_line(lines: &mut String, name: &str, suffix: &str, labels: &str) {
+    if labels.is_empty() {
+        lines.extend([name, suffix, " "]);
     } else {
-        write_line(lines, name, suffix, labels, as_f64(count));
+        lines.extend([name, suffix, "{", labels, "} "]);
     }
 }
 
-fn write_line(lines: &mut String, name: &str, suffix: &str, labels: &str, value: impl Display) {
-    lines.push_str(name);
-    lines.push_str(suffix);
-    if !labels.is_empty() {
-        lines.push('{');
-        lines.push_str(labels);
-        lines.push('}');
+/// A whole number, and the end of its line.
+fn push_count(lines: &mut String, count: u64) {
+    if count <= EXACT {
+        push_digits(lines, count);
+    } else {
+        lines.push_str(&as_f64(count).to_string());
     }
-    lines.push(' ');
-    #[expect(clippy::let_underscore_must_use, reason = "a text takes all that is written")]
-    let _ = writeln!(lines, "{value}");
+    lines.push('\n');
+}
+
+/// Most lines end in a few digits: formatting them would take as long as all before them.
+fn push_digits(lines: &mut String, number: u64) {
+    if number >= 10 {
+        push_digits(lines, number / 10);
+    }
+    lines.extend(u32::try_from(number % 10).ok().and_then(|digit| char::from_digit(digit, 10)));
 }
 
 /// The value of a label, so that it ends where its quotes do.
 fn push_escaped(labels: &mut String, value: &str) {
-    if !value.contains(['\\', '\n', '"']) {
+    if !value.bytes().any(|byte| matches!(byte, b'\\' | b'\n' | b'"')) {
         labels.push_str(value);
         return;
     }

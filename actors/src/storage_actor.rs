@@ -193,19 +193,21 @@ impl StorageActor {
         let counters = self.reader.operations();
         for waiting in std::mem::take(&mut self.waiting) {
             match waiting {
-                Waiting::Write(reply, written, _permit, kind) => {
+                Waiting::Write(reply, written, permit, kind) => {
                     if committed.is_err() {
                         counters.fail(kind, Undone::Error);
                     }
                     let reached = |durability| Written { durability, ..written };
+                    drop(permit); // who has the answer finds nothing in flight
                     reply_to(reply, committed.clone().map(reached));
                 }
-                Waiting::Batch(reply, outcomes, _permit, undone) => {
+                Waiting::Batch(reply, outcomes, permit, undone) => {
                     match (undone, committed) {
                         (Some(why), _) => counters.fail(OpKind::Batch, why),
                         (None, Ok(_)) => counters.batch.add(1),
                         (None, Err(error)) => counters.fail(OpKind::Batch, error.undone()),
                     }
+                    drop(permit);
                     reply_to(
                         reply,
                         committed.clone().map(|reached| all_reached(outcomes, reached)),
@@ -232,7 +234,10 @@ impl StorageActor {
             let (now, kind) = (self.now(), OpKind::of(&write.action));
             match self.stage(write, durability, now) {
                 Ok(written) => self.wait(Waiting::Write(reply, written, permit, kind), ctx),
-                Err(error) => reply_to(reply, Err(error)),
+                Err(error) => {
+                    drop(permit);
+                    reply_to(reply, Err(error));
+                }
             }
         }
         self.intake.give_back(writes);

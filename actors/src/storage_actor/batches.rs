@@ -68,6 +68,7 @@ impl Handler<ClientBatch> for StorageActor {
                     self.give_up(&error);
                 }
                 self.reader.operations().fail(OpKind::Batch, error.undone());
+                drop(permit);
                 reply_to(reply, Err(error));
             }
         }

@@ -1,11 +1,13 @@
 //! Bad clients: so many at a time, on a thread of their own. Each comes again once it was let go, until all leave.
 //!
-//! The thread is as nice as can be: elsewhere bad clients have machines of their own, and what they take of this one is
-//! no cost of the node.
+//! The thread runs only when nobody else wants to: elsewhere bad clients have machines of their own, and what they take
+//! of this one is no cost of the node.
 
 use std::error::Error;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -25,9 +27,6 @@ const WHOLE: &[u8] = b"GET /livez HTTP/1.1\r\nHost: bench\r\n\r\n";
 const SMALL_BUFFER: u32 = 16 * 1_024;
 /// Between two tries of a client that asks and asks.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// More than that there is not.
-const NICENESS: i32 = 19;
 
 /// What is to come.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +68,7 @@ impl Crowd {
         let state = Arc::<State>::default();
         let shared = Arc::clone(&state);
         let thread = thread::spawn(move || {
-            rustix::process::nice(NICENESS)?; // of this thread alone, on Linux
+            give_way()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let clients = (0..order.count).map(|number| order.client(number, &shared));
             let mut all = Toll::default();
@@ -176,6 +175,19 @@ impl Manner {
                 Err(_) => return,
             }
         }
+    }
+}
+
+/// This thread runs when nobody else wants to (`SCHED_IDLE`). A thread that is only nice keeps others waiting until its
+/// slice of some milliseconds ends.
+fn give_way() -> io::Result<()> {
+    let path = fs::read_link("/proc/thread-self")?; // .../task/THREAD
+    let thread = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+    let given = Command::new("chrt").args(["--idle", "--pid", "0"]).arg(thread).status()?;
+    if given.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other("chrt: there is no idle class here"))
     }
 }
 

@@ -264,6 +264,8 @@ fn who_is_of_another_authority_or_shows_no_certificate_stays_outside() {
     let made = outsider.iter().fold(ours.cluster(dir.path(), 4), |made, (name, file)| {
         made.node_env(3, name, theirs.0.join(file).to_str().unwrap())
     });
+    // One line for all strangers has the reason of the last; at this level each has its own.
+    let made = made.env("GRIDKV_LOG__LEVEL", "debug");
     let cluster = made.node_env(3, "GRIDKV_NODE__CLUSTER", "other").build().unwrap();
     let nodes = all(&cluster);
     for node in &nodes {

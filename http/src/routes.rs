@@ -10,6 +10,7 @@
 pub(crate) mod admin;
 pub(crate) mod batch;
 pub(crate) mod changes;
+pub(crate) mod cluster;
 
 pub(crate) mod convergence;
 pub(crate) mod health;
@@ -311,7 +312,7 @@ pub(crate) async fn answer(
         Endpoint::Differing => Box::pin(convergence::differing(exchange)).await,
         Endpoint::Receipts => receipts::receipts(exchange),
         Endpoint::Node => node::node(exchange),
-        Endpoint::Cluster => node::cluster(exchange),
+        Endpoint::Cluster => cluster::cluster(exchange),
         Endpoint::AddPeer => Box::pin(peers::add(exchange, payload)).await,
         Endpoint::ForgetPeer => Box::pin(peers::forget(exchange)).await,
         Endpoint::FullSync => Box::pin(operations::full_sync(exchange)).await,

@@ -18,7 +18,10 @@ use super::nearest::nearest;
 use super::overlay::{Origin, Overlay};
 use crate::private_file;
 
-/// Reads a file and offers all it holds. A directory that it names from its own, as it does.
+/// The key that is told as it is written, too.
+const DATA_DIR: &str = "node.data_dir";
+
+/// Reads a file and offers all it holds. Returns the data directory as it is written, if that is relative.
 pub(super) fn read(path: &Path, overlay: &mut Overlay<'_>) -> Option<PathBuf> {
     let whole = |line| Origin::File { path: path.to_owned(), line };
     let text = match text(path) {
@@ -69,7 +72,7 @@ struct Walk<'a, 'o, 'b> {
     path: &'a Path,
     text: &'a str,
     overlay: &'o mut Overlay<'b>,
-    /// A relative directory, as it is written.
+    /// The data directory as it is written, if that is relative.
     directory: Option<PathBuf>,
 }
 
@@ -94,7 +97,7 @@ impl Walk<'_, '_, '_> {
                 if let Err(fault) = self.may_hold(key, value) {
                     return self.overlay.refuse(origin, &dotted, None, fault);
                 }
-                if matches!(key.kind, Kind::Path) {
+                if dotted == DATA_DIR {
                     let name = value.as_str().filter(|name| !name.is_empty()).map(PathBuf::from);
                     self.directory = name.filter(|name| name.is_relative());
                 }

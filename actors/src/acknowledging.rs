@@ -109,6 +109,11 @@ impl NodeHandle {
 }
 
 impl AckRequest {
+    /// Whether no peer is asked for the write.
+    pub fn asks_nobody(&self) -> bool {
+        self.asked == 0
+    }
+
     /// Waits, at most for `patience`, until as many peers as were asked for have applied `version`, as
     /// safely as each of them promises.
     pub async fn wait(self, version: Version, patience: Duration) -> Acked {

@@ -139,7 +139,9 @@ impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
-            Self::Version(version) => serializer.collect_str(version),
+            Self::Version(version) => {
+                serializer.serialize_str(std::str::from_utf8(&version.text()).unwrap_or_default())
+            }
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Utf8(value) => {
                 serializer.serialize_str(std::str::from_utf8(value).unwrap_or_default())

@@ -4,6 +4,9 @@
 //! that comes slower than [`MIN_PROGRESS_BYTES`] per [`PROGRESS_WINDOW`], and one that ends early. No
 //! memory is taken for bytes that have not come.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
@@ -80,6 +83,10 @@ where
         return Err(BodyError::TooLarge);
     }
     let mut body = Collected::default();
+    let whole = fill(stream, &mut body, usize::MAX, limits.max_bytes);
+    if let Some(filled) = soon(whole).await {
+        return filled.map(|_| body.into_bytes());
+    }
     let all = async {
         loop {
             let enough = body.len().saturating_add(MIN_PROGRESS_BYTES);
@@ -135,6 +142,23 @@ pub(crate) fn may_follow(headers: &HeaderMap) -> bool {
 fn said_bytes(headers: &HeaderMap) -> Option<usize> {
     let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
     Some(text.trim().parse().unwrap_or(usize::MAX))
+}
+
+/// What `reading` comes to in this turn of the task or the next. By then it has what came with the head: most bodies
+/// are whole, and need no deadline.
+async fn soon<T>(reading: impl Future<Output = T>) -> Option<T> {
+    let mut reading = pin!(reading);
+    let mut last = false;
+    poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending if last => Poll::Ready(None),
+        Poll::Pending => {
+            last = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 enum Fill {

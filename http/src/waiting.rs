@@ -75,12 +75,12 @@ impl Claim {
         store: &StoreDoor,
         version: Version,
     ) -> Result<HeaderValue, Problem> {
+        if self.request.asks_nobody() {
+            return Ok(HeaderValue::from_static("0/0"));
+        }
         let _waiting = Waiting::of(&exchange.request);
         let stopwatch = Stopwatch::start();
         let acked = self.request.wait(version, self.patience).await;
-        if acked.asked == 0 {
-            return Ok(HeaderValue::from_static("0/0"));
-        }
         if acked.is_met() {
             store.timers.acks(AckResult::Met, stopwatch);
             return Ok(headers::value(format!("{}/{}", acked.got, acked.asked)));

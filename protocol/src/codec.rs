@@ -19,11 +19,8 @@ pub enum DecodeError {
     #[error("not a valid message: {0}")]
     Malformed(#[from] rmp_serde::decode::Error),
     /// The message is whole, but bytes follow it.
-    #[error("{extra} bytes after the end of the message")]
-    TrailingBytes {
-        /// How many.
-        extra: usize,
-    },
+    #[error("there are bytes after the end of the message")]
+    TrailingBytes,
 }
 
 /// Encodes compactly: structs as arrays, fields by position. For frames, which name their version.
@@ -65,14 +62,14 @@ fn decode_with_depth<'de, T: Deserialize<'de>>(
     bytes: &'de [u8],
     depth: usize,
 ) -> Result<T, DecodeError> {
-    let mut rest = bytes;
-    let mut decoder = rmp_serde::Deserializer::new(&mut rest);
+    // Text and bytes stay where they are, which takes a reader that does not tell where it stands.
+    let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
     decoder.set_max_depth(depth);
     let message = T::deserialize(&mut decoder)?;
-    drop(decoder);
-    match rest.len() {
-        0 => Ok(message),
-        extra => Err(DecodeError::TrailingBytes { extra }),
+    // Whatever follows begins with a marker, and no more than that is read for a flag.
+    match bool::deserialize(&mut decoder) {
+        Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(message),
+        Ok(_) | Err(_) => Err(DecodeError::TrailingBytes),
     }
 }
 
@@ -88,10 +85,13 @@ mod tests {
 
     #[test]
     fn what_follows_a_message_is_an_error() {
-        let mut bytes = encode(&7u8).unwrap();
-        assert_eq!(decode::<u8>(&bytes).unwrap(), 7);
-        bytes.push(0);
-        assert!(matches!(decode::<u8>(&bytes), Err(DecodeError::TrailingBytes { extra: 1 })));
+        let message = encode(&7u8).unwrap();
+        assert_eq!(decode::<u8>(&message).unwrap(), 7);
+        // Each byte begins something else: values, parts of values, lists of what does not come.
+        for byte in 0..=u8::MAX {
+            let bytes = [message.as_slice(), &[byte]].concat();
+            assert!(matches!(decode::<u8>(&bytes), Err(DecodeError::TrailingBytes)), "{byte}");
+        }
     }
 
     #[test]

@@ -219,17 +219,28 @@ impl StoreHandle {
         write: Write,
         durability: Option<Durability>,
     ) -> Result<Written, WriteError> {
-        let kind = OpKind::of(&write.action);
-        let permit = self.check_clock().and_then(|()| self.enter(1, weight(&write)));
-        let permit = permit.inspect_err(|error| self.operations().fail(kind, error.undone()))?;
-        let (reply, answer) = oneshot::channel();
-        let first = self.inner.intake.add(ClientWrite { write, durability, reply, permit });
+        let (first, answer) = self.add(write, durability)?;
         if first {
             let call = Call(&self.inner);
             tokio::task::yield_now().await; // tasks of this thread that are ready write meanwhile
             drop(call);
         }
         answer.await.map_err(|_| WriteError::Stopped)?
+    }
+
+    /// Puts a write with those that wait for the actor, if it may: whether the actor is to be called, and where it
+    /// answers.
+    fn add(
+        &self,
+        write: Write,
+        durability: Option<Durability>,
+    ) -> Result<(bool, oneshot::Receiver<Result<Written, WriteError>>), WriteError> {
+        let kind = OpKind::of(&write.action);
+        let permit = self.check_clock().and_then(|()| self.enter(1, weight(&write)));
+        let permit = permit.inspect_err(|error| self.operations().fail(kind, error.undone()))?;
+        let (reply, answer) = oneshot::channel();
+        let first = self.inner.intake.add(ClientWrite { write, durability, reply, permit });
+        Ok((first, answer))
     }
 
     /// Several operations in one message: nothing else happens between them on this node. Outcomes in

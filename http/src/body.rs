@@ -5,7 +5,7 @@
 //! memory is taken for bytes that have not come.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -83,11 +83,15 @@ where
         return Err(BodyError::TooLarge);
     }
     let mut body = Collected::default();
-    let whole = fill(stream, &mut body, usize::MAX, limits.max_bytes);
-    if let Some(filled) = soon(whole).await {
+    let whole = {
+        let reading = pin!(fill(stream, &mut body, usize::MAX, limits.max_bytes));
+        soon(reading).await
+    };
+    if let Some(filled) = whole {
         return filled.map(|_| body.into_bytes());
     }
-    let all = async {
+    // Large beside what most requests need, whose future should be small.
+    let rest = Box::pin(async {
         loop {
             let enough = body.len().saturating_add(MIN_PROGRESS_BYTES);
             let window = fill(stream, &mut body, enough, limits.max_bytes);
@@ -98,8 +102,8 @@ where
                 Err(_) => return Err(BodyError::TooSlow),
             }
         }
-    };
-    timeout(limits.timeout, all).await.map_err(|_| BodyError::TooSlow)??;
+    });
+    timeout(limits.timeout, rest).await.map_err(|_| BodyError::TooSlow)??;
     Ok(body.into_bytes())
 }
 
@@ -146,10 +150,9 @@ fn said_bytes(headers: &HeaderMap) -> Option<usize> {
 
 /// What `reading` comes to in this turn of the task or the next. By then it has what came with the head: most bodies
 /// are whole, and need no deadline.
-async fn soon<T>(reading: impl Future<Output = T>) -> Option<T> {
-    let mut reading = pin!(reading);
+fn soon<T>(mut reading: Pin<&mut impl Future<Output = T>>) -> impl Future<Output = Option<T>> {
     let mut last = false;
-    poll_fn(|cx| match reading.as_mut().poll(cx) {
+    poll_fn(move |cx| match reading.as_mut().poll(cx) {
         Poll::Ready(read) => Poll::Ready(Some(read)),
         Poll::Pending if last => Poll::Ready(None),
         Poll::Pending => {
@@ -158,7 +161,6 @@ async fn soon<T>(reading: impl Future<Output = T>) -> Option<T> {
             Poll::Pending
         }
     })
-    .await
 }
 
 enum Fill {

@@ -19,6 +19,7 @@ use crate::body;
 use crate::exchange::Exchange;
 use crate::headers;
 use crate::incoming::Incoming;
+use crate::metrics::InFlight;
 use crate::pieces;
 use crate::problem::{Code, Problem};
 use crate::progress::Progress;
@@ -41,21 +42,13 @@ pub(crate) async fn serve(
     }
     let verb = Verb::of(request.method());
     let route = routes::find(request.path());
-    let request_id = site.request_ids.of(request.headers());
-    let endpoint = endpoint(route, verb);
-    let caller = caller(&site, &request, endpoint.as_ref().ok().copied());
-    let (endpoint, caller) = match caller {
-        Ok(caller) => (endpoint, caller),
-        Err(problem) => (Err(problem), Caller::Stranger),
-    };
-    let exchange = Exchange { site, request, request_id, caller };
-    let requests = &exchange.site.metrics.requests;
-    let in_flight = requests.enter(endpoint.as_ref().map_or(true, |endpoint| endpoint.is_exempt()));
-
-    let answer = match endpoint.and_then(|it| admit(&exchange, it, verb, in_flight.count())) {
+    let (exchange, endpoint) = open(site, request, endpoint(route, verb));
+    let (in_flight, admitted) = admit(&exchange, endpoint, verb);
+    let answer = match admitted {
         Ok(endpoint) => {
-            let payload = Incoming::new(payload, progress.clone(), &exchange.site.metrics.bodies);
-            let handler = routes::answer(endpoint, &exchange, payload);
+            let bodies = &exchange.site.metrics.bodies;
+            let mut payload = Incoming::new(payload, progress.clone(), bodies);
+            let handler = routes::answer(endpoint, &exchange, &mut payload);
             guarded(handler, &exchange.request_id).await
         }
         Err(problem) => Err(problem),
@@ -73,7 +66,7 @@ pub(crate) async fn serve(
     response_headers.insert(headers::GRIDKV_NODE, exchange.site.node_header.clone());
     response_headers.insert(headers::X_REQUEST_ID, exchange.request_id.clone());
     response_headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    requests.observe(route, verb, response.status(), took);
+    exchange.site.metrics.requests.observe(route, verb, response.status(), took);
     exchange.site.metrics.bodies.give(verb, &response);
     drop(in_flight);
     let closes = response.head().connection_type() == ConnectionType::Close;
@@ -82,6 +75,20 @@ pub(crate) async fn serve(
     }
     let response = response.map_body(|_, body| pieces::cut(body));
     Ok(ServiceResponse::new(exchange.request, response))
+}
+
+/// The request with its id and who sends it; where it leads only if they may send it.
+fn open(
+    site: Arc<Site>,
+    request: HttpRequest,
+    endpoint: Result<Endpoint, Problem>,
+) -> (Exchange, Result<Endpoint, Problem>) {
+    let request_id = site.request_ids.of(request.headers());
+    let (endpoint, caller) = match caller(&site, &request, endpoint.as_ref().ok().copied()) {
+        Ok(caller) => (endpoint, caller),
+        Err(problem) => (Err(problem), Caller::Stranger),
+    };
+    (Exchange { site, request, request_id, caller }, endpoint)
 }
 
 /// Where the request leads.
@@ -132,24 +139,29 @@ fn foreign_name(name: &str) -> Problem {
     Problem::new(Code::Forbidden, detail).with("host", name)
 }
 
-/// Where the request leads, unless it is refused before anything happens.
+/// Counts the request, and says where it leads unless it is refused before anything happens.
 fn admit(
     exchange: &Exchange,
-    endpoint: Endpoint,
+    endpoint: Result<Endpoint, Problem>,
     verb: Verb,
-    in_flight: u64,
-) -> Result<Endpoint, Problem> {
+) -> (InFlight<'_>, Result<Endpoint, Problem>) {
+    let exempt = endpoint.as_ref().map_or(true, |endpoint| endpoint.is_exempt());
+    let in_flight = exchange.site.metrics.requests.enter(exempt);
     let most = u64::try_from(exchange.site.config.max_in_flight).unwrap_or(u64::MAX);
-    if in_flight > most && !endpoint.is_exempt() {
-        return Err(overloaded("too many requests are in flight"));
-    }
-    if !verb.is_safe() && comes_from_another_site(exchange.headers()) {
-        return Err(Problem::new(
-            Code::Forbidden,
-            "nothing happened: a page of another site may not change anything here",
-        ));
-    }
-    Ok(endpoint)
+    let let_in = |endpoint: Endpoint| {
+        if in_flight.count() > most && !endpoint.is_exempt() {
+            return Err(overloaded("too many requests are in flight"));
+        }
+        if !verb.is_safe() && comes_from_another_site(exchange.headers()) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "nothing happened: a page of another site may not change anything here",
+            ));
+        }
+        Ok(endpoint)
+    };
+    let admitted = endpoint.and_then(let_in);
+    (in_flight, admitted)
 }
 
 /// Whether a browser says that a foreign page made the request; other clients say nothing. A page of another
@@ -172,15 +184,18 @@ fn comes_from_another_site(headers: &HeaderMap) -> bool {
 }
 
 /// The handler's answer; a panic in it is a 500, and ends the connection: its body may be half read.
-async fn guarded(
+fn guarded(
     handler: impl Future<Output = Result<HttpResponse, Problem>>,
     request_id: &HeaderValue,
-) -> Result<HttpResponse, Problem> {
-    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|_| {
-        let request_id = request_id.to_str().unwrap_or_default();
-        tracing::error!(request_id, "a handler panicked");
-        let detail = "whether the request had an effect is not known; see the node's log";
-        Err(Problem::new(Code::Internal, detail).closing())
+) -> impl Future<Output = Result<HttpResponse, Problem>> {
+    // No `async`: it would keep room for the handler twice, as it came and as it runs.
+    AssertUnwindSafe(handler).catch_unwind().map(|answer| {
+        answer.unwrap_or_else(|_| {
+            let request_id = request_id.to_str().unwrap_or_default();
+            tracing::error!(request_id, "a handler panicked");
+            let detail = "whether the request had an effect is not known; see the node's log";
+            Err(Problem::new(Code::Internal, detail).closing())
+        })
     })
 }
 
@@ -221,6 +236,15 @@ mod tests {
         assert!(comes_from_another_site(&headers), "without a host there is no own origin");
         headers.insert(header::HOST, HeaderValue::from_static("n1:443"));
         assert!(!comes_from_another_site(&headers));
+    }
+
+    /// It is allocated for each request, and allocators are quick with what has no more than a kilobyte.
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        fn bytes<A, B, F>(_: impl FnOnce(A, B) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(bytes(serve) <= 1_024, "{} bytes: box what is large and rare", bytes(serve));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) use bodies::Bodies;
 use node::{NodeCollector, Table};
 use operations::Timers;
 pub(crate) use operations::{AckResult, StoreTimers};
-pub(crate) use requests::{Requests, RequestsView};
+pub(crate) use requests::{InFlight, Requests, RequestsView};
 
 /// The metrics could not be set up or written.
 #[derive(Debug, thiserror::Error)]

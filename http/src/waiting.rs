@@ -80,7 +80,8 @@ impl Claim {
         }
         let _waiting = Waiting::of(&exchange.request);
         let stopwatch = Stopwatch::start();
-        let acked = self.request.wait(version, self.patience).await;
+        // Large, and most writes ask nobody.
+        let acked = Box::pin(self.request.wait(version, self.patience)).await;
         if acked.is_met() {
             store.timers.acks(AckResult::Met, stopwatch);
             return Ok(headers::value(format!("{}/{}", acked.got, acked.asked)));

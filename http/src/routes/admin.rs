@@ -22,11 +22,10 @@ struct NewLevel {
 /// `PUT /v1/admin/log-level`
 pub(crate) async fn log_level(
     exchange: &Exchange,
-    mut payload: Incoming,
+    payload: &mut Incoming,
 ) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::LogLevel)?;
-    let NewLevel { level } =
-        json_body::read(exchange, &mut payload, "{\"level\":\"debug\"}").await?;
+    let NewLevel { level } = json_body::read(exchange, payload, "{\"level\":\"debug\"}").await?;
     let level = LogLevel::of(&level).ok_or_else(|| {
         let allowed = LogLevel::ALL.map(LogLevel::as_str);
         invalid("level", &format!("is one of {}", allowed.join(", "))).with("allowed", allowed)

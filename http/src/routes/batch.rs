@@ -28,7 +28,7 @@ use crate::waiting::AckTerms;
 /// `POST`
 pub(crate) async fn batch(
     exchange: &Exchange,
-    mut payload: Incoming,
+    payload: &mut Incoming,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let query = exchange.query(Endpoint::Batch)?;
@@ -36,7 +36,7 @@ pub(crate) async fn batch(
     let format = BatchFormat::of(exchange.headers())?;
     let config = &exchange.site.config;
     let limits = BodyLimits { max_bytes: config.max_body_bytes, timeout: config.body_timeout };
-    let body = body::read(&mut payload, exchange.headers(), limits)
+    let body = body::read(payload, exchange.headers(), limits)
         .await
         .map_err(|error| error.into_problem(|| body_too_large(limits.max_bytes)))?;
     let request = BatchRequest::decode(&body, format)?;

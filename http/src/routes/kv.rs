@@ -52,7 +52,8 @@ pub(crate) async fn get(exchange: &Exchange) -> Result<HttpResponse, Problem> {
         let known = Condition { if_none_match: if_none_match.clone(), ..Condition::default() };
         let is_news =
             |found: Option<&Record>| found.is_none_or(|record| known.holds(Some(record.version)));
-        waiting::change(exchange, &store, (&key, patience), is_news).await?
+        // Rare, and large beside what other reads need.
+        Box::pin(waiting::change(exchange, &store, (&key, patience), is_news)).await?
     } else {
         let stopwatch = Stopwatch::start();
         let found = store.handle.get(&key).await;
@@ -151,7 +152,7 @@ fn envelope(
 /// `PUT`
 pub(crate) async fn put(
     exchange: &Exchange,
-    mut payload: Incoming,
+    payload: &mut Incoming,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
@@ -162,7 +163,7 @@ pub(crate) async fn put(
 
     let config = &exchange.site.config;
     let limits = BodyLimits { max_bytes: config.max_value_bytes, timeout: config.body_timeout };
-    let bytes = body::read(&mut payload, exchange.headers(), limits)
+    let bytes = body::read(payload, exchange.headers(), limits)
         .await
         .map_err(|error| error.into_problem(|| value_too_large(limits.max_bytes)))?;
     let value = Value::copied(&bytes);

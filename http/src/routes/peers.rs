@@ -34,11 +34,11 @@ struct Added<'a> {
 /// `POST`
 pub(crate) async fn add(
     exchange: &Exchange,
-    mut payload: Incoming,
+    payload: &mut Incoming,
 ) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::AddPeer)?;
     let shape = "{\"addr\":\"host:port\"}";
-    let NewPeer { addr } = json_body::read(exchange, &mut payload, shape).await?;
+    let NewPeer { addr } = json_body::read(exchange, payload, shape).await?;
     if !is_dialled(&addr) {
         return Err(invalid("addr", "is the host:port where peers dial the node"));
     }

@@ -148,14 +148,14 @@ async fn next(outgoing: Outgoing) -> Result<(Bytes, Option<Box<Outgoing>>), Brok
 /// `PUT`
 pub(crate) async fn load(
     exchange: &Exchange,
-    mut payload: Incoming,
+    payload: &mut Incoming,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let query = exchange.query(Endpoint::LoadSnapshot)?;
     let (mode, trial) = (mode(&query)?, query.flag("dry_run")?);
     let mut reader = UploadReader::of(exchange.headers())?;
     let mut restore = store.handle.restore().await?;
-    let mut pieces = Pieces::of(&mut payload);
+    let mut pieces = Pieces::of(payload);
     let too_large = || Problem::new(Code::BodyTooLarge, "nothing happened");
     while let Some(piece) = pieces.next().await.map_err(|error| error.into_problem(too_large))? {
         reader.push(&piece);

@@ -38,13 +38,13 @@ pub(crate) fn one(exchange: &Exchange) -> Result<HttpResponse, Problem> {
 /// `PUT`: makes a store on this node, which is there after a restart too.
 pub(crate) async fn make(
     exchange: &Exchange,
-    mut payload: Incoming,
+    payload: &mut Incoming,
 ) -> Result<HttpResponse, Problem> {
     exchange.query(Endpoint::MakeStore)?;
     let name = StoreName::new(&exchange.store_name())
         .map_err(|error| invalid("store", &error.to_string()))?;
     let shape = "{\"backend\":\"memory\"}";
-    let definition: Map<String, Json> = json_body::read(exchange, &mut payload, shape).await?;
+    let definition: Map<String, Json> = json_body::read(exchange, payload, shape).await?;
     let definition = Json::Object(definition).to_string();
     let store = exchange.site.node.make_store(name, definition).await?;
     let mut response = json(&StoreView::of(&store))?;

@@ -21,7 +21,7 @@ use crate::waiting::AckTerms;
 /// `PATCH`
 pub(crate) async fn touch(
     exchange: &Exchange,
-    mut payload: Incoming,
+    payload: &mut Incoming,
 ) -> Result<HttpResponse, Problem> {
     let store = exchange.store()?;
     let key = exchange.key()?;
@@ -32,7 +32,7 @@ pub(crate) async fn touch(
     let (ttl, durability, acks) = (query.ttl()?, query.durability()?, AckTerms::of(&query)?);
     let condition = condition::from_headers(exchange.headers())?;
     let limits = BodyLimits { max_bytes: 0, timeout: exchange.site.config.body_timeout };
-    body::read(&mut payload, exchange.headers(), limits)
+    body::read(payload, exchange.headers(), limits)
         .await
         .map_err(|error| error.into_problem(has_a_body))?;
 

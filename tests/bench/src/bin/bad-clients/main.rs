@@ -15,9 +15,9 @@
 //! `http.body_timeout` and `http.keep_alive` are three seconds instead of 5, 30 and 75) and `http.max_connections`,
 //! which by default is less than the idle connections need.
 //!
-//! **Reading it**: turns lie beside each other in rounds; times of the good client's requests are from when they were
-//! due, and ratios are the medians of the rounds' ratios to the turn when all is well. The good client begins when
-//! all bad ones are there. How soon one was let go is how long it took from when its deadline began until it saw the
+//! **Reading it**: each turn beside bad clients has one of its own before it in which all is well; times of the good
+//! client's requests are from when they were due, and ratios are the medians of the rounds' ratios between the two. The
+//! good client begins when all bad ones are there. How soon one was let go is how long it took from when its deadline began until it saw the
 //! end of its connection: the soonest and the latest of all rounds. `allowed` is what the node promises: the
 //! deadline, and for bodies, whose clients are told that they are refused, the five seconds that they have to read
 //! that, by the framework's clock, which may be half a second early. Memory is how much more the node had at most in a
@@ -65,7 +65,7 @@ struct Arguments {
     #[command(flatten)]
     subject: Subject,
     /// Seconds of a turn.
-    #[arg(long, default_value_t = 6.0)]
+    #[arg(long, default_value_t = 3.0)]
     seconds: f64,
     /// The good client's requests per second, half reads, half writes.
     #[arg(long, default_value_t = 2_000)]
@@ -77,7 +77,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5_000)]
     idle: usize,
     /// Rounds.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 9)]
     rounds: usize,
     /// Beside these bad clients only.
     #[arg(long, value_enum)]
@@ -107,23 +107,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     turn::prepare(&node)?;
     let lasts = Duration::from_secs_f64(*seconds);
     let pace = Pace { rate: *rate, lasts, deadline, bad: *bad, idle: *idle };
-    pace.turn(&node, Plight::Well)?;
-    let is_meant = |plight| plight == Plight::Well || beside.is_empty() || beside.contains(&plight);
+    pace.well(&node)?;
+    let is_meant = |plight| beside.is_empty() || beside.contains(&plight);
     let meant = Plight::ALL.into_iter().filter(|plight| is_meant(*plight));
-    let mut turns: Vec<_> = meant.map(|plight| (plight, Vec::new())).collect();
+    let mut trials: Vec<_> = meant.map(|plight| Trial { plight, pairs: Vec::new() }).collect();
     for round in 0..*rounds {
-        for (plight, all) in &mut turns {
-            eprintln!("round {}: {}", round + 1, plight.name());
-            all.push(pace.turn(&node, *plight)?);
+        for trial in &mut trials {
+            eprintln!("round {}: {}", round + 1, trial.plight.name());
+            let well = pace.well(&node)?;
+            trial.pairs.push(Pair { well, beside: pace.beside(&node, trial.plight)? });
         }
     }
     node.stop()?;
     let mut report = Report::new()?;
     let title = format!("A good client, {rate} requests/s, beside bad ones");
-    report.section(&title, &good(&turns), "")?;
+    report.section(&title, &good(&trials), "")?;
     let title = format!("How soon bad clients are let go, with deadlines of {brief}");
     let aim = format!("The aim is at most {} s more than allowed.", AIM_LATE.as_secs());
-    report.section(&title, &let_go(&turns, deadline), &aim)?;
+    report.section(&title, &let_go(&trials, deadline), &aim)?;
     subject.publish("bad-clients", &report)
 }
 
@@ -144,10 +145,20 @@ fn may_open(files: usize) -> Result<(), Box<dyn Error>> {
     }
 }
 
-type Turns = [(Plight, Vec<Turn>)];
+/// One kind of bad clients, and what was seen in each round.
+struct Trial {
+    plight: Plight,
+    pairs: Vec<Pair>,
+}
 
-/// One row for each plight.
-fn good(turns: &Turns) -> Table {
+/// Two turns, one after the other.
+struct Pair {
+    well: Turn,
+    beside: Turn,
+}
+
+/// One row for when all was well, and one for each plight.
+fn good(trials: &[Trial]) -> Table {
     let mut table = Table::new(&[
         "beside",
         "at a time",
@@ -159,39 +170,50 @@ fn good(turns: &Turns) -> Table {
         "refused",
         "MiB more",
     ]);
-    let well = turns.first().map_or(&[][..], |(_, well)| well);
-    for (plight, all) in turns {
-        let of = |turns: &[Turn], rank| {
-            let seconds = turns.iter().map(|turn| turn.good.times.per_mille(rank).as_secs_f64());
-            seconds.collect::<Vec<_>>()
-        };
-        let time = |rank| millis(Duration::from_secs_f64(median(&of(all, rank)).max(0.0)));
-        let ratio = median_ratio(&of(all, 990), &of(well, 990));
-        let rate = median(&all.iter().map(|turn| turn.good.rate()).collect::<Vec<_>>());
-        let refused: usize = all.iter().map(|turn| turn.good.refused).sum();
-        let grown = all.iter().map(|turn| turn.grown).fold(0.0, f64::max);
-        let at_a_time = all.first().map_or(0, |turn| turn.at_a_time);
-        table.row([
-            plight.name().to_owned(),
-            at_a_time.to_string(),
-            format!("{rate:.0}"),
-            time(500),
-            time(990),
-            against(format!("{ratio:.2}"), ratio <= AIM_P99),
-            if *plight == Plight::Well { "-".to_owned() } else { format!("{AIM_P99:.0}") },
-            against(refused.to_string(), refused == 0),
-            format!("{:.1}", grown / MIB),
-        ]);
+    let pairs = || trials.iter().flat_map(|trial| &trial.pairs);
+    let well: Vec<&Turn> = pairs().map(|pair| &pair.well).collect();
+    table.row(row("well", &well, ["1.00".to_owned(), "-".to_owned()]));
+    for Trial { plight, pairs } in trials {
+        let well: Vec<&Turn> = pairs.iter().map(|pair| &pair.well).collect();
+        let beside: Vec<&Turn> = pairs.iter().map(|pair| &pair.beside).collect();
+        let ratio = median_ratio(&seconds(&beside, 990), &seconds(&well, 990));
+        let ratio = against(format!("{ratio:.2}"), ratio <= AIM_P99);
+        table.row(row(plight.name(), &beside, [ratio, format!("{AIM_P99:.0}")]));
     }
     table
 }
 
-/// One row for each plight but the first.
-fn let_go(turns: &Turns, deadline: Duration) -> Table {
+fn row(beside: &str, turns: &[&Turn], [ratio, aim]: [String; 2]) -> [String; 9] {
+    let time = |rank| millis(Duration::from_secs_f64(median(&seconds(turns, rank)).max(0.0)));
+    let rate = median(&turns.iter().map(|turn| turn.good.rate()).collect::<Vec<_>>());
+    let refused: usize = turns.iter().map(|turn| turn.good.refused).sum();
+    let grown = turns.iter().map(|turn| turn.grown).fold(0.0, f64::max);
+    let at_a_time = turns.first().map_or(0, |turn| turn.at_a_time);
+    [
+        beside.to_owned(),
+        at_a_time.to_string(),
+        format!("{rate:.0}"),
+        time(500),
+        time(990),
+        ratio,
+        aim,
+        against(refused.to_string(), refused == 0),
+        format!("{:.1}", grown / MIB),
+    ]
+}
+
+/// The time in which so many of a thousand requests were answered, in each turn.
+fn seconds(turns: &[&Turn], rank: usize) -> Vec<f64> {
+    turns.iter().map(|turn| turn.good.times.per_mille(rank).as_secs_f64()).collect()
+}
+
+/// One row for each plight.
+fn let_go(trials: &[Trial], deadline: Duration) -> Table {
     let mut table = Table::new(&["bad clients", "came", "let go", "after s", "at most", "allowed"]);
-    for (plight, all) in turns.iter().filter(|(plight, _)| *plight != Plight::Well) {
-        let came: usize = all.iter().map(|turn| turn.toll.came).sum();
-        let gone = all.iter().flat_map(|turn| turn.toll.let_go.iter().copied());
+    for Trial { plight, pairs } in trials {
+        let tolls = || pairs.iter().map(|pair| &pair.beside.toll);
+        let came: usize = tolls().map(|toll| toll.came).sum();
+        let gone = tolls().flat_map(|toll| toll.let_go.iter().copied());
         let count = gone.clone().count();
         let (soonest, latest) = (gone.clone().min(), gone.max());
         let allowed = plight.allowed(deadline);

@@ -12,10 +12,9 @@ const LINGER: Duration = Duration::from_secs(5);
 /// The large value.
 pub(crate) const LARGE: &str = "large";
 
-/// All is well, or what is not.
+/// What is wrong with the bad clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Plight {
-    Well,
     SlowHead,
     SlowNextHead,
     SlowBody,
@@ -46,8 +45,7 @@ pub(crate) enum Habit {
 }
 
 impl Plight {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Well,
+    pub(crate) const ALL: [Self; 6] = [
         Self::SlowHead,
         Self::SlowNextHead,
         Self::SlowBody,
@@ -58,7 +56,6 @@ impl Plight {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Well => "well",
             Self::SlowHead => "slow head",
             Self::SlowNextHead => "slow next head",
             Self::SlowBody => "slow body",
@@ -72,9 +69,7 @@ impl Plight {
     pub(crate) fn allowed(self, deadline: Duration) -> Duration {
         match self {
             Self::SlowBody | Self::StalledBody => deadline + LINGER,
-            Self::Well | Self::SlowHead | Self::SlowNextHead | Self::Unread | Self::Idle => {
-                deadline
-            }
+            Self::SlowHead | Self::SlowNextHead | Self::Unread | Self::Idle => deadline,
         }
     }
 
@@ -86,7 +81,7 @@ impl Plight {
             Self::SlowBody => (false, BODY, Habit::Drips(A_SECOND)),
             Self::StalledBody => (false, BODY, Habit::StandsStill),
             Self::Unread => (false, ASK, Habit::Asks),
-            Self::Well | Self::Idle => (number.is_multiple_of(2), "", Habit::StandsStill),
+            Self::Idle => (number.is_multiple_of(2), "", Habit::StandsStill),
         };
         Manner { asks_first, says, habit }
     }

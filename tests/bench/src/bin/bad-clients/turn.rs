@@ -59,11 +59,19 @@ pub(crate) fn prepare(node: &Mesh) -> Result<(), Box<dyn Error>> {
 }
 
 impl Pace {
-    /// One turn. No bad client is there afterwards, but for those that the node did not let go in time.
-    pub(crate) fn turn(self, node: &Mesh, plight: Plight) -> Result<Turn, Box<dyn Error>> {
+    /// One turn in which all is well.
+    pub(crate) fn well(self, node: &Mesh) -> Result<Turn, Box<dyn Error>> {
+        let process = node.process(1)?;
+        let (at_first, peak) = (process.resident()?, process.watch());
+        let good = self.good(node)?;
+        let grown = bytes(peak.bytes()?) - bytes(at_first);
+        Ok(Turn { good, at_a_time: 0, toll: Toll::default(), grown })
+    }
+
+    /// One turn beside bad clients. None is there afterwards, but for those that the node did not let go in time.
+    pub(crate) fn beside(self, node: &Mesh, plight: Plight) -> Result<Turn, Box<dyn Error>> {
         let Self { deadline, .. } = self;
         let at_a_time = match plight {
-            Plight::Well => 0,
             Plight::Idle => self.idle,
             Plight::SlowHead
             | Plight::SlowNextHead
@@ -72,8 +80,7 @@ impl Pace {
             | Plight::Unread => self.bad,
         };
         let process = node.process(1)?;
-        let at_first = process.resident()?;
-        let peak = process.watch();
+        let (at_first, peak) = (process.resident()?, process.watch());
         let patience = plight.allowed(deadline) + PATIENCE;
         let (addr, count) = (node.address(1), at_a_time);
         let crowd = Crowd::start(Order { addr, plight, count, within: deadline, patience });

@@ -16,7 +16,7 @@
 //! large one; the CPU ratio does not. A single-threaded generator can also be what limits a server with
 //! many workers: then throughput says nothing, and CPU does.
 //!
-//! **Aims**: GET at 0.90 and PUT at 0.80 of the constant handler's throughput, batches at 0.50 of
+//! **Aims**: GET at 0.85 and PUT at 0.75 of the constant handler's throughput, batches at 0.50 of
 //! straight ones.
 //!
 //! ```text

@@ -9,7 +9,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
-use gridkv_cluster::{Cluster, Node, wait_until};
+use gridkv_cluster::{Cluster, Node, free_port, wait_until};
 use gridkv_protocol::frame::{Format, HEADER_BYTES};
 use serde_json::Value;
 
@@ -65,8 +65,7 @@ fn a_fresh_node_with_silent_seeds_waits_and_says_for_whom() {
     // One address where nobody listens, one where somebody takes the call and says nothing.
     let mute = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mute = (mute.local_addr().unwrap().to_string(), mute);
-    let gone =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().to_string();
+    let gone = format!("127.0.0.1:{}", free_port().unwrap());
     let lonely = || builder(dir.path()).nodes(1).args(["--join", &gone, "--join", &mute.0]);
     let cluster = lonely().start().unwrap();
     let node = cluster.node(1);

@@ -229,7 +229,7 @@ impl StoreHandle {
     }
 
     /// Puts a write with those that wait for the actor, if it may: whether the actor is to be called, and where it
-    /// answers.
+    /// answers. Who waits for that keeps no room for the write.
     fn add(
         &self,
         write: Write,

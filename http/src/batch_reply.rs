@@ -139,6 +139,7 @@ impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
+            // As text already: MessagePack has to know how long it is, and would collect it in a string first.
             Self::Version(version) => {
                 serializer.serialize_str(std::str::from_utf8(&version.text()).unwrap_or_default())
             }

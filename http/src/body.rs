@@ -148,8 +148,8 @@ fn said_bytes(headers: &HeaderMap) -> Option<usize> {
     Some(text.trim().parse().unwrap_or(usize::MAX))
 }
 
-/// What `reading` comes to in this turn of the task or the next. By then it has what came with the head: most bodies
-/// are whole, and need no deadline.
+/// What `reading` comes to in this turn of the task or the next; `None` if it goes on. By then it has what came with
+/// the head: most bodies are whole, and need no deadline.
 fn soon<T>(mut reading: Pin<&mut impl Future<Output = T>>) -> impl Future<Output = Option<T>> {
     let mut last = false;
     poll_fn(move |cx| match reading.as_mut().poll(cx) {
@@ -266,6 +266,22 @@ mod tests {
         assert_eq!(read_chunks(chunks(&["abc"]), 3).unwrap(), "abc");
         assert_eq!(read_chunks(chunks(&["a", "", "b", "c"]), 3).unwrap(), "abc");
         assert_eq!(read_chunks(chunks(&["ab", "cd"]), 3), Err(BodyError::TooLarge));
+    }
+
+    #[test]
+    fn what_came_with_the_head_and_what_came_later_are_one_body() {
+        let body = |first: &'static str, later: &'static str, max| {
+            let first = stream::iter([Ok(Bytes::from_static(first.as_bytes()))]);
+            let later = stream::once(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(Bytes::from_static(later.as_bytes()))
+            });
+            let mut stream = Box::pin(first.chain(later));
+            on_a_paused_clock(read(&mut stream, &HeaderMap::new(), limits(max)))
+        };
+        assert_eq!(body("ab", "cd", 4).unwrap(), "abcd");
+        assert_eq!(body("ab", "", 2).unwrap(), "ab");
+        assert_eq!(body("ab", "cd", 3), Err(BodyError::TooLarge));
     }
 
     #[test]

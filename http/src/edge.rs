@@ -1,8 +1,9 @@
 //! What happens around every request: its id, who sends it and whether they may, the cap on requests in
 //! flight, a panic that becomes a 500, the headers of every response, and its measurement.
 //!
-//! It is on the road of every request, so it is one service, and allocates nothing but the id. Who has no
-//! token learns nothing where tokens are needed, not even what there is.
+//! It is on the road of every request, so it is one service, allocates nothing but the id, and keeps little while
+//! the handler works: what goes before is in functions that have ended. Who has no token learns nothing where tokens
+//! are needed, not even what there is.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -149,7 +150,7 @@ fn admit(
     let in_flight = exchange.site.metrics.requests.enter(exempt);
     let most = u64::try_from(exchange.site.config.max_in_flight).unwrap_or(u64::MAX);
     let let_in = |endpoint: Endpoint| {
-        if in_flight.count() > most && !endpoint.is_exempt() {
+        if in_flight.count() > most && !exempt {
             return Err(overloaded("too many requests are in flight"));
         }
         if !verb.is_safe() && comes_from_another_site(exchange.headers()) {
@@ -238,7 +239,7 @@ mod tests {
         assert!(!comes_from_another_site(&headers));
     }
 
-    /// It is allocated for each request, and allocators are quick with what has no more than a kilobyte.
+    /// The framework allocates it for each request, and allocators are quick with what has no more than a kilobyte.
     #[test]
     fn the_future_of_a_request_is_small() {
         fn bytes<A, B, F>(_: impl FnOnce(A, B) -> F) -> usize {

@@ -66,7 +66,8 @@ fn decode_with_depth<'de, T: Deserialize<'de>>(
     let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
     decoder.set_max_depth(depth);
     let message = T::deserialize(&mut decoder)?;
-    // Whatever follows begins with a marker, and no more than that is read for a flag.
+    // Whatever follows begins with a marker. A flag has nothing behind it, so that only the end has none to read: data
+    // that lack are another error.
     match bool::deserialize(&mut decoder) {
         Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(message),
         Ok(_) | Err(_) => Err(DecodeError::TrailingBytes),

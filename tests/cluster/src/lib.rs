@@ -43,7 +43,7 @@ pub use dataset::{Compared, Dataset, DatasetError, Loaded};
 pub use deadline::{Deadline, POLL_INTERVAL, Stopwatch, WaitError, wait_for, wait_until};
 pub use debian::{DebianError, DebianIndex};
 pub use node::Node;
-pub use port::{Address, PortError, Ports};
+pub use port::{Address, PortError, Ports, free_port};
 pub use port_owner::{PortOwner, holds_connection};
 pub use record::Record;
 pub use reply::{Reply, ReplyError, StoreStats};

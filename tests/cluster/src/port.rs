@@ -4,9 +4,11 @@
 //! could be given to any client between our look and the node's bind; worse, a node that keeps dialling a peer which is
 //! down can be given that very port as its own, connect to itself, and keep the peer from ever binding it again.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Node N of the development ports serves HTTP on this plus N.
 const DEVELOPMENT_HTTP: u16 = 7400;
@@ -18,6 +20,9 @@ const FREE_FIRST: u16 = 12_000;
 const FREE_COUNT: u16 = 20_000;
 /// Neighbouring process ids start this far apart, so that test processes do not compete for the same ports.
 const FREE_STRIDE: u32 = 101;
+
+/// Who listens and takes no more connections says nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many ports this process has tried so far.
 static TRIED: AtomicU32 = AtomicU32::new(0);
@@ -68,13 +73,19 @@ impl Address {
     }
 }
 
-/// Whether nothing listens on this port of 127.0.0.1 now.
+/// Whether nothing listens on this port of 127.0.0.1 now. It is not bound to find out: a process that another thread
+/// starts at that moment would have a copy of the listener until its program runs, and the node could find it there.
 fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let knock = TcpStream::connect_timeout(&address, PATIENCE);
+    matches!(knock, Err(error) if error.kind() == ErrorKind::ConnectionRefused)
 }
 
-/// A port that is free now and that this process has not given out in its last [`FREE_COUNT`] looks.
-fn free_port() -> Result<u16, PortError> {
+/// A port of 127.0.0.1 that is free now and that this process has not given out in its last [`FREE_COUNT`] looks.
+///
+/// # Errors
+/// [`PortError::NoneFree`].
+pub fn free_port() -> Result<u16, PortError> {
     for _ in 0..FREE_COUNT {
         let tried = TRIED.fetch_add(1, Ordering::Relaxed);
         let place = process::id().wrapping_mul(FREE_STRIDE).wrapping_add(tried);
@@ -91,6 +102,10 @@ fn free_port() -> Result<u16, PortError> {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+    use std::net::TcpListener;
+    use std::process::Command;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
 
     #[test]
     fn development_ports_are_the_documented_ones() {
@@ -103,6 +118,26 @@ mod tests {
         let ports: HashSet<u16> = (0..40).map(|_| free_port().unwrap()).collect();
         assert_eq!(ports.len(), 40);
         assert!(ports.iter().all(|port| (FREE_FIRST..32_768).contains(port)));
+    }
+
+    /// A process that is started at that moment has a copy of every socket, until its program runs.
+    #[test]
+    fn who_looks_leaves_no_listener_in_processes_that_start() {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    Command::new("true").status().unwrap();
+                }
+            });
+            for _ in 0..1_000 {
+                let port = free_port().unwrap();
+                let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+                done.store(bound.is_err(), Ordering::Relaxed);
+                bound.unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
     }
 
     #[test]

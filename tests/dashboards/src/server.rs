@@ -1,12 +1,12 @@
 //! A Prometheus as a process of this one: it has a directory of its own, and it ends with the value that stands for it.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gridkv_cluster::{Client, wait_for};
+use gridkv_cluster::{Client, free_port, wait_for};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -31,7 +31,10 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one with this configuration. Its data and log go to `directory`. Without a port it takes a free one.
     pub(crate) fn start(config: &Path, directory: &Path, port: Option<u16>) -> Result<Self, Error> {
-        let port = port.map_or_else(free_port, Ok)?;
+        let none = |error| {
+            Error::io("find a free port on", Path::new("127.0.0.1"), io::Error::other(error))
+        };
+        let port = port.map_or_else(free_port, Ok).map_err(none)?;
         let log = directory.join("prometheus.log");
         let out = File::create(&log).map_err(|source| Error::io("create", &log, source))?;
         let child = Command::new("prometheus")
@@ -112,11 +115,4 @@ impl Drop for Prometheus {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-fn free_port() -> Result<u16, Error> {
-    let bound =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    let none = |source| Error::io("find a free port on", Path::new("127.0.0.1"), source);
-    bound.map(|address| address.port()).map_err(none)
 }

@@ -15,14 +15,15 @@
 //! `http.body_timeout` and `http.keep_alive` are three seconds instead of 5, 30 and 75) and `http.max_connections`,
 //! which by default is less than the idle connections need.
 //!
-//! **Reading it**: each turn beside bad clients has one of its own before it in which all is well; times of the good
-//! client's requests are from when they were due, and ratios are the medians of the rounds' ratios between the two. The
-//! good client begins when all bad ones are there. How soon one was let go is how long it took from when its deadline began until it saw the
-//! end of its connection: the soonest and the latest of all rounds. `allowed` is what the node promises: the
-//! deadline, and for bodies, whose clients are told that they are refused, the five seconds that they have to read
-//! that, by the framework's clock, which may be half a second early. Memory is how much more the node had at most in a
-//! turn than before it, the most of all rounds. A connection of the good client that breaks ends the benchmark. Bad
-//! clients get the processor when nobody else wants it: what they take of it themselves is no cost of the node.
+//! **Reading it**: each turn beside bad clients has one of its own in which all is well, before it and after it by
+//! turns, and each begins a second after the one before; times of the good client's requests are from when they were
+//! due, and ratios are the medians of the rounds' ratios between the two. The good client begins when all bad ones are
+//! there. How soon one was let go is how long it took from when its deadline began until it saw the end of its
+//! connection: the soonest and the latest of all rounds. `allowed` is what the node promises: the deadline, and for
+//! bodies, whose clients are told that they are refused, the five seconds that they have to read that, by the
+//! framework's clock, which may be half a second early. Memory is how much more the node had at most in a turn than
+//! before it, the most of all rounds. A connection of the good client that breaks ends the benchmark. Bad clients get
+//! the processor when nobody else wants it: what they take of it themselves is no cost of the node.
 //!
 //! **Aims**: the good client's p99 at most doubles, none of its requests is refused, and all bad clients are let go
 //! no more than two seconds later than promised.
@@ -42,7 +43,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use gridkv_bench::figure::{median, median_ratio, millis};
-use gridkv_bench::mesh::Plan;
+use gridkv_bench::mesh::{Mesh, Plan};
 use gridkv_bench::report::{Report, against};
 use gridkv_bench::subject::Subject;
 use gridkv_bench::table::Table;
@@ -114,8 +115,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for round in 0..*rounds {
         for trial in &mut trials {
             eprintln!("round {}: {}", round + 1, trial.plight.name());
-            let well = pace.well(&node)?;
-            trial.pairs.push(Pair { well, beside: pace.beside(&node, trial.plight)? });
+            trial.pairs.push(pair(pace, &node, trial.plight, round)?);
         }
     }
     node.stop()?;
@@ -151,10 +151,21 @@ struct Trial {
     pairs: Vec<Pair>,
 }
 
-/// Two turns, one after the other.
+/// Two turns, one after the other or the other way round.
 struct Pair {
     well: Turn,
     beside: Turn,
+}
+
+/// Both turns of a round.
+fn pair(pace: Pace, node: &Mesh, plight: Plight, round: usize) -> Result<Pair, Box<dyn Error>> {
+    if round.is_multiple_of(2) {
+        let well = pace.well(node)?;
+        Ok(Pair { well, beside: pace.beside(node, plight)? })
+    } else {
+        let beside = pace.beside(node, plight)?;
+        Ok(Pair { well: pace.well(node)?, beside })
+    }
 }
 
 /// One row for when all was well, and one for each plight.
@@ -183,6 +194,7 @@ fn good(trials: &[Trial]) -> Table {
     table
 }
 
+/// What the good client saw in these turns.
 fn row(beside: &str, turns: &[&Turn], [ratio, aim]: [String; 2]) -> [String; 9] {
     let time = |rank| millis(Duration::from_secs_f64(median(&seconds(turns, rank)).max(0.0)));
     let rate = median(&turns.iter().map(|turn| turn.good.rate()).collect::<Vec<_>>());
@@ -217,7 +229,7 @@ fn let_go(trials: &[Trial], deadline: Duration) -> Table {
         let count = gone.clone().count();
         let (soonest, latest) = (gone.clone().min(), gone.max());
         let allowed = plight.allowed(deadline);
-        let seconds = |time: Option<Duration>| {
+        let shown = |time: Option<Duration>| {
             time.map_or_else(|| "-".to_owned(), |time| format!("{:.1}", time.as_secs_f64()))
         };
         let in_time = latest.is_none_or(|latest| latest <= allowed + AIM_LATE);
@@ -225,8 +237,8 @@ fn let_go(trials: &[Trial], deadline: Duration) -> Table {
             plight.name().to_owned(),
             came.to_string(),
             against(count.to_string(), count == came),
-            seconds(soonest),
-            against(seconds(latest), in_time),
+            shown(soonest),
+            against(shown(latest), in_time),
             format!("{:.0}", allowed.as_secs_f64()),
         ]);
     }

@@ -20,6 +20,8 @@ const KEYS: usize = 10_000;
 const CONNECTIONS: u32 = 16;
 /// Bytes of the large value.
 const LARGE_BYTES: usize = 256 * 1_024;
+/// Before each turn, so that nothing of the one before is felt.
+const REST: Duration = Duration::from_secs(1);
 /// How much longer than allowed bad clients wait for their end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bad clients are there, or never will be.
@@ -61,6 +63,7 @@ pub(crate) fn prepare(node: &Mesh) -> Result<(), Box<dyn Error>> {
 impl Pace {
     /// One turn in which all is well.
     pub(crate) fn well(self, node: &Mesh) -> Result<Turn, Box<dyn Error>> {
+        thread::sleep(REST);
         let process = node.process(1)?;
         let (at_first, peak) = (process.resident()?, process.watch());
         let good = self.good(node)?;
@@ -79,6 +82,7 @@ impl Pace {
             | Plight::StalledBody
             | Plight::Unread => self.bad,
         };
+        thread::sleep(REST);
         let process = node.process(1)?;
         let (at_first, peak) = (process.resident()?, process.watch());
         let patience = plight.allowed(deadline) + PATIENCE;

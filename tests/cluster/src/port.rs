@@ -81,7 +81,7 @@ fn is_free(port: u16) -> bool {
     matches!(knock, Err(error) if error.kind() == ErrorKind::ConnectionRefused)
 }
 
-/// A port of 127.0.0.1 that is free now and that this process has not given out in its last [`FREE_COUNT`] looks.
+/// A port of 127.0.0.1 that is free now and that this process has not given out in its last 20,000 looks.
 ///
 /// # Errors
 /// [`PortError::NoneFree`].

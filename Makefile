@@ -135,7 +135,7 @@ openapi: need-cargo need-cc ## Write http/openapi.json anew, the document that a
 	GRIDKV_WRITE_OPENAPI=1 $(CARGO) test --locked -q -p gridkv-http --lib openapi
 
 openapi-check: need-cargo need-cc need-schemathesis ## Try three nodes from their own document with Schemathesis, EXAMPLES=20 for each operation.
-	$(CARGO) build --locked -p gridkv -p gridkv-cluster
+	$(TEST_NODES) --no-run
 	$(TARGET)/debug/cluster with --free-ports --gridkv $(TARGET)/debug/gridkv --dir $(TARGET)/openapi-cluster \
 		-- bash -c 'cd $(TARGET) && exec $(abspath $(SCHEMATHESIS)) --config-file $(CURDIR)/tests/openapi/schemathesis.toml \
 			run "$$GRIDKV_URL/v1/openapi.json" --checks all --max-examples $(EXAMPLES) $(OPENAPI_FLAGS)'

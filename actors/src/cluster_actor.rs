@@ -17,9 +17,8 @@ use gridkv_protocol::message::Message as WireMessage;
 use gridkv_protocol::report::Report;
 use gridkv_protocol::stability::Stability;
 use gridkv_protocol::welcome::{Refusal, Welcome};
-use gridkv_protocol::{Epoch, Hlc, NodeId, Origin, StoreName, UnixMs};
+use gridkv_protocol::{Hlc, NodeId, Origin, StoreName, UnixMs};
 
-use crate::catch_up_actor;
 use crate::clock::ClockSource;
 use crate::cluster_board::{Board, ClusterBoard, Neighbour};
 use crate::dialling::Dialling;
@@ -32,12 +31,10 @@ use crate::node_state::{NodeState, Phase};
 use crate::operations::Operation;
 use crate::peer_link::{self, LinkParts};
 use crate::peer_security::PeerSecurity;
-use crate::post::post;
-use crate::publisher_actor;
-use crate::storage_messages::TakeOrigin;
 use crate::store_ends::StoreEnds;
 use crate::wire::OutboxLimits;
 
+mod epochs;
 mod full_sync;
 mod handlers;
 mod judging;
@@ -274,43 +271,6 @@ impl ClusterActor {
         self.look_if_ready();
         // Here too: heartbeats of two nodes may keep in step, and one of them always be ahead at a beat.
         self.rebuild_what_is_covered(ctx);
-    }
-
-    /// A report that knows a higher epoch of this node: its disk was rolled back. It goes on above it.
-    fn leave_epochs_of_others(&mut self, report: &Report, ctx: &mut Context<Self>) {
-        let own = self.own();
-        let minted = report.stores.iter().filter_map(|s| s.applied.newest_epoch(own.node()));
-        // A copy of this node's disk may have been let in without writing anything: members wait for its run.
-        let counted = report.members.get(own.node()).map(|member| member.origin.epoch());
-        let Some(seen) = minted.chain(counted).max().filter(|seen| *seen > own.epoch()) else {
-            return;
-        };
-        tracing::warn!(
-            epoch = seen.0,
-            "peers know a higher epoch of this node: it goes on above it"
-        );
-        self.go_on_above(seen, ctx);
-    }
-
-    /// Goes on under a new epoch, above this one. Says whether it could be kept.
-    fn go_on_above(&mut self, seen: Epoch, ctx: &mut Context<Self>) -> bool {
-        match self.parts.identity.pass_epoch(seen) {
-            Ok(origin) => {
-                self.dropped.clear();
-                self.parts.origin.store(origin.bits(), Ordering::Release);
-                for store in self.parts.stores.all().values() {
-                    post(&store.storage, TakeOrigin(origin));
-                    post(&store.publisher, publisher_actor::NewOrigin(origin));
-                    post(&store.catch_up, catch_up_actor::NewOrigin(origin));
-                }
-                self.step(Event::NewOrigin(origin), ctx);
-                true
-            }
-            Err(error) => {
-                self.parts.board.fail(format!("the epoch can not be kept: {error}"));
-                false
-            }
-        }
     }
 
     /// Who is up beside the node that knocks: connected, or heard of a moment ago, because the restart of

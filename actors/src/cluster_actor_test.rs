@@ -4,9 +4,9 @@ use std::net::TcpListener;
 
 use actix_rt::Arbiter;
 use futures_util::FutureExt as _;
-use gridkv_protocol::Frontier;
 use gridkv_protocol::report::StoreReport;
 use gridkv_protocol::welcome::{Hello, Member, Members, ProtocolRange, RefusalReason, StoreInfo};
+use gridkv_protocol::{Epoch, Frontier};
 use gridkv_storage::registry::{OpenRequest, Registry};
 use gridkv_storage::settings::Settings;
 use gridkv_storage::store::{self, StoreConfig};
@@ -22,6 +22,7 @@ use crate::gate::GateLimits;
 use crate::mail::Mail;
 use crate::node_config::{NodeConfig, StoreSetup};
 use crate::operations::{Asked, Operations, Task};
+use crate::post::post;
 use crate::trouble::Trouble;
 use crate::views::PeerState;
 use crate::wire::{OutboxReceiver, outbox};

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gridkv_storage::write::{Action, BatchItem, Write};
+
 /// How much may be in flight to one store.
 #[derive(Clone, Copy, Debug)]
 pub struct GateLimits {
@@ -60,6 +62,27 @@ impl Drop for Permit {
         self.gate.ops.fetch_sub(self.ops, Ordering::AcqRel);
         self.gate.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
     }
+}
+
+/// Bytes of an operation's key and value.
+pub(crate) fn item_weight(item: &BatchItem) -> u64 {
+    match item {
+        BatchItem::Write(write) => weight(write),
+        BatchItem::Get(key) => bytes(key.len()),
+    }
+}
+
+/// Bytes of a write's key and value.
+pub(crate) fn weight(write: &Write) -> u64 {
+    let value = match &write.action {
+        Action::Put { value, .. } => value.len(),
+        Action::Delete | Action::Touch { .. } => 0,
+    };
+    bytes(write.key.len() + value)
+}
+
+fn bytes(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

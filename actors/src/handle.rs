@@ -17,7 +17,7 @@ use gridkv_storage::flusher::StoreFlusher;
 use gridkv_storage::list::{ListQuery, Listing};
 use gridkv_storage::reader::StoreReader;
 use gridkv_storage::stats::{ApplyCounters, OpKind, OperationCounters, StoreStats, Undone};
-use gridkv_storage::write::{Action, Batch, BatchItem, ItemOutcome, Rejection, Write, Written};
+use gridkv_storage::write::{Batch, ItemOutcome, Rejection, Write, Written};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::acks::{AckCounts, Acks, Seat};
@@ -25,7 +25,7 @@ use crate::catch_up_counters::CatchUpCounters;
 use crate::clock::ClockSource;
 use crate::convergence_actor::{ConvergenceActor, TellDiffering};
 use crate::error::{ReadError, WaitError, WriteError, describe};
-use crate::gate::{Gate, Permit};
+use crate::gate::{Gate, Permit, item_weight, weight};
 use crate::intake::Intake;
 use crate::mail::Mail;
 use crate::node_state::{NodeState, Phase};
@@ -387,23 +387,4 @@ pub(crate) async fn on_blocking_thread<T: Send + 'static>(
         Ok(outcome) => outcome.map_err(|error| read_error(&error)),
         Err(_) => Err(ReadError("the thread that read it died".to_owned())),
     }
-}
-
-fn item_weight(item: &BatchItem) -> u64 {
-    match item {
-        BatchItem::Write(write) => weight(write),
-        BatchItem::Get(key) => bytes(key.len()),
-    }
-}
-
-fn weight(write: &Write) -> u64 {
-    let value = match &write.action {
-        Action::Put { value, .. } => value.len(),
-        Action::Delete | Action::Touch { .. } => 0,
-    };
-    bytes(write.key.len() + value)
-}
-
-fn bytes(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
